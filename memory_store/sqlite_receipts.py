@@ -1,0 +1,82 @@
+"""Receipts in SQLite, in the folder of an embedded version."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from memory_store.errors import Unavailable
+from memory_store.models import Receipt
+
+_TABLE = """CREATE TABLE IF NOT EXISTS receipts (
+    message_id INTEGER PRIMARY KEY, user_id TEXT NOT NULL, revision TEXT NOT NULL, state TEXT NOT NULL,
+    facts INTEGER NOT NULL, learned_at TEXT NOT NULL, facts_offset INTEGER NOT NULL) STRICT"""
+_COLUMNS = "message_id, user_id, revision, state, facts, learned_at, facts_offset"
+_PAGE = 1000
+
+
+class SqliteReceipts:
+    """Receipts by message id. A commit is on the disk when it returns (WAL, synchronous=FULL)."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = Lock()
+        with _translated():
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute(_TABLE)
+
+    def put(self, receipts: Sequence[Receipt]) -> None:
+        rows = [_row(receipt) for receipt in receipts]
+        with self._lock, _translated(), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def get(self, message_ids: Sequence[int]) -> dict[int, Receipt]:
+        ids = json.dumps(list(message_ids))
+        rows = self._rows("WHERE message_id IN (SELECT value FROM json_each(?))", ids)
+        return {row[0]: _receipt(row) for row in rows}
+
+    def scan(self) -> Iterator[Receipt]:
+        last = -1
+        while rows := self._rows("WHERE message_id > ? ORDER BY message_id LIMIT ?", last, _PAGE):
+            yield from map(_receipt, rows)
+            last = rows[-1][0]
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def _rows(self, where: str, *values: str | int) -> list[tuple[Any, ...]]:
+        with self._lock, _translated():
+            # Only our own constants are put together here; values are bound.
+            return self._db.execute(f"SELECT {_COLUMNS} FROM receipts {where}", values).fetchall()  # noqa: S608
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise Unavailable(f"The receipts of the embedded store failed: {exc}") from exc
+
+
+def _row(receipt: Receipt) -> tuple[Any, ...]:
+    return (
+        receipt.message_id,
+        receipt.user_id,
+        receipt.revision,
+        receipt.state,
+        receipt.facts,
+        receipt.learned_at.astimezone(UTC).isoformat(),
+        receipt.facts_offset,
+    )
+
+
+def _receipt(row: tuple[Any, ...]) -> Receipt:
+    message_id, user_id, revision, state, facts, learned_at, facts_offset = row
+    return Receipt(message_id, user_id, revision, state, facts, datetime.fromisoformat(learned_at), facts_offset)

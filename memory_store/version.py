@@ -1,0 +1,139 @@
+"""A version of the store: the rules of filing, searching and paging, over any engine."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from threading import Lock
+from uuid import UUID
+
+from memory_store.errors import Refused
+from memory_store.filings import current
+from memory_store.models import Filing, Hit, Memory, Page, Query, Receipt, Vectors
+from memory_store.payload import microseconds
+from memory_store.points import Points, Receipts, Scores, Where
+
+#: Share of the text vector in a score. Measured over 301 English and 22 Japanese questions: the best between 0.2
+#: and 0.3, ahead of reciprocal ranks with any weights, and a score by itself says how near a memory is.
+TEXT_WEIGHT = 0.25
+
+_CURSOR = re.compile(r"(-?\d{1,18})_([0-9a-f-]{36})", re.ASCII)
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
+
+
+def checked_name(name: str) -> str:
+    """A name that may be a version's. Raises Refused."""
+    if not _NAME.fullmatch(name) or name == "live":
+        raise Refused("Name a version with a letter, then letters, digits or '-' (a-z, at most 40), not 'live'.")
+    return name
+
+
+class FiledVersion:
+    """A MemoryVersion over points and receipts."""
+
+    def __init__(self, name: str, points: Points, receipts: Receipts) -> None:
+        self.name = name
+        self._points = points
+        self._receipts = receipts
+        self._filing = Lock()
+
+    def apply(self, filings: Sequence[Filing], vectors: Vectors) -> None:
+        with self._filing:
+            filed = current(filings, vectors, self.receipts([f.receipt.message_id for f in filings]))
+            if not filed:
+                return
+            messages = tuple(each.receipt.message_id for each in filed)
+            kept = {point.memory.id: point for each in filed for point in each.points}
+            stale = [m.id for m in self._points.find(Where(message_ids=messages)) if m.id not in kept]
+            self._points.upsert(list(kept.values()))
+            self._points.delete(stale)
+            # A receipt says that its memories are there, so they must outlive it.
+            self._points.flush()
+            self._receipts.put([each.receipt for each in filed])
+
+    def search(self, query: Query) -> list[Hit]:
+        if query.limit < 1:
+            return []
+        scores = self._scores(query)
+        ranked = sorted(scores.values(), reverse=True)
+        least = ranked[min(query.limit, len(ranked)) - 1] if ranked else 0.0
+        best = tuple(each for each, score in scores.items() if score >= least)
+        hits = [Hit(memory, scores[memory.id]) for memory in self._by_ids(best)]
+        hits.sort(key=lambda hit: (-hit.score, -microseconds(hit.memory.said_at), hit.memory.id))
+        return hits[: query.limit]
+
+    def page(self, user_id: str, *, limit: int, cursor: str | None = None) -> Page:
+        until, last = _read_cursor(cursor)
+        found = [m for m in self._said_at(user_id, until) if m.id > last] if until is not None else []
+        while len(found) <= limit:
+            newest = self._points.newest(Where(user_id=user_id, until_us=until), limit + 1)
+            if not newest:
+                break
+            # The engine may have cut off some of those said at one time with the last one.
+            until = microseconds(newest[-1].said_at)
+            whole = [memory for memory in newest if microseconds(memory.said_at) != until]
+            found += sorted(whole, key=lambda m: (-microseconds(m.said_at), m.id))
+            found += self._said_at(user_id, until)
+        page = tuple(found[:limit])
+        more = len(found) > limit and page
+        return Page(page, f"{microseconds(page[-1].said_at)}_{page[-1].id}" if more else None)
+
+    def get(self, memory_id: str) -> Memory | None:
+        with suppress(ValueError):
+            if str(UUID(memory_id)) == memory_id:
+                return next(iter(self._by_ids((memory_id,))), None)
+        return None
+
+    def filed_under(self, message_ids: Sequence[int]) -> list[Memory]:
+        found = self._points.find(Where(message_ids=tuple(message_ids))) if message_ids else ()
+        return sorted(found, key=lambda memory: (memory.message_id, memory.id))
+
+    def receipts(self, message_ids: Sequence[int]) -> dict[int, Receipt]:
+        return self._receipts.get(message_ids) if message_ids else {}
+
+    def scan(self) -> Iterator[Memory]:
+        return self._points.find(Where())
+
+    def scan_receipts(self) -> Iterator[Receipt]:
+        return self._receipts.scan()
+
+    def count(self) -> int:
+        return self._points.count()
+
+    def vectors_of(self, memory_ids: Sequence[str]) -> dict[str, tuple[list[float], list[float]]]:
+        return self._points.vectors(memory_ids) if memory_ids else {}
+
+    def close(self) -> None:
+        with self._filing:
+            self._points.close()
+            self._receipts.close()
+
+    def _scores(self, query: Query) -> Scores:
+        where = Where(
+            user_id=query.user_id,
+            since_us=None if query.since is None else microseconds(query.since),
+            until_us=None if query.until is None else microseconds(query.until),
+            conversation_id=query.conversation_id,
+        )
+        by_text, by_context = self._points.nearest(query.vector, where, 4 * query.limit + 50)
+        ids = tuple(sorted(by_text.keys() | by_context.keys()))
+        if len(by_text) != len(ids) or len(by_context) != len(ids):
+            by_text, by_context = self._points.nearest(query.vector, Where(ids=ids), len(ids))
+        return {
+            each: TEXT_WEIGHT * by_text[each] + (1 - TEXT_WEIGHT) * by_context[each]
+            for each in by_text.keys() & by_context.keys()
+        }
+
+    def _by_ids(self, ids: tuple[str, ...]) -> list[Memory]:
+        return list(self._points.find(Where(ids=ids))) if ids else []
+
+    def _said_at(self, user_id: str, said_us: int) -> list[Memory]:
+        return list(self._points.find(Where(user_id=user_id, since_us=said_us, until_us=said_us + 1)))
+
+
+def _read_cursor(cursor: str | None) -> tuple[int | None, str]:
+    if cursor is None:
+        return None, ""
+    found = _CURSOR.fullmatch(cursor)
+    if found is None:
+        raise Refused("This is no cursor of a page of memories; leave it out to start at the first page.")
+    return int(found[1]), found[2]
