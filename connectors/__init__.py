@@ -1,0 +1,1 @@
+"""The Debezium connector: its jars, its configuration without secrets, its registration."""

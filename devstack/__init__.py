@@ -1,0 +1,1 @@
+"""The stack without containers: MySQL, Kafka and Kafka Connect as plain processes of one folder."""

@@ -1,0 +1,62 @@
+"""Who may do what in MySQL. Every statement can be run again."""
+
+from devstack.secrets import Secrets
+
+#: Also part of the Kafka topics' names.
+DATABASE = "chat"
+
+#: Not in the binlog: Debezium has no use for password hashes.
+_UNLOGGED = "SET SESSION sql_log_bin = 0"
+
+_GRANTS = {
+    "oboegaki_migrate": (f"GRANT ALL ON {DATABASE}.* TO",),
+    "oboegaki_api": (),
+    "oboegaki_debezium": (
+        "GRANT RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO",
+        f"GRANT SELECT, LOCK TABLES ON {DATABASE}.* TO",
+    ),
+    "oboegaki_readonly": (f"GRANT SELECT ON {DATABASE}.* TO",),
+}
+
+_TABLE_GRANTS = {
+    # By column: whose a row is, where it belongs and when it was said never change.
+    "oboegaki_api": (
+        *(
+            f"GRANT SELECT, INSERT, DELETE ON {DATABASE}.{table} TO"
+            for table in ("users", "conversations", "messages")
+        ),
+        f"GRANT UPDATE (content, suppressed, metadata, updated_at) ON {DATABASE}.messages TO",
+        f"GRANT UPDATE (timezone) ON {DATABASE}.users TO",
+    ),
+    # An incremental snapshot marks its chunks in this table.
+    "oboegaki_debezium": (f"GRANT INSERT, DELETE ON {DATABASE}.debezium_signal TO",),
+}
+
+
+def account_statements(secrets: Secrets) -> list[str]:
+    """Makes every account, sets its password and what it may do where no table is needed for it."""
+    passwords = {
+        "oboegaki_migrate": secrets.mysql_migrate,
+        "oboegaki_api": secrets.mysql_api,
+        "oboegaki_debezium": secrets.mysql_debezium,
+        "oboegaki_readonly": secrets.mysql_readonly,
+    }
+    statements = [_UNLOGGED, _password("ALTER USER", "root", secrets.mysql_root.get_secret_value())]
+    for user, password in passwords.items():
+        statements.append(_password("CREATE USER IF NOT EXISTS", user, password.get_secret_value()))
+        statements.append(_password("ALTER USER", user, password.get_secret_value()))
+    return [*statements, *_granted(_GRANTS)]
+
+
+def table_statements() -> list[str]:
+    """What the accounts may do with single tables; the tables have to be there."""
+    return [_UNLOGGED, *_granted(_TABLE_GRANTS)]
+
+
+def _password(verb: str, user: str, password: str) -> str:
+    # Passwords are made of letters, digits, - and _.
+    return f"{verb} '{user}'@'localhost' IDENTIFIED BY '{password}'"
+
+
+def _granted(grants: dict[str, tuple[str, ...]]) -> list[str]:
+    return [f"{grant} '{user}'@'localhost'" for user, grants_of in grants.items() for grant in grants_of]

@@ -1,0 +1,191 @@
+"""MySQL as a process of ours: its configuration, start, readiness and stop."""
+
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from devstack import accounts, commands, mysql_program, process
+from devstack.errors import Failed, Refused, StackError
+from devstack.mysql_program import MySqlProgram
+from devstack.process import Process
+from devstack.secrets import Secrets
+from devstack.settings import StackSettings
+
+NAME = "mysql"
+_STOP_S = 60.0
+_PROBE_S = 2.0
+_CLIENT_S = 60.0
+#: Unix limits a socket's path to 107 bytes, macOS to 103.
+_LONGEST_SOCKET = 100
+_PROTOCOL = 10
+
+
+def start(settings: StackSettings, secrets: Secrets) -> Process:
+    """Starts MySQL, making its data and accounts first where they are missing; returns before it is ready.
+
+    Raises Missing if there is no MySQL, Failed if its data could not be made.
+    """
+    running = process.find(settings.home, NAME)
+    if running is not None:
+        return running
+    program = mysql_program.find(settings.dist)
+    config = _write_config(settings, secrets, program)
+    _initialise(settings, program, config)
+    # A killed server leaves these behind, and another process may have its pid by now.
+    for leftover in (_socket(settings.home), _socket(settings.home).with_suffix(".sock.lock")):
+        leftover.unlink(missing_ok=True)
+    return process.start(NAME, [*program.server, f"--defaults-file={config}"], home=settings.home)
+
+
+def wait(settings: StackSettings, server: Process, deadline: float) -> None:
+    """Returns once MySQL takes connections, its accounts made. Raises Failed as process.wait_until does."""
+    process.wait_until(lambda: greeting(settings.mysql_port) is not None, deadline, server)
+
+
+def stop(settings: StackSettings) -> bool:
+    """Stops MySQL, everything on disk. Returns whether it ran."""
+    if process.find(settings.home, NAME) is not None:
+        _end_dumps(settings)
+    return process.stop(settings.home, NAME, patience_s=_STOP_S)
+
+
+def grant_tables(settings: StackSettings) -> None:
+    """Gives the accounts what they may do with single tables. To be called after migrations."""
+    query(settings, accounts.table_statements())
+
+
+def query(settings: StackSettings, statements: Sequence[str]) -> list[list[str]]:
+    """Runs statements as root over the socket and returns all rows as text. Raises Failed if MySQL refuses one."""
+    client = mysql_program.find(settings.dist).client
+    try:
+        done = subprocess.run(
+            [*client, f"--defaults-file={_folder(settings) / 'client.cnf'}", "--batch", "--skip-column-names"],
+            input=";\n".join([*statements, ""]),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_CLIENT_S,
+        )
+    except subprocess.CalledProcessError as exc:
+        raise Failed(f"MySQL refused: {exc.stderr.strip()}") from exc
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise Failed("MySQL's client did not answer.") from exc
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def greeting(port: int) -> str | None:
+    """The version that a MySQL or MariaDB server on this machine says when one connects; None without one."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), _PROBE_S) as connection:
+            packet = connection.recv(256)
+    except OSError:
+        return None
+    # Four bytes of length and number, the protocol's version, then the server's up to a zero byte.
+    if packet[4:5] != bytes([_PROTOCOL]):
+        return None
+    return packet[5:].split(b"\0")[0].decode("latin-1")
+
+
+def _end_dumps(settings: StackSettings) -> None:
+    # MySQL notices only at its next write that Debezium has gone, and waits ten seconds for it when stopping.
+    with suppress(StackError):
+        found = query(settings, ["SHOW PROCESSLIST"])
+        query(settings, [f"KILL {row[0]}" for row in found if row[4].startswith("Binlog Dump")])
+
+
+def _initialise(settings: StackSettings, program: MySqlProgram, config: Path) -> None:
+    data = _folder(settings) / "data"
+    if data.exists():
+        return
+    # Made aside and renamed, so that data is whole or absent. Root gets its password before the first connection.
+    partial = data.with_suffix(".new")
+    shutil.rmtree(partial, ignore_errors=True)
+    commands.run(
+        [*program.server, f"--defaults-file={config}", f"--datadir={partial}", "--initialize-insecure"],
+        failure="MySQL could not make its data.",
+        on_line=lambda _: None,
+    )
+    partial.rename(data)
+
+
+def _write_config(settings: StackSettings, secrets: Secrets, program: MySqlProgram) -> Path:
+    folder = _folder(settings)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write(folder / "accounts.sql", "".join(f"{line};\n" for line in accounts.account_statements(secrets)))
+    password = secrets.mysql_root.get_secret_value()
+    client = {"user": "root", "password": password, "socket": _socket(settings.home)}
+    _write(folder / "client.cnf", _ini("client", client))
+    config = folder / "my.cnf"
+    _write(config, _ini("mysqld", server_config(settings, program.base)))
+    return config
+
+
+def server_config(settings: StackSettings, base: Path | None) -> dict[str, object]:
+    """MySQL's configuration: every committed row in the binlog, whole, and on disk before it is confirmed."""
+    folder = _folder(settings)
+    config: dict[str, object] = {
+        "datadir": folder / "data",
+        "socket": _socket(settings.home),
+        "pid-file": settings.home / "run" / "mysqld.pid",
+        "init-file": folder / "accounts.sql",
+        "port": settings.mysql_port,
+        "bind-address": "127.0.0.1",
+        "mysqlx": "OFF",
+        "secure-file-priv": "NULL",
+        "max-connect-errors": 1_000_000,
+        "default-time-zone": "+00:00",
+        "character-set-server": "utf8mb4",
+        "collation-server": "utf8mb4_0900_bin",
+        "max-allowed-packet": "64M",
+        "innodb-buffer-pool-size": "256M",
+        "performance-schema": "OFF",
+        # That an account is there already is no news at every start.
+        "log-error-suppression-list": "MY-010235",
+        "server-id": 1,
+        "log-bin": "binlog",
+        "binlog-row-image": "FULL",
+        "binlog-row-value-options": "",
+        "binlog-expire-logs-seconds": 30 * 24 * 3600,
+        "gtid-mode": "ON",
+        "enforce-gtid-consistency": "ON",
+        "innodb-flush-log-at-trx-commit": 1,
+        "sync-binlog": 1,
+    }
+    if base is not None:
+        config |= {"basedir": base, "lc-messages-dir": base / "share" / "mysql"}
+    if os.geteuid() == 0:
+        config["user"] = "root"
+    return config
+
+
+def _ini(section: str, values: Mapping[str, object]) -> str:
+    quoted = {name: str(value).replace("\\", "\\\\") for name, value in values.items()}
+    lines = [f'{name}="{value}"' for name, value in quoted.items()]
+    return "\n".join([f"[{section}]", *lines, ""])
+
+
+def _write(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
+
+
+def _folder(settings: StackSettings) -> Path:
+    return settings.home / "mysql"
+
+
+def _socket(home: Path) -> Path:
+    usual = home / "run" / "mysql.sock"
+    if len(os.fsencode(usual)) <= _LONGEST_SOCKET:
+        return usual
+    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir(), f"oboegaki-{os.getuid()}-{digest}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
+        raise Refused(f"{folder} belongs to somebody else. Set OBOEGAKI_HOME to a shorter path.")
+    return folder / "mysql.sock"
