@@ -1,0 +1,1 @@
+"""Change events in, facts out, points out: everything that learns."""

@@ -1,0 +1,130 @@
+"""The FastStream application: two batch subscribers, one per stage."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from confluent_kafka import Message
+from faststream import AckPolicy
+from faststream.confluent import KafkaBroker, KafkaMessage
+from faststream.confluent.helpers.client import AsyncConfluentConsumer
+from faststream.confluent.message import FAKE_CONSUMER
+from faststream.confluent.subscriber.usecase import BatchSubscriber
+
+from memory_consumer import names, offline
+from memory_consumer.extract import ExtractStage
+from memory_consumer.project import ProjectStage
+from memory_consumer.settings import ConsumerSettings
+from memory_store.port import Embedder, MemoryVersion
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """The running consumer: start and stop the broker, read the reports."""
+
+    broker: KafkaBroker
+    extract: ExtractStage
+    project: ProjectStage
+
+    async def stop(self) -> None:
+        """Lets the batches under way finish, then leaves the groups."""
+        self.extract.stop()
+        self.project.stop()
+        await self.broker.stop()
+        self.extract.close()
+
+
+def build(
+    settings: ConsumerSettings,
+    version: MemoryVersion,
+    embedder: Embedder,
+    clock: Callable[[], datetime],
+) -> Learning:
+    """Wires both stages to a broker that is not started yet."""
+    broker = KafkaBroker(
+        settings.kafka,
+        allow_auto_create_topics=False,
+        enable_idempotence=True,
+        graceful_timeout=10.0,
+        logger=logging.getLogger("faststream"),
+        log_level=logging.DEBUG,
+        config={"enable.auto.offset.store": False, "error_cb": _told},
+    )
+    extract = ExtractStage(settings, offline.EXTRACTOR, clock)
+    project = ProjectStage(version, embedder, broker, clock)
+    subscribe_extract(broker, settings, extract)
+    subscribe_project(broker, settings, project)
+    return Learning(broker, extract, project)
+
+
+def subscribe_extract(broker: KafkaBroker, settings: ConsumerSettings, stage: ExtractStage) -> None:
+    subscriber = broker.subscriber(
+        names.MESSAGES,
+        group_id=names.extract_group(settings.facts_version),
+        max_records=settings.extract_batch,
+        on_assign=stage.assigned,
+        on_revoke=stage.revoked,
+        on_lost=stage.revoked,
+        **_common(settings),
+    )
+
+    async def extract(message: KafkaMessage) -> None:
+        await stage.handle(_records(message), _consumer(subscriber))
+
+    subscriber(extract)
+
+
+def subscribe_project(broker: KafkaBroker, settings: ConsumerSettings, stage: ProjectStage) -> None:
+    subscriber = broker.subscriber(
+        names.facts_log(settings.facts_version),
+        group_id=names.project_group(settings.facts_version),
+        max_records=settings.project_batch,
+        **_common(settings),
+    )
+
+    async def project(message: KafkaMessage) -> None:
+        await stage.handle(_records(message), _consumer(subscriber))
+
+    subscriber(project)
+
+
+def _common(settings: ConsumerSettings) -> dict[str, Any]:
+    return {
+        "batch": True,
+        "ack_policy": AckPolicy.MANUAL,
+        "auto_offset_reset": "earliest",
+        "isolation_level": "read_committed",
+        "polling_interval": settings.linger.total_seconds(),
+        "partition_assignment_strategy": ("cooperative-sticky",),
+        "max_partition_fetch_bytes": names.MAX_RECORD_BYTES,
+        "no_reply": True,
+        "parser": _parse,
+        "decoder": _decode,
+    }
+
+
+async def _parse(records: tuple[Message, ...]) -> KafkaMessage:
+    # FastStream's own parser fails on a header that is not UTF-8, and the whole batch would be passed over.
+    return KafkaMessage(raw_message=records, body=b"", consumer=FAKE_CONSUMER, is_manual=True)
+
+
+async def _decode(_message: KafkaMessage) -> None:
+    """The stages read raw records themselves, one by one: one that cannot be read must not hide the others."""
+
+
+def _records(message: KafkaMessage) -> tuple[Message, ...]:
+    assert isinstance(message.raw_message, tuple)  # noqa: S101  both subscribers take batches
+    return message.raw_message
+
+
+def _consumer(subscriber: BatchSubscriber) -> AsyncConfluentConsumer:
+    assert subscriber.consumer is not None  # noqa: S101  it has just delivered a batch
+    return subscriber.consumer
+
+
+def _told(error: object) -> None:
+    _log.warning("Kafka: %s", error)

@@ -1,0 +1,65 @@
+"""`oboegaki.control`: every version with its facts log, extractor, embedder and state; which one is live."""
+
+from typing import Literal
+
+from confluent_kafka import Producer
+from pydantic import BaseModel, ConfigDict
+
+from memory_consumer import names
+from memory_consumer.errors import Refused, Transient
+from memory_consumer.kafka_errors import translated
+from memory_consumer.log_reader import LogReader
+from memory_consumer.settings import ConsumerSettings
+
+_TIMEOUT_S = 30.0
+
+
+class VersionRecord(BaseModel):
+    """One version of what has been learned."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    facts_log: str
+    store: str
+    extractor: str
+    embedder: str
+    state: Literal["building", "live", "kept", "dropped"]
+
+
+def read(settings: ConsumerSettings) -> dict[str, VersionRecord]:
+    """Every version by name, as the log ends. Raises Transient."""
+    reader = LogReader(settings)
+    try:
+        found: dict[str, VersionRecord] = {}
+        for message in reader.read(names.CONTROL, 0):
+            if value := message.value():
+                record = VersionRecord.model_validate_json(value)
+                found[record.name] = record
+        return found
+    finally:
+        reader.close()
+
+
+def ensure(settings: ConsumerSettings, wanted: VersionRecord) -> None:
+    """Registers a version at its first start, and refuses to feed one that was built otherwise.
+
+    Raises Refused where extractor or embedder changed, Transient where Kafka is away.
+    """
+    known = read(settings).get(wanted.name)
+    if known is None:
+        _write(settings, wanted)
+    elif (known.extractor, known.embedder) != (wanted.extractor, wanted.embedder):
+        raise Refused(
+            f"Version {wanted.name} was built with extractor {known.extractor} and embedder {known.embedder}, but"
+            f" {wanted.extractor} and {wanted.embedder} are set now. Its memories would not fit together: set"
+            " them back, or build a new version in a new OBOEGAKI_HOME."
+        )
+
+
+def _write(settings: ConsumerSettings, record: VersionRecord) -> None:
+    producer = Producer(settings.client() | {"enable.idempotence": True})
+    with translated():
+        producer.produce(names.CONTROL, key=record.name.encode(), value=record.model_dump_json().encode())
+    if producer.flush(_TIMEOUT_S):
+        raise Transient("Kafka did not take the record of the version.")

@@ -1,0 +1,100 @@
+"""The facts record: what was learned from one message at one revision. Pure.
+
+One record per message; the latest record of a key is the truth about it. The facts log is thereby also the
+ledger of what has been learned, and a memory store is a fold over it.
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from memory_consumer.cdc import encode_key
+from memory_consumer.errors import Invalid
+
+#: Characters of a turn that are kept as context for the turn after it.
+CONTEXT_CHARACTERS = 500
+
+State = Literal["learned", "deleted", "dead"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Source(_Frozen):
+    """A message that a fact rests on, at the revision that was read."""
+
+    message_id: int
+    revision: str
+
+
+class Context(_Frozen):
+    """The turn before, as it was when the record was written."""
+
+    message_id: int
+    revision: str
+    text: str
+
+
+class Fact(_Frozen):
+    """One thing worth remembering."""
+
+    text: str
+    hash: str
+    sources: tuple[Source, ...]
+    supersedes: tuple[str, ...] = ()
+    said_at: datetime
+    speaker: str | None = None
+    lang: str
+
+
+class FactsRecord(_Frozen):
+    """All that was learned from one message; no facts is an answer too."""
+
+    message_id: int
+    user_id: str
+    conversation_id: str
+    role: str
+    revision: str
+    extractor: str
+    state: State
+    #: Ids of the messages that the extractor was given.
+    window: tuple[int, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    context: Context | None = None
+    #: The end of the turn's text, from which the next turn takes its context; empty if it may not be used.
+    said: str = ""
+    #: Offset of the event in the messages log (same partition), its commit in MySQL, and when it was learned.
+    source_offset: int
+    committed_at: datetime
+    learned_at: datetime
+
+    @property
+    def cites(self) -> frozenset[int]:
+        """Other messages whose text this record holds or rests on."""
+        cited = {source.message_id for fact in self.facts for source in fact.sources}
+        if self.context is not None:
+            cited.add(self.context.message_id)
+        return frozenset(cited - {self.message_id})
+
+
+def fact_hash(text: str) -> str:
+    """The identity of a fact's text: the first 32 hex digits of its SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def encode(record: FactsRecord) -> tuple[bytes, bytes]:
+    """Key and value for the facts log."""
+    return encode_key(record.message_id), record.model_dump_json().encode()
+
+
+def decode(value: bytes) -> FactsRecord:
+    """A record of the facts log. Raises Invalid, without quoting what it holds."""
+    try:
+        return FactsRecord.model_validate_json(value)
+    except ValidationError as exc:
+        first = exc.errors(include_input=False, include_context=False, include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "record"
+        raise Invalid(f"The facts record cannot be read: {field}: {first['type']}.") from exc

@@ -1,0 +1,52 @@
+"""Settings of the memory consumer, from the environment (`OBOEGAKI_…`)."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ConsumerSettings(BaseSettings):
+    """How change events become memories."""
+
+    model_config = SettingsConfigDict(env_prefix="OBOEGAKI_", frozen=True, extra="ignore")
+
+    kafka: str = Field(
+        default="127.0.0.1:8422",
+        description="Kafka's address, `host:port`, several with commas between. `oboegaki run` sets it.",
+    )
+    home: Path = Field(
+        default=Path(".oboegaki"),
+        description="Folder of everything that oboegaki keeps on disk; two instances need two of them.",
+    )
+    facts_version: str = Field(
+        default="v1",
+        pattern=r"^v[0-9]+$",
+        description="The facts log that extract writes and project reads: `oboegaki.chat.facts.<version>`.",
+    )
+    extract_batch: int = Field(
+        default=500,
+        ge=1,
+        description="Most change events learned in one go; bounds memory at a backlog.",
+    )
+    project_batch: int = Field(
+        default=64, ge=1, description="Most facts records that are embedded and stored in one go."
+    )
+    linger: timedelta = Field(
+        default=timedelta(milliseconds=50),
+        description="How long a stage waits for a batch to fill. Added to the freshness of each stage.",
+    )
+    transaction_timeout: timedelta = Field(
+        default=timedelta(seconds=10),
+        description="After this long Kafka gives up a transaction whose owner has died; readers wait as long.",
+    )
+    erased_within: timedelta = Field(
+        default=timedelta(hours=24),
+        description="The promise for erased text: compaction has removed it from both logs within this time"
+        " of the next write to its partition.",
+    )
+
+    def client(self) -> dict[str, str | int | float | bool]:
+        """What every Kafka client of ours is configured with."""
+        return {"bootstrap.servers": self.kafka, "client.id": "oboegaki", "log_level": 3}

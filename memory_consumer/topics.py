@@ -1,0 +1,112 @@
+"""Our topics, with settings that keep data: made before anything writes to them, checked at each start."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from confluent_kafka.admin import (
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+
+from memory_consumer import names
+from memory_consumer.errors import Refused
+from memory_consumer.kafka_errors import translated
+from memory_consumer.settings import ConsumerSettings
+
+_TIMEOUT_S = 30.0
+_FOREVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic as it has to be."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+
+
+def specs(settings: ConsumerSettings) -> tuple[TopicSpec, ...]:
+    """Every topic that the pipeline needs, Debezium's too."""
+    log = _compacted(settings.erased_within)
+    return (
+        TopicSpec(names.MESSAGES, names.PARTITIONS, log),
+        TopicSpec(names.facts_log(settings.facts_version), names.PARTITIONS, log),
+        TopicSpec(names.DEAD_LETTERS, names.PARTITIONS, log),
+        TopicSpec(names.CONTROL, 1, log),
+        TopicSpec(names.SIGNAL, 1, _FOREVER),
+        TopicSpec(names.SCHEMA_HISTORY, 1, _FOREVER),
+        TopicSpec(names.HEARTBEAT, 1, {"cleanup.policy": "compact", "segment.ms": "3600000"}),
+    )
+
+
+def _compacted(erased_within: timedelta) -> dict[str, str]:
+    # A segment rolls after a quarter of the promised time and is cleaned after another half, so that the
+    # cleaner's own delay still fits.
+    promised_ms = int(erased_within.total_seconds() * 1000)
+    return {
+        "cleanup.policy": "compact",
+        "retention.ms": "-1",
+        "segment.ms": str(promised_ms // 4),
+        "max.compaction.lag.ms": str(promised_ms // 2),
+        "max.message.bytes": str(names.MAX_RECORD_BYTES),
+    }
+
+
+def ensure(settings: ConsumerSettings) -> None:
+    """Makes what is missing and checks what is there.
+
+    Raises Refused, naming topic, setting and remedy, where one could lose data; Transient if Kafka is away.
+    """
+    admin = AdminClient(settings.client())
+    wanted = specs(settings)
+    with translated():
+        existing = admin.list_topics(timeout=_TIMEOUT_S).topics
+        missing = [spec for spec in wanted if spec.name not in existing]
+        for future in admin.create_topics([_new(spec) for spec in missing]).values() if missing else ():
+            future.result(_TIMEOUT_S)
+    present = [spec for spec in wanted if spec.name in existing]
+    for spec in present:
+        _check_partitions(spec, len(existing[spec.name].partitions))
+    _check_configs(present, _configs(admin, present))
+
+
+def _new(spec: TopicSpec) -> NewTopic:
+    return NewTopic(spec.name, num_partitions=spec.partitions, replication_factor=1, config=dict(spec.config))
+
+
+def _configs(admin: AdminClient, wanted: Iterable[TopicSpec]) -> dict[str, dict[str, str]]:
+    resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in wanted]
+    if not resources:
+        return {}
+    with translated():
+        answers = {
+            resource.name: future.result(_TIMEOUT_S)
+            for resource, future in admin.describe_configs(resources).items()
+        }
+    return {
+        topic: {name: str(entry.value) for name, entry in entries.items()} for topic, entries in answers.items()
+    }
+
+
+def _check_partitions(spec: TopicSpec, found: int) -> None:
+    if found != spec.partitions:
+        raise Refused(
+            f"Topic {spec.name} has {found} partitions instead of {spec.partitions}. A message's records would"
+            " go to another partition than before and lose their order. Start again with a new OBOEGAKI_HOME."
+        )
+
+
+def _check_configs(wanted: Iterable[TopicSpec], found: Mapping[str, Mapping[str, str]]) -> None:
+    for spec in wanted:
+        for setting, value in spec.config.items():
+            actual = found[spec.name].get(setting)
+            if actual != value:
+                raise Refused(
+                    f"Topic {spec.name} has {setting}={actual}, but {value} is needed to keep what it holds"
+                    " and to erase what must go. Set it back with kafka-configs (--alter --add-config"
+                    f" {setting}={value}) and start again."
+                )

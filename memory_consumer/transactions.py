@@ -1,0 +1,104 @@
+"""Facts, dead letters and the offset they came from, written to Kafka together or not at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import KafkaException, Message, Producer, TopicPartition
+
+from memory_consumer import names
+from memory_consumer.errors import Fenced, Transient
+from memory_consumer.kafka_errors import error_of, translated
+from memory_consumer.settings import ConsumerSettings
+
+_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be written."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes
+
+
+class TransactionalWriter:
+    """The one writer of a partition's facts. Making it fences whoever wrote there before."""
+
+    def __init__(self, settings: ConsumerSettings, partition: int) -> None:
+        """Blocks until a former owner's open transaction is ended. Raises Transient."""
+        self._producer = Producer(
+            settings.client()
+            | {
+                "transactional.id": names.transactional_id(settings.facts_version, partition),
+                "transaction.timeout.ms": int(settings.transaction_timeout.total_seconds() * 1000),
+                "message.max.bytes": names.MAX_RECORD_BYTES,
+                "compression.type": "lz4",
+                "linger.ms": 0,
+            }
+        )
+        with translated():
+            self._producer.init_transactions(_TIMEOUT_S)
+
+    def write(
+        self,
+        records: Sequence[Outgoing],
+        consumed: TopicPartition,
+        group: Any,  # noqa: ANN401  the client's opaque group metadata
+    ) -> dict[tuple[str, bytes], int]:
+        """Commits records and the consumed offset as one; answers each record's offset.
+
+        Raises Fenced where the partition is no longer ours, Transient where it was aborted or is undecided;
+        then what Kafka says is committed is the truth.
+        """
+        offsets: dict[tuple[str, bytes], int] = {}
+
+        def delivered(error: object, message: Message) -> None:
+            if error is None:
+                offsets[(str(message.topic()), message.key() or b"")] = int(message.offset() or 0)
+
+        try:
+            with translated():
+                self._producer.begin_transaction()
+                for record in records:
+                    self._producer.produce(
+                        record.topic,
+                        key=record.key,
+                        value=record.value,
+                        partition=record.partition,
+                        on_delivery=delivered,
+                    )
+                    self._producer.poll(0)
+                self._producer.send_offsets_to_transaction([consumed], group, _TIMEOUT_S)
+                self._commit()
+        except Fenced:
+            raise
+        except Transient:
+            self._abort()
+            raise
+        return offsets
+
+    def close(self) -> None:
+        """Gives up an open transaction, if any."""
+        self._producer.purge()
+        self._producer.flush(1.0)
+
+    def _commit(self) -> None:
+        # A commit that timed out may be resumed, and must be: its outcome is not known otherwise.
+        for _ in range(3):
+            try:
+                self._producer.commit_transaction(_TIMEOUT_S)
+            except KafkaException as exc:
+                if not error_of(exc).retriable():
+                    raise
+            else:
+                return
+        raise Transient("Kafka did not answer whether a transaction was committed.")
+
+    def _abort(self) -> None:
+        try:
+            self._producer.abort_transaction(_TIMEOUT_S)
+        except KafkaException as exc:
+            raise Fenced(f"Kafka: {error_of(exc).str()}") from exc
