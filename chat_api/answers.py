@@ -1,0 +1,190 @@
+"""What the API answers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chat_api.messages import Added, Conversation, Message, Role
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class AddedOut(_Answer):
+    """What became of a posted message."""
+
+    message_id: int
+    conversation_id: str
+    external_id: str | None
+    created: bool = Field(description="False where the message repeats one that is there.")
+
+    @classmethod
+    def of(cls, added: Added) -> Self:
+        return cls(
+            message_id=added.message_id,
+            conversation_id=added.conversation_id,
+            external_id=added.external_id,
+            created=added.created,
+        )
+
+
+class AddedListOut(_Answer):
+    """What became of posted messages, in their order."""
+
+    messages: list[AddedOut]
+
+
+class MessageOut(_Answer):
+    """A message."""
+
+    message_id: int
+    user_id: str
+    conversation_id: str
+    external_id: str | None
+    role: Role
+    content: str
+    suppressed: str | list[str] | None
+    metadata: dict[str, Any] | None
+    agent_id: str | None
+    created_at: datetime = Field(description="When it was said, with the speaker's own offset.")
+    updated_at: datetime
+    revision: str
+
+    @classmethod
+    def of(cls, row: Message) -> Self:
+        return cls(
+            message_id=row.id,
+            user_id=row.user_id,
+            conversation_id=row.conversation_id,
+            external_id=row.external_id,
+            role=row.role,
+            content=row.content,
+            suppressed=list(row.suppressed) if isinstance(row.suppressed, tuple) else row.suppressed,
+            metadata=row.metadata,
+            agent_id=row.agent_id,
+            created_at=row.said_at,
+            updated_at=row.updated_at,
+            revision=row.revision,
+        )
+
+
+class MessagesOut(_Answer):
+    """A page of a conversation, in the order it was written."""
+
+    messages: list[MessageOut]
+    after: int | None = Field(description="To ask for the next page with; null on the last one.")
+
+
+class ConversationOut(_Answer):
+    """A conversation."""
+
+    conversation_id: str
+    created_at: datetime
+    messages: int
+    last_said_at: datetime | None
+
+    @classmethod
+    def of(cls, conversation: Conversation) -> Self:
+        return cls(
+            conversation_id=conversation.conversation_id,
+            created_at=conversation.created_at,
+            messages=conversation.messages,
+            last_said_at=conversation.last_said_at,
+        )
+
+
+class ConversationsOut(_Answer):
+    """A page of a user's conversations, newest first."""
+
+    conversations: list[ConversationOut]
+    cursor: str | None
+
+
+class DeletedOut(_Answer):
+    """How many messages went."""
+
+    deleted: int
+
+
+class SourceOut(_Answer):
+    """A message that a memory rests on."""
+
+    message_id: int
+    external_id: str | None
+    conversation_id: str
+    role: Role
+    content: str | None = Field(description="Null where something of the message was told to be forgotten.")
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: Message) -> Self:
+        return cls(
+            message_id=row.id,
+            external_id=row.external_id,
+            conversation_id=row.conversation_id,
+            role=row.role,
+            content=row.content if row.suppressed is None else None,
+            created_at=row.said_at,
+        )
+
+
+class MemoryOut(_Answer):
+    """Something remembered, with the messages it rests on."""
+
+    id: str
+    text: str
+    score: float | None = Field(description="Higher is nearer; only to compare within one answer. Null in lists.")
+    said_at: datetime
+    supersedes: list[str]
+    sources: list[SourceOut]
+
+
+class MemoriesOut(_Answer):
+    """What is remembered, and what was said too recently to be learned."""
+
+    memories: list[MemoryOut]
+    pending: list[SourceOut]
+    degraded: bool = Field(description="True where the memories could not be asked; `pending` is then the newest.")
+    timings: dict[str, float]
+    cursor: str | None = Field(default=None, description="To ask for the next page of a list with.")
+
+
+class FreshnessOut(_Answer):
+    """How far learning is behind the rows of a user."""
+
+    message_id: int | None
+    revision: str | None
+    state: Literal["learned", "pending", "deleted", "dead"] | None
+    learned: bool
+    facts: int | None
+    waited_ms: float
+    unlearned: int
+    oldest_unlearned_s: float | None
+
+
+class ChatOut(_Answer):
+    """A reply, and what it could draw on."""
+
+    conversation_id: str
+    message_id: int = Field(description="The row of what was said.")
+    reply_message_id: int = Field(description="The row of the reply.")
+    reply: str
+    recalled: list[MemoryOut]
+    pending: list[SourceOut]
+    degraded: bool
+    timings: dict[str, float]
+
+
+class HealthOut(_Answer):
+    """Whether a part answers."""
+
+    status: Literal["ok", "degraded"]
+    parts: dict[str, Literal["ok", "away"]] = {}
+
+
+def sources(rows: Sequence[Message]) -> list[SourceOut]:
+    """Rows as sources of what was recalled."""
+    return [SourceOut.of(row) for row in rows]

@@ -1,0 +1,104 @@
+"""The HTTP application: the parts wired, the gates before it, the routes in it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
+
+from chat_api import problems
+from chat_api.chat import Chat
+from chat_api.freshness import Freshness
+from chat_api.gates import AddressGate, KeyGate, SizeGate
+from chat_api.parts import Parts
+from chat_api.recall import Recaller
+from chat_api.replies import ModelReplier, OfflineReplier, Replier
+from chat_api.routes import chat, conversations, health, memories, messages, users
+from chat_api.settings import ApiSettings
+from chat_api.store import Rows
+from memory_store.port import Embedder, MemoryStore
+from memory_store.recall import Recall
+
+_REFUSALS = {
+    400: "Unreadable",
+    401: "No key",
+    404: "Not there",
+    413: "Too large",
+    422: "Unfit",
+    503: "A part is away",
+}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(
+    settings: ApiSettings,
+    *,
+    rows: Rows,
+    store: MemoryStore,
+    embedder: Embedder,
+    replier: Replier | None = None,
+    clock: Callable[[], datetime] = _now,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> FastAPI:
+    """The app, ready to be served. What is passed in stays the caller's to close."""
+    own = ModelReplier(settings) if replier is None and settings.llm_url else None
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        if own is not None:
+            own.close()
+
+    app = FastAPI(
+        title="oboegaki",
+        version="1",
+        summary="Long-term memory for chat assistants.",
+        lifespan=life,
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
+        strict_content_type=False,  # `curl -d` names another type; the key already keeps browsers out
+        redirect_slashes=False,  # a user or a conversation may end in a slash
+        responses=_documented(),
+    )
+    recaller = Recaller(rows, store, Recall(store, embedder), pending_limit=settings.pending_limit)
+    app.state.parts = Parts(
+        settings=settings,
+        rows=rows,
+        store=store,
+        recaller=recaller,
+        freshness=Freshness(rows, store, clock, sleep),
+        chat=Chat(settings, rows, recaller, replier or own or OfflineReplier(), clock),
+    )
+    problems.install(app)
+    _mount(app)
+    _guard(app, settings)
+    return app
+
+
+def _mount(app: FastAPI) -> None:
+    # The key is checked at the gate, before anything is read; this only documents it.
+    keyed = [Depends(HTTPBearer(auto_error=False, description="The admin key."))]
+    for routes in (messages, conversations, memories, users, chat):
+        app.include_router(routes.router, dependencies=keyed)
+    app.include_router(health.router)
+
+
+def _guard(app: FastAPI, settings: ApiSettings) -> None:
+    # The last one added is the first to see a request.
+    app.add_middleware(SizeGate, max_bytes=settings.max_body_bytes)
+    app.add_middleware(AddressGate)
+    app.add_middleware(KeyGate, key=settings.api_key)
+    app.add_middleware(problems.LastResort)
+
+
+def _documented() -> dict[int | str, dict[str, object]]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": words, "content": {problems.MEDIA_TYPE: {"schema": schema}}}
+        for status, words in _REFUSALS.items()
+    }

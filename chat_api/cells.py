@@ -1,0 +1,94 @@
+"""What MySQL gives and takes, as the records of `messages`. Pure."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from chat_api.messages import Change, Conversation, Message, Metadata, Suppressed
+
+#: A row's columns in the order of no importance: rows come as dictionaries.
+COLUMNS = (
+    "id, user_id, conversation_id, external_id, role, content, suppressed, metadata, agent_id,"
+    " created_at, utc_offset_minutes, updated_at, revision"
+)
+
+#: What a TIMESTAMP can hold.
+EARLIEST = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
+LATEST = datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC)
+
+
+def message(row: Mapping[str, Any]) -> Message:
+    """A row of `messages`."""
+    offset = timezone(timedelta(minutes=row["utc_offset_minutes"]))
+    return Message(
+        id=row["id"],
+        user_id=row["user_id"],
+        conversation_id=row["conversation_id"],
+        external_id=row["external_id"],
+        role=row["role"],
+        content=row["content"],
+        suppressed=_suppressed(row["suppressed"]),
+        metadata=None if row["metadata"] is None else json.loads(row["metadata"]),
+        agent_id=row["agent_id"],
+        said_at=_utc(row["created_at"]).astimezone(offset),
+        updated_at=_utc(row["updated_at"]),
+        revision=row["revision"],
+    )
+
+
+def change(row: Mapping[str, Any]) -> Change:
+    """A row of `messages` without what was said."""
+    return Change(
+        message_id=row["id"],
+        conversation_id=row["conversation_id"],
+        role=row["role"],
+        revision=row["revision"],
+        suppressed=bool(row["suppressed"]),
+        said_at=_utc(row["created_at"]),
+        updated_at=_utc(row["updated_at"]),
+    )
+
+
+def conversation(row: Mapping[str, Any]) -> Conversation:
+    """A row of `conversations` with what its messages come to."""
+    last = row["last_said_at"]
+    return Conversation(
+        conversation_id=row["conversation_id"],
+        created_at=_utc(row["created_at"]),
+        messages=row["messages"],
+        last_said_at=None if last is None else _utc(last),
+    )
+
+
+def stored(at: datetime) -> datetime:
+    """A time as a session in UTC writes it."""
+    return at.astimezone(UTC).replace(tzinfo=None)
+
+
+def offset_minutes(at: datetime) -> int:
+    """The speaker's offset from UTC."""
+    offset = at.utcoffset()
+    assert offset is not None  # noqa: S101  every time here is aware
+    return int(offset.total_seconds() // 60)
+
+
+def suppressed_cell(suppressed: Suppressed) -> str | None:
+    """The JSON of suppressions; sorted, so that their order makes no new revision."""
+    if suppressed is None or suppressed == "all":
+        return None if suppressed is None else '"all"'
+    return json.dumps(sorted(set(suppressed)), ensure_ascii=False)
+
+
+def metadata_cell(metadata: Metadata) -> str | None:
+    """The JSON of metadata; equal ones give equal text."""
+    return None if metadata is None else json.dumps(metadata, ensure_ascii=False, sort_keys=True)
+
+
+def _suppressed(cell: str | None) -> Suppressed:
+    value = None if cell is None else json.loads(cell)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _utc(naive: datetime) -> datetime:
+    return naive.replace(tzinfo=UTC)

@@ -1,0 +1,38 @@
+"""What can go wrong on the chat path, by what the caller may do.
+
+ChatError
+├── Invalid      the request cannot be carried out as it is: change it
+├── NotFound     there is no such thing for this user
+├── Conflict     something else has that name already
+├── Unavailable  a part is away: the same request may work later
+├── NoReply      the language model gave no answer; what was said is kept
+└── Faulty       the database refused a statement of ours: a bug, or a set-up that is not finished
+"""
+
+
+class ChatError(Exception):
+    """The request was not carried out. The message is for the caller and never quotes what was said."""
+
+
+class Invalid(ChatError):
+    """The request cannot be carried out as it is."""
+
+
+class NotFound(ChatError):
+    """There is no such thing for this user."""
+
+
+class Conflict(ChatError):
+    """Something else has that name already."""
+
+
+class Unavailable(ChatError):
+    """A part is away; the same request may work later."""
+
+
+class NoReply(ChatError):
+    """The language model gave no answer; what was said is kept."""
+
+
+class Faulty(ChatError):
+    """The database refused a statement: a bug, or a set-up that is not finished."""

@@ -1,0 +1,89 @@
+"""What a request has to pass before it is read: the key, the address, the size."""
+
+import hmac
+from urllib.parse import unquote_to_bytes
+
+from pydantic import SecretStr
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chat_api import problems
+
+
+class KeyGate:
+    """Lets through who sends the admin key; health is open."""
+
+    def __init__(self, app: ASGIApp, key: SecretStr) -> None:
+        self._app = app
+        self._key = key.get_secret_value().encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in ("/health/live", "/health/ready") or self._has_key(scope):
+            await self._app(scope, receive, send)
+            return
+        refused = problems.response(
+            401,
+            "This needs the key: send the header `Authorization: Bearer <key>`.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+        await refused(scope, receive, send)
+
+    def _has_key(self, scope: Scope) -> bool:
+        scheme, _, given = Headers(scope=scope).get("Authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._key)
+
+
+class AddressGate:
+    """Refuses addresses that are not UTF-8: read leniently, two of them would name the same user."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not _is_utf8(scope):
+            refused = problems.response(400, "The address is not UTF-8.")
+            await refused(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+class SizeGate:
+    """Refuses bodies that are too large, before they are parsed."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("Content-Length", "")
+        if declared.isdecimal() and int(declared[:20]) > self._max:
+            refused = problems.response(413, self._sentence())
+            await refused(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self._max:
+                raise HTTPException(413, self._sentence())
+            return message
+
+        await self._app(scope, counted, send)
+
+    def _sentence(self) -> str:
+        return f"The body is larger than {self._max} bytes. Post less at once."
+
+
+def _is_utf8(scope: Scope) -> bool:
+    try:
+        unquote_to_bytes(scope.get("raw_path") or b"").decode()
+        unquote_to_bytes(scope["query_string"]).decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,36 @@
+"""How far learning is behind a user's rows: which of them have no receipt for what they say now."""
+
+from collections.abc import Iterator
+
+from chat_api.messages import Change
+from chat_api.store import Rows
+from memory_store.models import Receipt
+from memory_store.port import MemoryStore
+
+#: Receipts are asked for page by page, from the newest row back.
+_PAGE = 200
+
+
+def is_learned(change: Change, receipt: Receipt | None) -> bool:
+    """Whether what the row says now has been learned, even as nothing."""
+    return receipt is not None and receipt.state == "learned" and receipt.revision == change.revision
+
+
+def unlearned(
+    rows: Rows, store: MemoryStore, user_id: str, *, most: int
+) -> Iterator[tuple[Change, Receipt | None]]:
+    """The rows that are not learned, newest write first, with their outdated receipts.
+
+    A user's rows are learned in the order they were written, so a whole page that is learned ends the search;
+    it ends after `most` rows in any case. Raises the store's and the database's errors.
+    """
+    before = None
+    for _ in range(0, most, _PAGE):
+        page = rows.recent_changes(user_id, limit=_PAGE, before=before)
+        receipts = store.live().receipts([change.message_id for change in page])
+        found = [(change, receipts.get(change.message_id)) for change in page]
+        behind = [(change, receipt) for change, receipt in found if not is_learned(change, receipt)]
+        yield from behind
+        if not behind or len(page) < _PAGE:
+            return
+        before = (page[-1].updated_at, page[-1].message_id)

@@ -1,0 +1,145 @@
+"""Messages and conversations as the rows hold them. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final, Literal, Protocol
+
+Role = Literal["user", "assistant", "system", "tool", "note"]
+#: None, `"all"` (off the record), or fact references `<extractor>:<fact hash>`.
+Suppressed = Literal["all"] | tuple[str, ...] | None
+Metadata = dict[str, Any] | None
+
+
+class _Keep(Enum):
+    KEEP = "keep"
+
+
+#: In an edit: leave this as it is.
+KEEP: Final = _Keep.KEEP
+
+
+class Said(Protocol):
+    """What a repeated message is compared by."""
+
+    @property
+    def role(self) -> Role: ...
+    @property
+    def content(self) -> str: ...
+    @property
+    def conversation_id(self) -> str | None: ...
+    @property
+    def said_at(self) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to write. Without a conversation or a time it gets a new one and now."""
+
+    role: Role
+    content: str
+    conversation_id: str | None = None
+    external_id: str | None = None
+    said_at: datetime | None = None
+    suppressed: Suppressed = None
+    metadata: Metadata = None
+    agent_id: str | None = None
+
+    def repeats(self, earlier: Said) -> bool:
+        """Whether this says the same again; what it leaves open is not compared."""
+        return (
+            (self.role, self.content) == (earlier.role, earlier.content)
+            and self.conversation_id in (None, earlier.conversation_id)
+            and (self.said_at is None or _same_time(self.said_at, earlier.said_at))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A row. `said_at` has the speaker's own offset, `updated_at` is UTC."""
+
+    id: int
+    user_id: str
+    conversation_id: str
+    external_id: str | None
+    role: Role
+    content: str
+    suppressed: Suppressed
+    metadata: Metadata
+    agent_id: str | None
+    said_at: datetime
+    updated_at: datetime
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a posted message: a row of its own, or the row that it repeats."""
+
+    message_id: int
+    conversation_id: str
+    external_id: str | None
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What to change of a row."""
+
+    content: str | _Keep = KEEP
+    suppressed: Suppressed | _Keep = KEEP
+    metadata: Metadata | _Keep = KEEP
+
+    def applied_to(self, row: Message) -> tuple[str, Suppressed, Metadata]:
+        """Content, suppressions and metadata of the row afterwards."""
+        return (
+            row.content if self.content is KEEP else self.content,
+            row.suppressed if self.suppressed is KEEP else self.suppressed,
+            row.metadata if self.metadata is KEEP else self.metadata,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """That a row was written or edited, without its content."""
+
+    message_id: int
+    conversation_id: str
+    role: Role
+    revision: str
+    suppressed: bool
+    said_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A thread of messages; `last_said_at` is UTC, None while it is empty."""
+
+    conversation_id: str
+    created_at: datetime
+    messages: int
+    last_said_at: datetime | None
+
+
+def suppresses(suppressed: Suppressed, extractor: str, fact_hash: str) -> bool:
+    """Whether a fact of that extractor must not be recalled.
+
+    What was suppressed under another extractor cannot be matched by its hash, so it suppresses everything.
+    """
+    if suppressed is None:
+        return False
+    if suppressed == "all":
+        return True
+    return fact_ref(extractor, fact_hash) in suppressed or any(
+        not ref.startswith(f"{extractor}:") for ref in suppressed
+    )
+
+
+def fact_ref(extractor: str, fact_hash: str) -> str:
+    """How a fact is named in `suppressed`."""
+    return f"{extractor}:{fact_hash}"
+
+
+def _same_time(one: datetime, other: datetime | None) -> bool:
+    return other is not None and one == other and one.utcoffset() == other.utcoffset()

@@ -1,0 +1,6 @@
+"""Runs the numbered scripts on the connection that `chat_api.migrate` holds the lock with."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"])
+context.run_migrations()

@@ -1,0 +1,33 @@
+"""What the routes work with, made once per app."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from chat_api.chat import Chat
+from chat_api.freshness import Freshness
+from chat_api.recall import Recaller
+from chat_api.settings import ApiSettings
+from chat_api.store import Rows
+from memory_store.port import MemoryStore
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a running API."""
+
+    settings: ApiSettings
+    rows: Rows
+    store: MemoryStore
+    recaller: Recaller
+    freshness: Freshness
+    chat: Chat
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+Wired = Annotated[Parts, Depends(_parts)]

@@ -1,0 +1,222 @@
+"""Recall: what the store finds, checked against the rows, and what was said too recently to be learned."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from chat_api import learning
+from chat_api.errors import NotFound
+from chat_api.messages import Change, Message, suppresses
+from chat_api.store import Rows
+from memory_store.errors import StoreError
+from memory_store.models import Memory
+from memory_store.port import MemoryStore
+from memory_store.recall import Recall
+
+#: Rounds of asking the store for more when the rows disown what it found, and how many hits a round may ask for.
+_ROUNDS = 3
+_MOST_HITS = 1000
+#: Rows that are looked through for pending ones.
+_PENDING_ROWS = 2000
+#: Pages of the store that are read for one page of an answer.
+_PAGES = 20
+_PAGE = 100
+
+_SPOKEN_FIRST = frozenset({"user", "note"})
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to recall for a user. Times bound when it was said: from `since` on, before `until`."""
+
+    user_id: str
+    limit: int
+    query: str | None = None
+    min_score: float | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    conversation_id: str | None = None
+    #: A message that is left out: the question itself, where it was just written as a row.
+    without: int | None = None
+
+    def covers(self, said_at: datetime, conversation_id: str) -> bool:
+        """Whether something said then and there may be in the answer."""
+        return (
+            (self.since is None or said_at >= self.since)
+            and (self.until is None or said_at < self.until)
+            and self.conversation_id in (None, conversation_id)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A memory whose sources still say what it was learned from."""
+
+    memory: Memory
+    sources: tuple[Message, ...]
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recollection:
+    """What a recall came to; `timings` in milliseconds."""
+
+    memories: tuple[Remembered, ...] = ()
+    pending: tuple[Message, ...] = ()
+    degraded: bool = False
+    cursor: str | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+class Recaller:
+    """Asks the memories and the rows. A store or an embedder that is away degrades, and fails nothing."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        store: MemoryStore,
+        search: Recall,
+        *,
+        pending_limit: int,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._rows = rows
+        self._store = store
+        self._search = search
+        self._pending_limit = pending_limit
+        self._timer = timer
+
+    def recall(self, question: Question, query: str) -> Recollection:
+        """The best memories for a query. Raises Unavailable when the database is away."""
+        started = self._timer()
+        try:
+            # First what is pending: a row that is learned in between is then found twice rather than missed.
+            behind = self._behind(question)
+            searched = self._timer()
+            memories = self._found(question, query)
+            timings = {"pending_ms": searched - started, "search_ms": self._timer() - searched}
+            degraded = False
+        except StoreError:
+            behind, memories, timings, degraded = self._recent(question), [], {}, True
+        pending = self._pending(question, behind, memories)
+        timings["total_ms"] = self._timer() - started
+        milliseconds = {name: round(seconds * 1000, 3) for name, seconds in timings.items()}
+        return Recollection(tuple(memories), pending, degraded, timings=milliseconds)
+
+    def listed(self, question: Question, cursor: str | None) -> Recollection:
+        """A page of memories, the latest said first; what is pending comes with the first page."""
+        started = self._timer()
+        try:
+            behind = [] if cursor else self._behind(question)
+            memories, following = self._read(question, cursor)
+            degraded = False
+        except StoreError:
+            behind, memories, following, degraded = self._recent(question), [], None, True
+        pending = self._pending(question, behind, memories)
+        timings = {"total_ms": round((self._timer() - started) * 1000, 3)}
+        return Recollection(tuple(memories), pending, degraded, following, timings)
+
+    def one(self, user_id: str, memory_id: str) -> Remembered:
+        """A memory that its sources bear out. Raises NotFound and the store's errors."""
+        for remembered in self._borne_out(user_id, [(self.filed(user_id, memory_id), None)]):
+            return remembered
+        raise _no_memory()
+
+    def filed(self, user_id: str, memory_id: str) -> Memory:
+        """A memory as it was filed, whatever became of its sources. Raises NotFound and the store's errors."""
+        memory = self._store.live().get(memory_id)
+        if memory is None or memory.user_id != user_id:
+            raise _no_memory()
+        return memory
+
+    def _found(self, question: Question, query: str) -> list[Remembered]:
+        ask = question.limit + 10
+        for _ in range(_ROUNDS):
+            hits = self._search.search(
+                question.user_id,
+                query,
+                limit=ask,
+                since=question.since,
+                until=question.until,
+                conversation_id=question.conversation_id,
+            )
+            scored = [(hit.memory, hit.score) for hit in hits]
+            memories = [
+                remembered
+                for remembered in self._borne_out(question.user_id, scored)
+                if all(source.id != question.without for source in remembered.sources)
+            ]
+            if len(memories) >= question.limit or len(hits) < ask or ask == _MOST_HITS:
+                break
+            ask = min(ask * 4, _MOST_HITS)
+        least = question.min_score
+        near = [m for m in memories if least is None or (m.score is not None and m.score >= least)]
+        return near[: question.limit]
+
+    def _read(self, question: Question, cursor: str | None) -> tuple[list[Remembered], str | None]:
+        memories: list[Remembered] = []
+        for _ in range(_PAGES):
+            # Never more than is still wanted, so that the store's cursor is also the answer's.
+            wanted = min(_PAGE, question.limit - len(memories))
+            page = self._store.live().page(question.user_id, limit=wanted, cursor=cursor)
+            covered = [m for m in page.memories if question.covers(m.said_at, m.conversation_id)]
+            memories += self._borne_out(question.user_id, [(memory, None) for memory in covered])
+            cursor = page.cursor
+            if cursor is None or len(memories) == question.limit:
+                break
+        return memories, cursor
+
+    def _borne_out(self, user_id: str, found: Sequence[tuple[Memory, float | None]]) -> list[Remembered]:
+        """Those whose sources all exist, at the revision that was learned from, and do not suppress them."""
+        ids = {source.message_id for memory, _ in found for source in memory.sources}
+        rows = self._rows.rows_by_ids(user_id, ids)
+        borne_out = []
+        for memory, score in found:
+            sources = tuple(
+                rows[source.message_id]
+                for source in memory.sources
+                if source.message_id in rows and rows[source.message_id].revision == source.revision
+            )
+            disowned = any(suppresses(row.suppressed, memory.extractor, memory.hash) for row in sources)
+            if sources and len(sources) == len(memory.sources) and not disowned:
+                borne_out.append(Remembered(memory, sources, score))
+        return borne_out
+
+    def _behind(self, question: Question) -> list[Change]:
+        behind = []
+        for change, _ in learning.unlearned(self._rows, self._store, question.user_id, most=_PENDING_ROWS):
+            if _may_show(change, question):
+                behind.append(change)
+        return behind
+
+    def _recent(self, question: Question) -> list[Change]:
+        recent = self._rows.recent_changes(question.user_id, limit=_PENDING_ROWS)
+        return [change for change in recent if _may_show(change, question)]
+
+    def _pending(
+        self, question: Question, behind: Sequence[Change], memories: Iterable[Remembered]
+    ) -> tuple[Message, ...]:
+        shown = {source.id for remembered in memories for source in remembered.sources}
+        fresh = [change.message_id for change in _spoken_first(behind) if change.message_id not in shown]
+        chosen = fresh[: self._pending_limit]
+        rows = self._rows.rows_by_ids(question.user_id, chosen)
+        # Once more: a row may have been deleted or suppressed since.
+        return tuple(rows[each] for each in chosen if each in rows and rows[each].suppressed is None)
+
+
+def _may_show(change: Change, question: Question) -> bool:
+    # Of a row with suppressions one cannot tell, before it is learned, which words were to be forgotten.
+    return (
+        not change.suppressed
+        and change.message_id != question.without
+        and question.covers(change.said_at, change.conversation_id)
+    )
+
+
+def _spoken_first(changes: Sequence[Change]) -> list[Change]:
+    return sorted(changes, key=lambda change: change.role not in _SPOKEN_FIRST)
+
+
+def _no_memory() -> NotFound:
+    return NotFound("This user has no such memory.")

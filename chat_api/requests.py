@@ -1,0 +1,145 @@
+"""What the API is asked, as validated once at the edge."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from chat_api.fields import Content, FactRef, Identifier, Metadata, Rfc3339, RowId
+from chat_api.messages import KEEP, Edit, NewMessage, Role, Suppressed
+
+_SuppressedIn = Annotated[
+    Literal["all"] | Annotated[list[FactRef], Field(max_length=1000)] | None,
+    Field(description='`"all"`: off the record, nothing is learned from it; or references of facts to forget.'),
+]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MessageIn(_Body):
+    """A message to write."""
+
+    role: Role
+    content: Content
+    conversation_id: Identifier | None = Field(
+        default=None, description="The client's own name for the conversation, made on use; a new one if left out."
+    )
+    external_id: Identifier | None = Field(
+        default=None, description="The client's own name for the message, by which a repeat is known."
+    )
+    created_at: Rfc3339 | None = Field(default=None, description="When it was said; now if left out.")
+    suppressed: _SuppressedIn = None
+    metadata: Metadata | None = None
+    agent_id: Identifier | None = None
+
+    def new(self) -> NewMessage:
+        """The message as the rows take it."""
+        return NewMessage(
+            role=self.role,
+            content=self.content,
+            conversation_id=self.conversation_id,
+            external_id=self.external_id,
+            said_at=self.created_at,
+            suppressed=_suppressed(self.suppressed),
+            metadata=self.metadata,
+            agent_id=self.agent_id,
+        )
+
+
+class OneMessage(MessageIn):
+    """A message and whose it is."""
+
+    user_id: Identifier
+
+
+class ManyMessages(_Body):
+    """Messages of one user, written all or not at all."""
+
+    user_id: Identifier
+    messages: list[MessageIn] = Field(min_length=1, max_length=1000)
+
+
+def _one_or_many(body: Any) -> str:  # noqa: ANN401  not validated yet
+    return "many" if isinstance(body, dict) and "messages" in body else "one"
+
+
+Messages = Annotated[
+    Annotated[OneMessage, Tag("one")] | Annotated[ManyMessages, Tag("many")], Discriminator(_one_or_many)
+]
+
+
+class EditIn(_Body):
+    """What to change of a message; what is left out stays."""
+
+    # The defaults are never used: what counts is whether a field was sent.
+    content: Content = ""
+    suppressed: _SuppressedIn = None
+    metadata: Metadata | None = None
+
+    def edit(self) -> Edit:
+        """The edit as the rows take it."""
+        sent = self.model_fields_set
+        return Edit(
+            content=self.content if "content" in sent else KEEP,
+            suppressed=_suppressed(self.suppressed) if "suppressed" in sent else KEEP,
+            metadata=self.metadata if "metadata" in sent else KEEP,
+        )
+
+
+class ChatIn(_Body):
+    """Something said to the assistant."""
+
+    user_id: Identifier
+    message: Content
+    conversation_id: Identifier | None = Field(default=None, description="A new conversation if left out.")
+    recall: Literal["always", "never"] = Field(
+        default="always", description="Whether the reply may draw on what is remembered."
+    )
+
+
+class UserQuery(_Query):
+    """Whose thing is meant."""
+
+    user_id: Identifier
+
+
+class MessagesQuery(UserQuery):
+    """A page of a conversation."""
+
+    limit: int = Field(default=100, ge=1, le=1000)
+    after: int = Field(default=0, ge=0, description="The last message id of the page before.")
+
+
+class ConversationsQuery(UserQuery):
+    """A page of a user's conversations."""
+
+    limit: int = Field(default=100, ge=1, le=1000)
+    cursor: str | None = Field(default=None, description="`cursor` of the page before.")
+
+
+class MemoriesQuery(UserQuery):
+    """What to recall: by meaning with `query`, by time without."""
+
+    query: Content | None = None
+    limit: int | None = Field(default=None, ge=1, le=100)
+    min_score: float | None = Field(default=None, allow_inf_nan=False)
+    since: Rfc3339 | None = Field(default=None, description="Only what was said at that time or later.")
+    until: Rfc3339 | None = Field(default=None, description="Only what was said before that time.")
+    conversation_id: Identifier | None = None
+    cursor: str | None = Field(default=None, description="`cursor` of the page before; only without `query`.")
+
+
+class FreshnessQuery(_Query):
+    """What to wait for, and how long."""
+
+    wait_for: RowId | None = Field(default=None, description="Message id; without it the answer comes at once.")
+    timeout: float = Field(default=10, ge=0, le=60, allow_inf_nan=False, description="Seconds.")
+
+
+def _suppressed(value: Literal["all"] | list[str] | None) -> Suppressed:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,34 @@
+"""Health: open to all, so it tells nothing else."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+
+from chat_api.answers import HealthOut
+from chat_api.parts import Parts, Wired
+from memory_store.errors import StoreError
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+@router.get("/live", summary="Whether the process answers")
+async def live() -> HealthOut:
+    """Answers while the process runs."""
+    return HealthOut(status="ok")
+
+
+@router.get("/ready", summary="Whether requests can be served")
+def ready(parts: Wired) -> HealthOut:
+    """503 while the database is away. Without the memories chat goes on, so that is degraded, not down."""
+    parts.rows.ping()
+    memories = _memories(parts)
+    status: Literal["ok", "degraded"] = "ok" if memories == "ok" else "degraded"
+    return HealthOut(status=status, parts={"database": "ok", "memories": memories})
+
+
+def _memories(parts: Parts) -> Literal["ok", "away"]:
+    try:
+        parts.store.live()
+    except StoreError:
+        return "away"
+    return "ok"

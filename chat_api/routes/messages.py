@@ -1,0 +1,63 @@
+"""Messages: write one or many, read, edit, delete."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from chat_api.answers import AddedListOut, AddedOut, MessageOut
+from chat_api.errors import Invalid
+from chat_api.fields import RowId
+from chat_api.parts import Wired
+from chat_api.problems import Problem
+from chat_api.requests import EditIn, ManyMessages, Messages, UserQuery
+from chat_api.settings import ApiSettings
+
+router = APIRouter(prefix="/v1/messages", tags=["messages"])
+
+MessageId = Annotated[RowId, Path()]
+
+
+@router.post(
+    "",
+    summary="Write one message or many",
+    status_code=201,
+    responses={
+        200: {"model": AddedOut | AddedListOut, "description": "All of it was there already."},
+        409: {"model": Problem, "description": "An external_id is taken by a message that differs."},
+    },
+)
+def add(parts: Wired, body: Messages, response: Response) -> AddedOut | AddedListOut:
+    """All or nothing. A repeat by `external_id` changes nothing and answers with the message that is there."""
+    posted = body.messages if isinstance(body, ManyMessages) else [body]
+    for message in posted:
+        check_length(parts.settings, message.content)
+    added = parts.rows.add_messages(body.user_id, [message.new() for message in posted])
+    if not any(one.created for one in added):
+        response.status_code = 200
+    out = [AddedOut.of(one) for one in added]
+    return AddedListOut(messages=out) if isinstance(body, ManyMessages) else out[0]
+
+
+@router.get("/{message_id}", summary="Read a message")
+def read(parts: Wired, message_id: MessageId, query: Annotated[UserQuery, Query()]) -> MessageOut:
+    """The message as it is now."""
+    return MessageOut.of(parts.rows.get(query.user_id, message_id))
+
+
+@router.patch("/{message_id}", summary="Edit a message")
+def edit(parts: Wired, message_id: MessageId, query: Annotated[UserQuery, Query()], body: EditIn) -> MessageOut:
+    """What is left out stays. What was learned from the old words is no longer recalled, from now on."""
+    check_length(parts.settings, body.content)
+    return MessageOut.of(parts.rows.edit(query.user_id, message_id, body.edit()))
+
+
+@router.delete("/{message_id}", summary="Delete a message", status_code=204)
+def delete(parts: Wired, message_id: MessageId, query: Annotated[UserQuery, Query()]) -> None:
+    """It is gone, and what was learned from it is no longer recalled, from now on."""
+    parts.rows.delete_message(query.user_id, message_id)
+
+
+def check_length(settings: ApiSettings, content: str) -> None:
+    """Raises Invalid where a content is longer than the settings allow."""
+    if len(content) > settings.max_content_characters:
+        raise Invalid(f"content: must not be longer than {settings.max_content_characters} characters.")

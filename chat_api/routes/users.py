@@ -1,0 +1,36 @@
+"""Users: how far learning is behind what they said."""
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from chat_api.answers import FreshnessOut
+from chat_api.fields import Identifier
+from chat_api.parts import Wired
+from chat_api.requests import FreshnessQuery
+
+router = APIRouter(prefix="/v1/users", tags=["users"])
+
+UserId = Annotated[Identifier, Path(description="Percent-encoded; it may hold slashes.")]
+
+
+@router.get("/{user_id:path}/freshness", summary="Wait until a message is learned")
+async def freshness(parts: Wired, user_id: UserId, query: Annotated[FreshnessQuery, Query()]) -> FreshnessOut:
+    """Answers as soon as the message is learned, or at the time-out with `learned: false`."""
+    start = time.perf_counter()
+    look = None
+    if query.wait_for is not None:
+        look = await parts.freshness.wait(user_id, query.wait_for, query.timeout)
+    waited_ms = round((time.perf_counter() - start) * 1000, 3)
+    backlog = await parts.freshness.backlog(user_id)
+    return FreshnessOut(
+        message_id=query.wait_for,
+        revision=look.revision if look else None,
+        state=look.state if look else None,
+        learned=look.done if look else backlog.unlearned == 0,
+        facts=look.facts if look else None,
+        waited_ms=waited_ms,
+        unlearned=backlog.unlearned,
+        oldest_unlearned_s=backlog.oldest_s,
+    )

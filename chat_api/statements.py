@@ -1,0 +1,247 @@
+"""All SQL of the chat path. Each function is part of a transaction that `store` begins and ends."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from chat_api import cells
+from chat_api.errors import NotFound
+from chat_api.messages import Added, Change, Conversation, Edit, Message, Metadata, NewMessage, Suppressed
+from chat_api.posting import Plan, Posting
+
+_SELECT = f"SELECT {cells.COLUMNS} FROM messages"  # noqa: S608  constants
+
+_CONVERSATIONS = """
+SELECT conversation_id, created_at,
+       (SELECT COUNT(*) FROM messages m
+         WHERE m.user_id = c.user_id AND m.conversation_id = c.conversation_id) AS messages,
+       (SELECT m.created_at FROM messages m
+         WHERE m.user_id = c.user_id AND m.conversation_id = c.conversation_id
+         ORDER BY m.id DESC LIMIT 1) AS last_said_at
+  FROM conversations c
+ WHERE user_id = %s AND created_at <= %s AND (created_at < %s OR conversation_id > %s)
+ ORDER BY created_at DESC, conversation_id
+ LIMIT %s
+"""
+
+_CHANGES = """
+SELECT id, conversation_id, role, revision, suppressed IS NOT NULL AS suppressed, created_at, updated_at
+  FROM messages
+ WHERE user_id = %s AND updated_at <= %s AND (updated_at < %s OR id < %s)
+ ORDER BY updated_at DESC, id DESC
+ LIMIT %s
+"""
+
+#: What a statement's placeholder is filled with.
+Cell = str | int | datetime | None
+
+
+class Cursor(Protocol):
+    """What statements need of a cursor that gives rows as dictionaries."""
+
+    @property
+    def rowcount(self) -> int:
+        """Rows that the last statement wrote."""
+
+    def execute(self, sql: str, values: Sequence[Cell], /) -> object:
+        """Runs a statement."""
+
+    def fetchall(self) -> list[Any]:
+        """The rows that it gave."""
+
+
+def ping(cursor: Cursor) -> None:
+    _all(cursor, "SELECT 1")
+
+
+def add(cursor: Cursor, user_id: str, messages: Sequence[NewMessage], unnamed: str, now: datetime) -> list[Added]:
+    named = [m.external_id for m in messages if m.external_id is not None]
+    plan = Plan(_by_external_ids(cursor, user_id, named), unnamed, now)
+    for message in messages:
+        plan.take(message)
+    if not plan.fresh:
+        return plan.added([])
+    _open_conversations(cursor, user_id, {posting.conversation_id for posting in plan.fresh})
+    return plan.added(_insert(cursor, user_id, plan.fresh))
+
+
+def _by_external_ids(cursor: Cursor, user_id: str, names: Sequence[str]) -> dict[str, Message]:
+    if not names:
+        return {}
+    rows = _all(
+        cursor,
+        f"{_SELECT} WHERE user_id = %s AND external_id IN ({_marks(names)})",
+        *(user_id, *names),
+    )
+    return {row["external_id"]: cells.message(row) for row in rows}
+
+
+def _open_conversations(cursor: Cursor, user_id: str, conversation_ids: set[str]) -> None:
+    # IGNORE only passes over those that are there, and keeps them from being deleted until the commit.
+    # Sorted, so that two lists cannot wait for each other.
+    opened = sorted(conversation_ids)
+    values = ", ".join(["(%s, %s)"] * len(opened))
+    new = _run(
+        cursor,
+        f"INSERT IGNORE INTO conversations (user_id, conversation_id) VALUES {values}",  # noqa: S608  placeholders
+        *(value for conversation_id in opened for value in (user_id, conversation_id)),
+    )
+    if new:
+        _run(cursor, "INSERT IGNORE INTO users (user_id) VALUES (%s)", user_id)
+
+
+def _insert(cursor: Cursor, user_id: str, postings: Sequence[Posting]) -> list[int]:
+    values = ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"] * len(postings))
+    _run(
+        cursor,
+        "INSERT INTO messages (user_id, conversation_id, external_id, role, content, suppressed, metadata,"  # noqa: S608
+        f" agent_id, created_at, utc_offset_minutes) VALUES {values}",  # placeholders
+        *(value for posting in postings for value in _cells(user_id, posting)),
+    )
+    # One INSERT with its values written out gets its ids in one go.
+    [row] = _all(cursor, "SELECT LAST_INSERT_ID() AS first, @@SESSION.auto_increment_increment AS step")
+    return [row["first"] + row["step"] * number for number in range(len(postings))]
+
+
+def _cells(user_id: str, posting: Posting) -> tuple[Cell, ...]:
+    message = posting.message
+    return (
+        user_id,
+        posting.conversation_id,
+        message.external_id,
+        message.role,
+        message.content,
+        cells.suppressed_cell(message.suppressed),
+        cells.metadata_cell(message.metadata),
+        message.agent_id,
+        cells.stored(posting.said_at),
+        cells.offset_minutes(posting.said_at),
+    )
+
+
+def one(cursor: Cursor, user_id: str, message_id: int, *, lock: bool = False) -> Message:
+    rows = _all(
+        cursor,
+        f"{_SELECT} WHERE id = %s AND user_id = %s{' FOR UPDATE' if lock else ''}",
+        *(message_id, user_id),
+    )
+    if not rows:
+        raise _no_message()
+    return cells.message(rows[0])
+
+
+def edit(cursor: Cursor, user_id: str, message_id: int, edit: Edit) -> Message:
+    row = one(cursor, user_id, message_id, lock=True)
+    if not _rewrite(cursor, row, edit):
+        return row
+    return one(cursor, user_id, message_id)
+
+
+def _rewrite(cursor: Cursor, row: Message, edit: Edit) -> bool:
+    wanted = _learned_and_kept(*edit.applied_to(row))
+    if wanted == _learned_and_kept(row.content, row.suppressed, row.metadata):
+        return False
+    sql = "UPDATE messages SET content = %s, suppressed = %s, metadata = %s WHERE id = %s"
+    _run(cursor, sql, *wanted, row.id)
+    return True
+
+
+def _learned_and_kept(
+    content: str, suppressed: Suppressed, metadata: Metadata
+) -> tuple[str, str | None, str | None]:
+    return content, cells.suppressed_cell(suppressed), cells.metadata_cell(metadata)
+
+
+def suppress(cursor: Cursor, user_id: str, refs: Mapping[int, str]) -> None:
+    for message_id in sorted(refs):
+        try:
+            row = one(cursor, user_id, message_id, lock=True)
+        except NotFound:
+            continue
+        if row.suppressed != "all":
+            _rewrite(cursor, row, Edit(suppressed=(*(row.suppressed or ()), refs[message_id])))
+
+
+def messages(cursor: Cursor, user_id: str, conversation_id: str, *, limit: int, after: int) -> list[Message]:
+    there = "SELECT 1 FROM conversations WHERE user_id = %s AND conversation_id = %s"
+    if not _all(cursor, there, user_id, conversation_id):
+        raise _no_conversation()
+    rows = _all(
+        cursor,
+        f"{_SELECT} WHERE user_id = %s AND conversation_id = %s AND id > %s ORDER BY id LIMIT %s",
+        *(user_id, conversation_id, after, limit),
+    )
+    return [cells.message(row) for row in rows]
+
+
+def delete_conversation(cursor: Cursor, user_id: str, conversation_id: str) -> int:
+    # The conversation first: whoever posts into it holds it until their rows are there to be deleted.
+    where = "WHERE user_id = %s AND conversation_id = %s"
+    if not _run(cursor, f"DELETE FROM conversations {where}", user_id, conversation_id):  # noqa: S608  constants
+        raise _no_conversation()
+    return _run(cursor, f"DELETE FROM messages {where}", user_id, conversation_id)  # noqa: S608  constants
+
+
+def delete_message(cursor: Cursor, user_id: str, message_id: int) -> None:
+    if not _run(cursor, "DELETE FROM messages WHERE id = %s AND user_id = %s", message_id, user_id):
+        raise _no_message()
+
+
+def conversations(
+    cursor: Cursor, user_id: str, *, limit: int, before: tuple[datetime, str] | None
+) -> list[Conversation]:
+    at, last = before or (cells.LATEST, "")
+    rows = _all(cursor, _CONVERSATIONS, user_id, cells.stored(at), cells.stored(at), last, limit)
+    return [cells.conversation(row) for row in rows]
+
+
+def last_turns(cursor: Cursor, user_id: str, conversation_id: str, *, before: int, limit: int) -> list[Message]:
+    rows = _all(
+        cursor,
+        f"{_SELECT} WHERE user_id = %s AND conversation_id = %s AND id < %s ORDER BY id DESC LIMIT %s",
+        *(user_id, conversation_id, before, limit),
+    )
+    return [cells.message(row) for row in reversed(rows)]
+
+
+def rows_by_ids(cursor: Cursor, user_id: str, message_ids: Iterable[int]) -> dict[int, Message]:
+    ids = sorted(set(message_ids))
+    if not ids:
+        return {}
+    rows = _all(cursor, f"{_SELECT} WHERE id IN ({_marks(ids)}) AND user_id = %s", *ids, user_id)
+    return {row["id"]: cells.message(row) for row in rows}
+
+
+def recent_changes(
+    cursor: Cursor, user_id: str, *, limit: int, before: tuple[datetime, int] | None
+) -> list[Change]:
+    at, last = before or (cells.LATEST, 0)
+    rows = _all(cursor, _CHANGES, user_id, cells.stored(at), cells.stored(at), last, limit)
+    return [cells.change(row) for row in rows]
+
+
+def user_timezone(cursor: Cursor, user_id: str) -> str:
+    rows = _all(cursor, "SELECT timezone FROM users WHERE user_id = %s", user_id)
+    return str(rows[0]["timezone"]) if rows else "UTC"
+
+
+def _run(cursor: Cursor, sql: str, *values: Cell) -> int:
+    cursor.execute(sql, values)
+    return cursor.rowcount
+
+
+def _all(cursor: Cursor, sql: str, *values: Cell) -> list[dict[str, Any]]:
+    cursor.execute(sql, values)
+    return cursor.fetchall()
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join(["%s"] * len(values))
+
+
+def _no_message() -> NotFound:
+    return NotFound("This user has no such message.")
+
+
+def _no_conversation() -> NotFound:
+    return NotFound("This user has no such conversation.")

@@ -1,0 +1,226 @@
+"""The rows in MySQL, and the one place where MySQL's errors become ours."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import uuid4
+
+import mysql.connector
+import stamina
+from mysql.connector import errorcode
+from mysql.connector.connection import MySQLConnection
+
+from chat_api import statements
+from chat_api.errors import ChatError, Faulty, Invalid, Unavailable
+from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
+from chat_api.pool import Pool
+from chat_api.settings import Account
+from chat_api.statements import Cursor
+
+T = TypeVar("T")
+
+_CONNECT_S = 5
+#: Longer than any statement of ours should take, the deletion of a huge conversation included.
+_ANSWER_S = 60
+#: A lock is held for a transaction of a few milliseconds; waiting longer means that something hangs.
+_LOCK_S = 5
+
+_SESSION = (
+    "SET SESSION transaction_isolation = 'READ-COMMITTED', "
+    # Values are quoted with backslashes, so the server's own mode must not turn those off.
+    "sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION', "
+    f"innodb_lock_wait_timeout = {_LOCK_S}"
+)
+
+_AGAIN = frozenset(
+    {
+        errorcode.ER_LOCK_DEADLOCK,
+        errorcode.ER_DUP_ENTRY,  # the same message posted twice at once: the second look finds the first
+    }
+)
+_UNFIT = frozenset(
+    {
+        errorcode.ER_DATA_TOO_LONG,
+        errorcode.ER_TRUNCATED_WRONG_VALUE,
+        errorcode.ER_TRUNCATED_WRONG_VALUE_FOR_FIELD,
+        errorcode.ER_WARN_DATA_OUT_OF_RANGE,
+        errorcode.ER_CHECK_CONSTRAINT_VIOLATED,
+        errorcode.ER_INVALID_JSON_TEXT,
+        errorcode.ER_JSON_DOCUMENT_TOO_DEEP,
+        errorcode.ER_NET_PACKET_TOO_LARGE,
+    }
+)
+
+
+class _Again(Unavailable):
+    """Another transaction was in the way; nothing was written, so the same can be tried at once."""
+
+
+def translate(exc: mysql.connector.Error) -> ChatError:
+    """An error of MySQL's as one of ours. Never quotes MySQL's own words: they may hold a row's values."""
+    if exc.errno in _AGAIN:
+        return _Again("Others were writing the same rows. Try again.")
+    if exc.errno in _UNFIT:
+        return Invalid("The database does not take this value.")
+    mistaken = (
+        mysql.connector.ProgrammingError,
+        mysql.connector.NotSupportedError,
+        mysql.connector.DataError,
+        mysql.connector.IntegrityError,
+    )
+    if isinstance(exc, mistaken) and _server_said(exc):
+        return Faulty(f"The database refused a statement (MySQL error {exc.errno}).")
+    return Unavailable("The database is away. Try again.")
+
+
+def _server_said(exc: mysql.connector.Error) -> bool:
+    # 2000 to 2999 are the client's own: the connection is of no more use.
+    return exc.errno > 0 and not 2000 <= exc.errno < 3000  # noqa: PLR2004
+
+
+class _Link:
+    """One connection. It is sound only between transactions whose end is known."""
+
+    def __init__(self, account: Account) -> None:
+        # The pure Python client by name: `connect()` takes the C extension where it loads (docs/decisions/0002).
+        try:
+            self._connection = MySQLConnection(
+                host=account.host,
+                port=account.port,
+                database=account.database,
+                user=account.user,
+                password=account.password.get_secret_value(),
+                charset="utf8mb4",
+                collation="utf8mb4_0900_bin",
+                time_zone="+00:00",
+                autocommit=False,
+                connection_timeout=_CONNECT_S,
+                read_timeout=_ANSWER_S,
+                write_timeout=_ANSWER_S,
+            )
+            self._connection.cmd_query(_SESSION)
+        except mysql.connector.Error as exc:
+            raise translate(exc) from exc
+        self._sound = True
+
+    def run(self, work: Callable[[Cursor], T]) -> T:
+        """The work's result, committed; nothing of it stays otherwise."""
+        self._sound = False
+        try:
+            with self._connection.cursor(dictionary=True) as cursor:
+                result = work(cursor)
+            self._connection.commit()
+        except ChatError:
+            self._sound = True
+            raise
+        except mysql.connector.Error as exc:
+            self._sound = _server_said(exc)
+            raise translate(exc) from exc
+        self._sound = True
+        return result
+
+    def alive(self) -> bool:
+        return bool(self._connection.is_connected())
+
+    def reset(self) -> bool:
+        if not self._sound:
+            return False
+        try:
+            if self._connection.in_transaction:
+                self._connection.rollback()
+        except mysql.connector.Error:
+            return False
+        return True
+
+    def close(self) -> None:
+        self._connection.disconnect()
+
+
+class Rows:
+    """Users, conversations and messages. Thread-safe; every method is one transaction.
+
+    Each raises Unavailable when the database is away, and sees nothing of another user.
+    """
+
+    def __init__(self, account: Account, *, pool_size: int, clock: Callable[[], datetime]) -> None:
+        self._pool = Pool(lambda: _Link(account), pool_size)
+        self._clock = clock
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._pool.close()
+
+    def ping(self) -> None:
+        """Returns if the database answers."""
+        self._transact(statements.ping)
+
+    def add_messages(self, user_id: str, messages: Sequence[NewMessage]) -> list[Added]:
+        """Writes all of them or none; new ids ascend in the order of the list.
+
+        What repeats an earlier message (same `external_id`) gives that one's id. Raises Conflict where it differs.
+        """
+        unnamed, now = str(uuid4()), self._clock().astimezone(UTC)
+        return self._transact(lambda cursor: statements.add(cursor, user_id, messages, unnamed, now))
+
+    def get(self, user_id: str, message_id: int) -> Message:
+        """A message. Raises NotFound."""
+        return self._transact(lambda cursor: statements.one(cursor, user_id, message_id))
+
+    def edit(self, user_id: str, message_id: int, edit: Edit) -> Message:
+        """The message as edited; an edit that changes nothing writes nothing. Raises NotFound."""
+        return self._transact(lambda cursor: statements.edit(cursor, user_id, message_id, edit))
+
+    def suppress(self, user_id: str, refs: Mapping[int, str]) -> None:
+        """Adds a fact reference to the suppressions of each message; those that are gone are passed over."""
+        self._transact(lambda cursor: statements.suppress(cursor, user_id, refs))
+
+    def delete_message(self, user_id: str, message_id: int) -> None:
+        """Removes a message. Raises NotFound."""
+        self._transact(lambda cursor: statements.delete_message(cursor, user_id, message_id))
+
+    def delete_conversation(self, user_id: str, conversation_id: str) -> int:
+        """Removes a conversation and tells how many messages went with it. Raises NotFound."""
+        return self._transact(lambda cursor: statements.delete_conversation(cursor, user_id, conversation_id))
+
+    def conversations(
+        self, user_id: str, *, limit: int, before: tuple[datetime, str] | None = None
+    ) -> list[Conversation]:
+        """Newest first, from after the given (created_at, conversation_id)."""
+        return self._transact(lambda cursor: statements.conversations(cursor, user_id, limit=limit, before=before))
+
+    def messages(self, user_id: str, conversation_id: str, *, limit: int, after: int = 0) -> list[Message]:
+        """A conversation's messages in the order they were written, from after the given id. Raises NotFound."""
+        return self._transact(
+            lambda cursor: statements.messages(cursor, user_id, conversation_id, limit=limit, after=after)
+        )
+
+    def last_turns(self, user_id: str, conversation_id: str, *, before: int, limit: int) -> list[Message]:
+        """The last messages of a conversation before the given id, oldest first; none if it is not there."""
+        return self._transact(
+            lambda cursor: statements.last_turns(cursor, user_id, conversation_id, before=before, limit=limit)
+        )
+
+    def rows_by_ids(self, user_id: str, message_ids: Iterable[int]) -> dict[int, Message]:
+        """Those of the messages that there are, by one look at the primary keys."""
+        wanted = tuple(message_ids)
+        return self._transact(lambda cursor: statements.rows_by_ids(cursor, user_id, wanted))
+
+    def recent_changes(
+        self, user_id: str, *, limit: int, before: tuple[datetime, int] | None = None
+    ) -> list[Change]:
+        """Rows by the time of their last write, newest first, from after the given (updated_at, id)."""
+        return self._transact(
+            lambda cursor: statements.recent_changes(cursor, user_id, limit=limit, before=before)
+        )
+
+    def user_timezone(self, user_id: str) -> str:
+        """The user's time zone as an IANA name, UTC if none was ever set."""
+        return self._transact(lambda cursor: statements.user_timezone(cursor, user_id))
+
+    def _transact(self, work: Callable[[Cursor], T]) -> T:
+        for attempt in stamina.retry_context(
+            on=_Again, attempts=8, timeout=15, wait_initial=0.005, wait_max=0.2, wait_jitter=0.02
+        ):
+            with attempt, self._pool.lend() as link:
+                return link.run(work)
+        raise AssertionError  # stamina returns or raises
