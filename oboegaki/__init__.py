@@ -1,0 +1,1 @@
+"""oboegaki: the command, and the wiring of the roles."""

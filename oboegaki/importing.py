@@ -1,0 +1,96 @@
+"""`oboegaki import`: a file of messages into one user's memory, safe to run twice."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from oboegaki.client import Client
+from oboegaki.errors import CommandError
+
+#: Messages in one call: small enough that the bar moves, large enough that MySQL's commits do not count.
+_BATCH = 200
+_WAIT_S = 5.0
+_FIELDS = ("external_id", "conversation_id", "role", "content", "created_at", "suppressed", "metadata", "agent_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import came to."""
+
+    messages: int
+    added: int
+    learned: bool
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The messages of a JSON Lines file, or of a JSON object with `messages`. Raises CommandError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise CommandError(f"{path} cannot be read: {exc.strerror}.") from exc
+    except UnicodeDecodeError as exc:
+        raise CommandError(f"{path} is not UTF-8 text.") from exc
+    messages = _whole(text) or list(_lines(path, text))
+    if not messages:
+        raise CommandError(f"{path} holds no messages.")
+    for number, message in enumerate(messages, 1):
+        if not isinstance(message, dict) or not {"role", "content"} <= message.keys():
+            raise CommandError(f"{path}: message {number} needs at least `role` and `content`.")
+    return messages
+
+
+def _whole(text: str) -> list[Any]:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return []
+    messages = document.get("messages") if isinstance(document, dict) else None
+    return messages if isinstance(messages, list) else []
+
+
+def _lines(path: Path, text: str) -> Iterator[Any]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                yield json.loads(line)
+            except ValueError as exc:
+                raise CommandError(
+                    f"{path}: line {number} is not JSON. The file has to be JSON Lines, or a JSON object with"
+                    " a list `messages`."
+                ) from exc
+
+
+def run(client: Client, messages: Sequence[dict[str, Any]], user: str, console: Console) -> Imported:
+    """Posts the messages and waits, with a bar for each, until all of them are learned."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console) as progress:
+        added, last = _post(client, messages, user, progress)
+        learned = _wait(client, user, last, added, progress)
+    return Imported(len(messages), added, learned)
+
+
+def _post(client: Client, messages: Sequence[dict[str, Any]], user: str, progress: Progress) -> tuple[int, int]:
+    bar = progress.add_task("Writing ", total=len(messages))
+    added, last = 0, 0
+    for start in range(0, len(messages), _BATCH):
+        batch = [{name: m[name] for name in _FIELDS if name in m} for m in messages[start : start + _BATCH]]
+        answer = client.call("POST", "/v1/messages", json={"user_id": user, "messages": batch})
+        added += sum(item["created"] for item in answer["messages"])
+        last = max(last, *(item["message_id"] for item in answer["messages"]))
+        progress.advance(bar, len(batch))
+    return added, last
+
+
+def _wait(client: Client, user: str, last: int, added: int, progress: Progress) -> bool:
+    bar = progress.add_task("Learning", total=max(added, 1))
+    while True:
+        state = client.freshness(user, last, _WAIT_S if added == 0 else 0.5)
+        done = max(0, added - state["unlearned"])
+        progress.update(bar, completed=done if added else int(state["unlearned"] == 0))
+        if state["unlearned"] == 0:
+            return True

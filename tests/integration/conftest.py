@@ -1,0 +1,47 @@
+"""One MySQL and one Kafka for the whole run; tests keep apart by random users and by topics of their own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from chat_api.store import Rows
+from tests.support.api import Api, MySql, new_store, new_user, serving, settings_for
+from tests.support.services import delete_topics, now, running_kafka, running_mysql, stack_settings
+
+
+@pytest.fixture(scope="session")
+def mysql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MySql]:
+    with running_mysql(stack_settings(tmp_path_factory.mktemp("mysql"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_kafka(stack_settings(tmp_path_factory.mktemp("kafka"))) as address:
+        yield address
+
+
+@pytest.fixture
+def kafka(broker: str) -> Iterator[str]:
+    """A Kafka without topics."""
+    yield broker
+    delete_topics(broker)
+
+
+@pytest.fixture(scope="session")
+def rows(mysql: MySql) -> Iterator[Rows]:
+    made = Rows(mysql.api, pool_size=8, clock=now)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def user() -> str:
+    return new_user()
+
+
+@pytest.fixture
+def api(mysql: MySql, rows: Rows) -> Iterator[Api]:
+    store = new_store()
+    with serving(settings_for(mysql.api), rows, store) as client:
+        yield Api(client, rows, store)

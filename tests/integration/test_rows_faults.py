@@ -1,0 +1,54 @@
+"""The database away, connections lost, more threads than connections: told apart, and over when it is over."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from chat_api.errors import Unavailable
+from chat_api.messages import NewMessage
+from chat_api.store import Rows
+from tests.support.api import MySql, execute
+
+
+@pytest.fixture
+def own_rows(mysql: MySql) -> Iterator[Rows]:
+    """Rows with two connections of their own."""
+    made = Rows(mysql.api, pool_size=2, clock=lambda: datetime.now(UTC))
+    yield made
+    made.close()
+
+
+def sessions(mysql: MySql) -> list[int]:
+    found = execute(mysql.root, "SHOW PROCESSLIST")
+    return [int(str(row[0])) for row in found if row[1] == mysql.api.user]
+
+
+def test_a_server_that_is_away_is_unavailable(mysql: MySql) -> None:
+    nowhere = replace(mysql.api, port=1)
+    with closing(Rows(nowhere, pool_size=1, clock=lambda: datetime.now(UTC))) as rows:
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                rows.ping()
+
+
+def test_connections_that_the_server_closed_are_replaced(mysql: MySql, own_rows: Rows, user: str) -> None:
+    before = set(sessions(mysql))
+    own_rows.ping()
+    [mine] = set(sessions(mysql)) - before
+    execute(mysql.root, f"KILL {mine}")
+
+    with pytest.raises(Unavailable):
+        own_rows.ping()
+    own_rows.add_messages(user, [NewMessage("user", "a", "c")])
+    assert len(own_rows.messages(user, "c", limit=5)) == 1
+
+
+def test_more_threads_than_connections_wait_their_turn(own_rows: Rows, user: str) -> None:
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(lambda n: own_rows.add_messages(user, [NewMessage("user", f"{n}", "c")]), range(200)))
+
+    assert len(own_rows.messages(user, "c", limit=1000)) == 200

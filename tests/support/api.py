@@ -1,0 +1,182 @@
+"""The API over real rows and the fake store, and what the consumer would file in the latter."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any, Literal
+from uuid import uuid4
+
+import mysql.connector
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+
+from chat_api.app import create_app
+from chat_api.messages import Message
+from chat_api.settings import Account, ApiSettings
+from chat_api.store import Rows
+from memory_store.embed import embed
+from memory_store.fake import FakeStore, HashEmbedder
+from memory_store.models import Filing, Memory, Receipt, SourceRef, point_id
+from memory_store.port import Embedder, MemoryStore
+
+KEY = "oboegaki_test_0123456789"
+EXTRACTOR = "offline-1"
+
+_offsets = count()
+
+
+@dataclass(frozen=True)
+class MySql:
+    """A running MySQL, as each of the accounts sees it."""
+
+    root: Account
+    migrate: Account
+    api: Account
+
+
+def execute(account: Account, *statements: str) -> list[tuple[Any, ...]]:
+    """Runs statements in one session of that account, and returns the rows of the last one."""
+    with mysql.connector.connect(
+        host=account.host,
+        port=account.port,
+        user=account.user,
+        password=account.password.get_secret_value(),
+        database=account.database,
+        use_pure=True,
+        autocommit=True,
+    ) as connection:
+        cursor = connection.cursor()
+        found: list[Any] = []
+        for statement in statements:
+            cursor.execute(statement)
+            found = cursor.fetchall() if cursor.description else []
+        return found
+
+
+def settings_for(account: Account, **changes: Any) -> ApiSettings:  # noqa: ANN401  any setting
+    """The API's settings for an account."""
+    return ApiSettings(
+        api_key=SecretStr(KEY),
+        mysql_host=account.host,
+        mysql_port=account.port,
+        mysql_database=account.database,
+        mysql_user=account.user,
+        mysql_password=account.password,
+        **changes,
+    )
+
+
+def new_user() -> str:
+    """A user that no other test has."""
+    return f"user-{uuid4()}"
+
+
+def new_store() -> FakeStore:
+    """An empty store with a live version."""
+    store = FakeStore()
+    store.create("v1")
+    store.activate("v1")
+    return store
+
+
+@dataclass(frozen=True)
+class Api:
+    """A client of the API and what stands behind it."""
+
+    client: TestClient
+    rows: Rows
+    store: FakeStore
+
+    def say(self, user: str, content: str, **more: object) -> int:
+        """Posts a message and returns its id."""
+        answer = self.client.post(
+            "/v1/messages", json={"user_id": user, "role": "user", "content": content, **more}
+        )
+        assert answer.status_code == 201, answer.text
+        return int(answer.json()["message_id"])
+
+    def learn(
+        self, user: str, message_id: int, *texts: str, cites: Sequence[int] = (), extractor: str = EXTRACTOR
+    ) -> list[str]:
+        """Files facts (the whole content, if none are given) of a row as it is now; returns the memories' ids."""
+        row = self.rows.get(user, message_id)
+        sources = [row, *(self.rows.get(user, each) for each in cites)]
+        memories = [_memory(row, text, sources, extractor) for text in texts or (row.content,)]
+        self.file(receipt_for(row, facts=len(memories)), memories)
+        return [memory.id for memory in memories]
+
+    def learn_nothing(self, user: str, message_id: int) -> None:
+        """Files that nothing was to be learned from a row as it is now."""
+        self.file(receipt_for(self.rows.get(user, message_id)))
+
+    def learn_deletion(self, user: str, message_id: int) -> None:
+        """Files that a message is gone."""
+        [receipt] = self.store.live().receipts([message_id]).values()
+        assert receipt.user_id == user
+        self.file(replace(receipt, state="deleted", facts=0, facts_offset=next(_offsets)))
+
+    def file(self, receipt: Receipt, memories: Sequence[Memory] = ()) -> None:
+        """Files a receipt with its memories."""
+        filing = Filing(receipt=receipt, memories=tuple(memories))
+        self.store.live().apply([filing], embed([filing], HashEmbedder()))
+
+    def recall(self, user: str, query: str, **more: str | float) -> dict[str, Any]:
+        """The answer of a recall."""
+        answer = self.client.get("/v1/memories", params={"user_id": user, "query": query, **more})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+def receipt_for(
+    row: Message, *, facts: int = 0, state: Literal["learned", "deleted", "dead"] = "learned"
+) -> Receipt:
+    """A receipt for a row as it is now."""
+    return Receipt(
+        message_id=row.id,
+        user_id=row.user_id,
+        revision="" if state == "dead" else row.revision,
+        state=state,
+        facts=facts,
+        learned_at=datetime.now(UTC),
+        facts_offset=next(_offsets),
+    )
+
+
+@contextmanager
+def serving(
+    settings: ApiSettings,
+    rows: Rows,
+    store: MemoryStore,
+    embedder: Embedder | None = None,
+    **more: Any,  # noqa: ANN401  whatever create_app takes
+) -> Iterator[TestClient]:
+    """A client with the key, of an app that is up."""
+    app = create_app(settings, rows=rows, store=store, embedder=embedder or HashEmbedder(), **more)
+    headers = {"Authorization": f"Bearer {KEY}"}
+    with TestClient(app, headers=headers, raise_server_exceptions=False) as client:
+        yield client
+
+
+def _memory(row: Message, text: str, sources: Sequence[Message], extractor: str) -> Memory:
+    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+    return Memory(
+        id=point_id(row.id, digest),
+        message_id=row.id,
+        user_id=row.user_id,
+        conversation_id=row.conversation_id,
+        text=text,
+        context="",
+        hash=digest,
+        extractor=extractor,
+        sources=tuple(SourceRef(message_id=source.id, revision=source.revision) for source in sources),
+        supersedes=(),
+        said_at=row.said_at,
+        speaker=None,
+        lang="en",
+        role=row.role,
+        learned_at=datetime.now(UTC),
+    )

@@ -1,0 +1,104 @@
+"""Real MySQL and Kafka for tests, as plain processes of a folder of their own on free ports."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from confluent_kafka.admin import AdminClient
+from pydantic import SecretStr
+
+from chat_api.migrate import migrate
+from chat_api.settings import Account
+from devstack import jars, kafka, mysql, mysql_program
+from devstack.secrets import Secrets, load_or_create
+from devstack.settings import StackSettings
+from tests.support.api import MySql
+from tests.support.deadline import wait_until
+
+#: Where `make` keeps MySQL, Kafka and Debezium.
+DIST = Path(__file__).parents[2] / ".oboegaki" / "dist"
+
+_READY_S = 120.0
+
+
+def stack_settings(home: Path) -> StackSettings:
+    """A stack of its own on free ports, with the programs that `make` has fetched."""
+    mysql_port, kafka_port, controller_port, connect_port = free_ports(4)
+    made = StackSettings(
+        home=home,
+        dist=DIST,
+        mysql_port=mysql_port,
+        kafka_port=kafka_port,
+        kafka_controller_port=controller_port,
+        connect_port=connect_port,
+    )
+    mysql_program.fetch(made.dist, print)
+    jars.fetch(made.dist, print)
+    return made
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on; all are held at once, so that no two are the same."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
+
+
+@contextmanager
+def running_mysql(settings: StackSettings) -> Iterator[MySql]:
+    """MySQL with our accounts and tables."""
+    secrets = load_or_create(settings.home)
+    server = mysql.start(settings, secrets)
+    try:
+        mysql.wait(settings, server, time.monotonic() + _READY_S)
+        accounts = _accounts(settings, secrets)
+        migrate(accounts.migrate)
+        mysql.grant_tables(settings)
+        yield accounts
+    finally:
+        mysql.stop(settings)
+
+
+@contextmanager
+def running_kafka(settings: StackSettings) -> Iterator[str]:
+    """Kafka's address."""
+    broker = kafka.start(settings)
+    try:
+        kafka.wait(settings, broker, time.monotonic() + _READY_S)
+        yield settings.kafka()
+    finally:
+        kafka.stop(settings)
+
+
+def delete_topics(address: str) -> None:
+    """Empties Kafka: what was committed for a topic goes with it."""
+    admin = AdminClient({"bootstrap.servers": address})
+
+    def ours() -> list[str]:
+        return [name for name in admin.list_topics(timeout=30).topics if not name.startswith("__")]
+
+    found = ours()
+    for future in admin.delete_topics(found).values() if found else ():
+        future.result(30)
+    wait_until(lambda: not ours())
+
+
+def now() -> datetime:
+    """The real time, in UTC."""
+    return datetime.now(UTC)
+
+
+def _accounts(settings: StackSettings, secrets: Secrets) -> MySql:
+    def account(user: str, password: SecretStr) -> Account:
+        return Account("127.0.0.1", settings.mysql_port, "chat", user, password)
+
+    return MySql(
+        root=account("root", secrets.mysql_root),
+        migrate=account("oboegaki_migrate", secrets.mysql_migrate),
+        api=account("oboegaki_api", secrets.mysql_api),
+    )
