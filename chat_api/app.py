@@ -1,9 +1,10 @@
 """The HTTP application: the parts wired, the gates before it, the routes in it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
@@ -15,7 +16,7 @@ from chat_api.gates import AddressGate, KeyGate, SizeGate
 from chat_api.parts import Parts
 from chat_api.recall import Recaller
 from chat_api.replies import ModelReplier, OfflineReplier, Replier
-from chat_api.routes import chat, conversations, health, memories, messages, users
+from chat_api.routes import admin, chat, conversations, health, memories, messages, users
 from chat_api.settings import ApiSettings
 from chat_api.store import Rows
 from memory_store.port import Embedder, MemoryStore
@@ -44,8 +45,12 @@ def create_app(
     replier: Replier | None = None,
     clock: Callable[[], datetime] = _now,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    stages: Callable[[], Sequence[Mapping[str, Any]]] = tuple,
 ) -> FastAPI:
-    """The app, ready to be served. What is passed in stays the caller's to close."""
+    """The app, ready to be served. What is passed in stays the caller's to close.
+
+    `stages` tells what the learning in this process has done, for `/v1/admin/status`.
+    """
     own = ModelReplier(settings) if replier is None and settings.llm_url else None
 
     @asynccontextmanager
@@ -73,6 +78,7 @@ def create_app(
         recaller=recaller,
         freshness=Freshness(rows, store, clock, sleep),
         chat=Chat(settings, rows, recaller, replier or own or OfflineReplier(), clock),
+        stages=stages,
     )
     problems.install(app)
     _mount(app)
@@ -83,7 +89,7 @@ def create_app(
 def _mount(app: FastAPI) -> None:
     # The key is checked at the gate, before anything is read; this only documents it.
     keyed = [Depends(HTTPBearer(auto_error=False, description="The admin key."))]
-    for routes in (messages, conversations, memories, users, chat):
+    for routes in (messages, conversations, memories, users, chat, admin):
         app.include_router(routes.router, dependencies=keyed)
     app.include_router(health.router)
 

@@ -1,7 +1,8 @@
 """What the routes work with, made once per app."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -23,6 +24,8 @@ class Parts:
     recaller: Recaller
     freshness: Freshness
     chat: Chat
+    #: What the learning in this process has done; empty where it runs elsewhere.
+    stages: Callable[[], Sequence[Mapping[str, Any]]]
 
 
 def _parts(request: Request) -> Parts:

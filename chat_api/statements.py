@@ -130,6 +130,11 @@ def one(cursor: Cursor, user_id: str, message_id: int, *, lock: bool = False) ->
     return cells.message(rows[0])
 
 
+def whoevers(cursor: Cursor, message_id: int) -> Message | None:
+    rows = _all(cursor, f"{_SELECT} WHERE id = %s", message_id)
+    return cells.message(rows[0]) if rows else None
+
+
 def edit(cursor: Cursor, user_id: str, message_id: int, edit: Edit) -> Message:
     row = one(cursor, user_id, message_id, lock=True)
     if not _rewrite(cursor, row, edit):

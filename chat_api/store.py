@@ -166,6 +166,10 @@ class Rows:
         """A message. Raises NotFound."""
         return self._transact(lambda cursor: statements.one(cursor, user_id, message_id))
 
+    def whoevers(self, message_id: int) -> Message | None:
+        """A message, whoever's it is: for administration only."""
+        return self._transact(lambda cursor: statements.whoevers(cursor, message_id))
+
     def edit(self, user_id: str, message_id: int, edit: Edit) -> Message:
         """The message as edited; an edit that changes nothing writes nothing. Raises NotFound."""
         return self._transact(lambda cursor: statements.edit(cursor, user_id, message_id, edit))

@@ -1,28 +1,25 @@
 """MySQL as a process of ours: its configuration, start, readiness and stop."""
 
-import hashlib
 import os
 import shutil
 import socket
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from devstack import accounts, commands, mysql_program, process
-from devstack.errors import Failed, Refused, StackError
+from devstack.errors import Failed, StackError
 from devstack.mysql_program import MySqlProgram
 from devstack.process import Process
 from devstack.secrets import Secrets
 from devstack.settings import StackSettings
+from devstack.sockets import socket_path
 
 NAME = "mysql"
 _STOP_S = 60.0
 _PROBE_S = 2.0
 _CLIENT_S = 60.0
-#: Unix limits a socket's path to 107 bytes, macOS to 103.
-_LONGEST_SOCKET = 100
 _PROTOCOL = 10
 
 
@@ -180,12 +177,4 @@ def _folder(settings: StackSettings) -> Path:
 
 
 def _socket(home: Path) -> Path:
-    usual = home / "run" / "mysql.sock"
-    if len(os.fsencode(usual)) <= _LONGEST_SOCKET:
-        return usual
-    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir(), f"oboegaki-{os.getuid()}-{digest}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
-        raise Refused(f"{folder} belongs to somebody else. Set OBOEGAKI_HOME to a shorter path.")
-    return folder / "mysql.sock"
+    return socket_path(home, "mysql.sock")

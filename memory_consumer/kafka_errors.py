@@ -28,6 +28,8 @@ def translated() -> Iterator[None]:
         error = error_of(exc)
         kind = Fenced if error.code() in _FENCED or error.fatal() else Transient
         raise kind(f"Kafka: {error.str()}") from exc
+    except TimeoutError as exc:
+        raise Transient("Kafka did not answer in time.") from exc
     except BufferError as exc:
         raise Transient("Kafka: the producer's queue is full.") from exc
 

@@ -49,4 +49,11 @@ class ConsumerSettings(BaseSettings):
 
     def client(self) -> dict[str, str | int | float | bool]:
         """What every Kafka client of ours is configured with."""
-        return {"bootstrap.servers": self.kafka, "client.id": "oboegaki", "log_level": 3}
+        return {
+            "bootstrap.servers": self.kafka,
+            "client.id": "oboegaki",
+            # What fails is raised or told to a callback; librdkafka would also write it to the terminal.
+            "log_level": 0,
+            "reconnect.backoff.ms": 200,
+            "reconnect.backoff.max.ms": 2000,
+        }

@@ -1,6 +1,6 @@
 """Our topics, with settings that keep data: made before anything writes to them, checked at each start."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ from memory_consumer.errors import Refused
 from memory_consumer.kafka_errors import translated
 from memory_consumer.settings import ConsumerSettings
 
-_TIMEOUT_S = 30.0
+_TIMEOUT_S = 10.0
 _FOREVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
 
@@ -63,14 +63,34 @@ def ensure(settings: ConsumerSettings) -> None:
     """
     admin = AdminClient(settings.client())
     wanted = specs(settings)
+    existing = _partitions(admin)
+    missing = [spec for spec in wanted if spec.name not in existing]
     with translated():
-        existing = admin.list_topics(timeout=_TIMEOUT_S).topics
-        missing = [spec for spec in wanted if spec.name not in existing]
         for future in admin.create_topics([_new(spec) for spec in missing]).values() if missing else ():
             future.result(_TIMEOUT_S)
-    present = [spec for spec in wanted if spec.name in existing]
+    _check(admin, [spec for spec in wanted if spec.name in existing], existing)
+
+
+def check(settings: ConsumerSettings) -> None:
+    """Makes nothing. Raises Refused as ensure does, and where a topic is missing; Transient if Kafka is away."""
+    admin = AdminClient(settings.client())
+    wanted = specs(settings)
+    existing = _partitions(admin)
+    missing = [spec.name for spec in wanted if spec.name not in existing]
+    if missing:
+        raise Refused(f"Topics are missing: {', '.join(missing)}. `make run` makes them.")
+    _check(admin, wanted, existing)
+
+
+def _partitions(admin: AdminClient) -> dict[str, int]:
+    with translated():
+        found = admin.list_topics(timeout=_TIMEOUT_S).topics
+    return {name: len(topic.partitions) for name, topic in found.items()}
+
+
+def _check(admin: AdminClient, present: Sequence[TopicSpec], existing: Mapping[str, int]) -> None:
     for spec in present:
-        _check_partitions(spec, len(existing[spec.name].partitions))
+        _check_partitions(spec, existing[spec.name])
     _check_configs(present, _configs(admin, present))
 
 

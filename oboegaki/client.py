@@ -6,8 +6,14 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+from devstack.sockets import socket_path
 
-from oboegaki.errors import CommandError
+from oboegaki.errors import Away, CommandError
+from oboegaki.instance import Instance
+
+CONTROL_SOCKET = "control.sock"
+
+_TIMEOUT_S = 30.0
 
 
 class Client:
@@ -17,14 +23,13 @@ class Client:
         self._http = http
 
     def call(self, method: str, path: str, **request: Any) -> Any:  # noqa: ANN401  JSON either way
-        """The JSON answer of a call. Raises CommandError."""
+        """The JSON answer of a call. Raises Away if nobody answers, CommandError where it was refused."""
         try:
             answer = self._http.request(method, path, **request)
+        except httpx.ConnectError as exc:
+            raise Away("oboegaki does not run here. Start it with `make run`.") from exc
         except httpx.HTTPError as exc:
-            raise CommandError(
-                f"oboegaki does not answer on {self._http.base_url} ({type(exc).__name__})."
-                " Start it with `make run` or `oboegaki serve`."
-            ) from exc
+            raise CommandError(f"oboegaki runs but does not answer ({type(exc).__name__}).") from exc
         if answer.is_error:
             raise CommandError(_problem(answer))
         return answer.json() if answer.content else None
@@ -39,17 +44,26 @@ class Client:
         )
 
 
+def address(instance: Instance) -> str:
+    """Where the API is reached from this machine."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  compared with, not bound to
+    return f"http://{everywhere.get(instance.api.host, instance.api.host)}:{instance.api.port}"
+
+
+@contextmanager
+def connected(instance: Instance) -> Iterator[Client]:
+    """A client of the instance's running process, by its control socket, for the time of a command."""
+    transport = httpx.HTTPTransport(uds=str(socket_path(instance.stack.home, CONTROL_SOCKET)))
+    headers = {"Authorization": f"Bearer {instance.api.api_key.get_secret_value()}"}
+    with httpx.Client(
+        base_url="http://oboegaki", headers=headers, timeout=_TIMEOUT_S, transport=transport, trust_env=False
+    ) as http:
+        yield Client(http)
+
+
 def _problem(answer: httpx.Response) -> str:
     try:
         problem = answer.json()
         return f"{problem['title']}: {problem['detail']}"
     except (ValueError, KeyError, TypeError):
         return f"oboegaki answered {answer.status_code}."
-
-
-@contextmanager
-def connected(base_url: str, key: str) -> Iterator[Client]:
-    """A client for the time of a command."""
-    headers = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=base_url, headers=headers, timeout=30, trust_env=False) as http:
-        yield Client(http)

@@ -1,5 +1,13 @@
-"""What a command tells its user when it cannot go on."""
+"""What a command tells its user when it cannot go on.
+
+CommandError  a plain sentence: what is wrong and what to do
+└── Away      no oboegaki runs here
+"""
 
 
 class CommandError(Exception):
-    """A plain sentence: what is wrong and what to do."""
+    """The command cannot go on."""
+
+
+class Away(CommandError):
+    """No oboegaki runs here."""

@@ -1,0 +1,37 @@
+# What there is to type. Each target sets up what it needs by itself; a second time there is nothing to set up.
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run check test bench lock clean
+
+PYTHON := .venv/bin/python
+PACKAGES := oboegaki chat_api memory_consumer memory_store connectors devstack tests benchmarks
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
+
+setup:  ## Python packages, MySQL, Kafka and Debezium, as far as they are missing
+	@./setup.sh requirements.txt
+
+setup-dev:
+	@./setup.sh requirements-dev.txt
+
+run: setup  ## start everything and say what to paste next; Ctrl-C stops it
+	@.venv/bin/oboegaki run
+
+check: setup-dev  ## ruff, mypy --strict, import-linter, documents
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+	$(PYTHON) -m pytest -q tests/docs
+
+test: setup-dev  ## every test, on a real MySQL, Kafka, Debezium and store
+	$(PYTHON) -m pytest -q
+
+bench: setup-dev  ## benchmarks: figures and ratios, with their medians
+	$(PYTHON) -m benchmarks
+
+lock: setup-dev  ## write the requirements anew from pyproject.toml
+	./lock.sh
+
+clean:  ## remove what was set up; data in .oboegaki stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

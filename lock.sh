@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Writes the requirements anew: every package by version and hash, for every platform, without any address.
+set -euo pipefail
+cd "$(dirname "$0")"
+.venv/bin/pip install --disable-pip-version-check -q "uv>=0.5"
+compile() {
+    .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+        --no-emit-index-url --no-emit-find-links -o "$@" pyproject.toml
+}
+compile requirements.txt --group setup
+compile requirements-dev.txt --group dev -c requirements.txt

@@ -1,0 +1,54 @@
+"""Before learning starts: topics that keep data, the version it feeds, and where projecting begins."""
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from memory_consumer import control, names, topics
+from memory_consumer.control import VersionRecord
+from memory_consumer.kafka_errors import error_of, translated
+from memory_consumer.settings import ConsumerSettings
+from memory_store.errors import NoLiveVersion
+from memory_store.port import MemoryStore, MemoryVersion
+
+_TIMEOUT_S = 30.0
+
+
+def open_version(
+    settings: ConsumerSettings, store: MemoryStore, *, store_name: str, extractor: str, embedder: str
+) -> MemoryVersion:
+    """The version to project into, live; safe to repeat after a stop at any point.
+
+    A store without a live version is a new or a lost one: it is filled from the beginning of the facts log.
+    Raises Refused where what is there does not fit, Transient where Kafka is away, and StoreError.
+    """
+    topics.ensure(settings)
+    record = VersionRecord(
+        name=settings.facts_version,
+        facts_log=names.facts_log(settings.facts_version),
+        store=store_name,
+        extractor=extractor,
+        embedder=embedder,
+        state="live",
+    )
+    control.ensure(settings, record)
+    try:
+        return store.live()
+    except NoLiveVersion:
+        # Before it goes live: a stop in between begins here again.
+        _forget_offsets(settings)
+        name = settings.facts_version
+        version = store.open(name) if name in store.versions() else store.create(name)
+        store.activate(name)
+        return version
+
+
+def _forget_offsets(settings: ConsumerSettings) -> None:
+    group = names.project_group(settings.facts_version)
+    admin = AdminClient(settings.client())  # kept in a name: its answers end with it
+    with translated():
+        deleted = admin.delete_consumer_groups([group], request_timeout=_TIMEOUT_S)
+        try:
+            deleted[group].result(_TIMEOUT_S)
+        except KafkaException as exc:
+            if error_of(exc).code() != KafkaError.GROUP_ID_NOT_FOUND:
+                raise

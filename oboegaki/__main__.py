@@ -1,0 +1,5 @@
+"""`python -m oboegaki`."""
+
+from oboegaki.cli import main
+
+main()

