@@ -12,7 +12,7 @@ from fastapi.security import HTTPBearer
 from chat_api import problems
 from chat_api.chat import Chat
 from chat_api.freshness import Freshness
-from chat_api.gates import AddressGate, KeyGate, SizeGate
+from chat_api.gates import AddressGate, JsonGate, KeyGate, SizeGate
 from chat_api.parts import Parts
 from chat_api.recall import Recaller
 from chat_api.replies import ModelReplier, OfflineReplier, Replier
@@ -66,7 +66,6 @@ def create_app(
         lifespan=life,
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
-        strict_content_type=False,  # `curl -d` names another type; the key already keeps browsers out
         redirect_slashes=False,  # a user or a conversation may end in a slash
         responses=_documented(),
     )
@@ -96,6 +95,7 @@ def _mount(app: FastAPI) -> None:
 
 def _guard(app: FastAPI, settings: ApiSettings) -> None:
     # The last one added is the first to see a request.
+    app.add_middleware(JsonGate)
     app.add_middleware(SizeGate, max_bytes=settings.max_body_bytes)
     app.add_middleware(AddressGate)
     app.add_middleware(KeyGate, key=settings.api_key)

@@ -35,7 +35,9 @@ def read(path: Path) -> list[dict[str, Any]]:
         raise CommandError(f"{path} cannot be read: {exc.strerror}.") from exc
     except UnicodeDecodeError as exc:
         raise CommandError(f"{path} is not UTF-8 text.") from exc
-    messages = _whole(text) or list(_lines(path, text))
+    messages = _whole(text)
+    if messages is None:
+        messages = list(_lines(path, text))
     if not messages:
         raise CommandError(f"{path} holds no messages.")
     for number, message in enumerate(messages, 1):
@@ -44,13 +46,13 @@ def read(path: Path) -> list[dict[str, Any]]:
     return messages
 
 
-def _whole(text: str) -> list[Any]:
+def _whole(text: str) -> list[Any] | None:
     try:
         document = json.loads(text)
     except ValueError:
-        return []
+        return None
     messages = document.get("messages") if isinstance(document, dict) else None
-    return messages if isinstance(messages, list) else []
+    return messages if isinstance(messages, list) else None
 
 
 def _lines(path: Path, text: str) -> Iterator[Any]:

@@ -1,0 +1,141 @@
+"""A whole instance as users run it: the command in processes of its own, in a home and on ports of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from chat_api.settings import Account
+from devstack.secrets import load_or_create
+from tests.support.deadline import wait_until
+from tests.support.services import DIST, free_ports
+
+_COMMAND_S = 180
+
+
+class RunningInstance:
+    """Its parts are started and stopped by the command, and killed by the test."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.ports = free_ports(5)
+        self.served: subprocess.Popen[bytes] | None = None
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of its commands."""
+        names = ("PORT", "MYSQL_PORT", "KAFKA_PORT", "KAFKA_CONTROLLER_PORT", "CONNECT_PORT")
+        ports = {f"OBOEGAKI_{name}": str(port) for name, port in zip(names, self.ports, strict=True)}
+        return {
+            **os.environ,
+            "OBOEGAKI_HOME": str(self.home),
+            "OBOEGAKI_DIST": str(DIST),
+            "COLUMNS": "200",
+            **ports,
+        }
+
+    @property
+    def address(self) -> str:
+        """Where its API answers."""
+        return f"http://127.0.0.1:{self.ports[0]}"
+
+    @property
+    def kafka(self) -> str:
+        """Where its Kafka answers."""
+        return f"127.0.0.1:{self.ports[2]}"
+
+    def popen(self, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401  Popen's own
+        """A command that goes on."""
+        return subprocess.Popen([sys.executable, "-m", "oboegaki", *arguments], env=self.env, **more)
+
+    def command(self, *arguments: str, said: str = "", status: int = 0) -> str:
+        """What a command prints, once it has ended as expected."""
+        done = subprocess.run(
+            [sys.executable, "-m", "oboegaki", *arguments],
+            env=self.env,
+            input=said,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_COMMAND_S,
+        )
+        assert done.returncode == status, f"{arguments}: {done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    def serve(self) -> None:
+        """Starts the one process and returns once it answers."""
+        log = (self.home / "serve.log").open("ab")
+        self.served = self.popen("serve", stdout=log, stderr=log)
+        log.close()
+        wait_until(self.answers)
+
+    def answers(self) -> bool:
+        """Whether the API is up; fails if its process has ended."""
+        assert self.served is not None
+        assert self.served.poll() is None, (self.home / "serve.log").read_text()[-2000:]
+        try:
+            return httpx.get(f"{self.address}/health/live", timeout=5, trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    def kill(self) -> None:
+        """Ends the one process at once, as a crash does."""
+        self._end(signal.SIGKILL)
+
+    def stop_serving(self) -> None:
+        """Ends the one process in order."""
+        self._end(signal.SIGTERM)
+
+    def client(self) -> httpx.Client:
+        """A client with the key."""
+        key = load_or_create(self.home).api_key.get_secret_value()
+        headers = {"Authorization": f"Bearer {key}"}
+        return httpx.Client(base_url=self.address, headers=headers, timeout=60, trust_env=False)
+
+    def database(self) -> Account:
+        """The API's account."""
+        password = load_or_create(self.home).mysql_api
+        return Account("127.0.0.1", self.ports[1], "chat", "oboegaki_api", password)
+
+    def processes(self) -> list[psutil.Process]:
+        """Whatever runs of it: what has its home in its command line or environment."""
+        return [process for process in psutil.process_iter() if str(self.home) in _told(process)]
+
+    def _end(self, number: int) -> None:
+        if self.served is not None:
+            self.served.send_signal(number)
+            self.served.wait(60)
+            self.served = None
+
+
+@contextmanager
+def instance_at(home: Path) -> Iterator[RunningInstance]:
+    """An instance that leaves no process behind, however the test ends."""
+    home.mkdir(parents=True, exist_ok=True)
+    instance = RunningInstance(home)
+    try:
+        yield instance
+    finally:
+        instance.kill()
+        instance.command("down")
+
+
+def write_messages(path: Path, messages: Sequence[dict[str, Any]]) -> Path:
+    """A file to import."""
+    path.write_text("".join(f"{json.dumps(message, ensure_ascii=False)}\n" for message in messages))
+    return path
+
+
+def _told(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline()) + process.environ().get("OBOEGAKI_HOME", "")
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return ""

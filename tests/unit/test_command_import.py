@@ -1,0 +1,48 @@
+"""Files to import: what is taken, and what is said of what is not."""
+
+from pathlib import Path
+
+import pytest
+
+from oboegaki import importing
+from oboegaki.errors import CommandError
+
+LINE = '{"role": "user", "content": "お茶が好き"}'
+
+
+def file(folder: Path, text: str) -> Path:
+    path = folder / "messages.jsonl"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "text", [LINE, f"{LINE}\n\n", f'{{"messages": [{LINE}]}}', f'{{"questions": [], "messages": [\n{LINE}\n]}}']
+)
+def test_json_lines_and_an_object_with_messages_are_read(tmp_path: Path, text: str) -> None:
+    assert importing.read(file(tmp_path, text)) == [{"role": "user", "content": "お茶が好き"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "holds no messages"),
+        ('{"messages": []}', "holds no messages"),
+        (f"{LINE}\nnot json", "line 2 is not JSON"),
+        (f'{LINE}\n{{"role": "user"}}', "message 2 needs at least `role` and `content`"),
+        ("[1]", "message 1 needs"),
+    ],
+)
+def test_what_cannot_be_imported_is_said_with_its_place(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(CommandError, match=told):
+        importing.read(file(tmp_path, text))
+
+
+def test_a_file_that_is_not_there_or_no_text_is_said_so(tmp_path: Path) -> None:
+    binary = tmp_path / "picture"
+    binary.write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(CommandError, match="cannot be read: No such file"):
+        importing.read(tmp_path / "nothing")
+    with pytest.raises(CommandError, match="is not UTF-8"):
+        importing.read(binary)
