@@ -19,8 +19,8 @@ _CONFIG = Path(__file__).parent / "messages.json"
 _POLL_S = 0.1
 _REQUEST_S = 30.0
 _STATE_S = 5.0
-#: For so long after a restart the state told may be the one before it.
-_SETTLED_S = 2.0
+#: For so long the state told may be that of a former configuration, or of a worker that was killed.
+_SETTLED_S = 3.0
 #: Busy with a rebalance, starting, or waiting for another part.
 _LATER = frozenset({404, 409, 500, 503, 504})
 
@@ -73,18 +73,20 @@ def register(connect_url: str, config: Mapping[str, str], deadline: float, *, na
     configuration, also after one restart.
     """
     with _client(connect_url) as client:
-        _put(client, f"/connectors/{name}/config", config, deadline)
-        restarted_at: float | None = None
+        _put(client, name, config, deadline)
+        restarted, settled = False, time.monotonic() + _SETTLED_S
         for seen in _states(client, name, deadline):
-            if seen.running:
+            is_settled = time.monotonic() >= settled
+            if seen.running and is_settled:
                 return
-            if not seen.failed:
-                continue
             # A failed task stays so even where its cause, MySQL away say, has passed.
-            if restarted_at is None:
-                restarted_at = time.monotonic() if _restart(client, name, deadline) else None
-            elif time.monotonic() > restarted_at + _SETTLED_S:
+            if seen.failed and not restarted:
+                restarted, settled = _restart(client, name, deadline), time.monotonic() + _SETTLED_S
+            elif seen.failed and is_settled:
                 raise Refused(f"Connector {name} failed: {seen.trace}")
+            elif not seen.running and not seen.failed:
+                # On its way: what comes next is new.
+                settled = time.monotonic()
 
 
 def state(connect_url: str, *, name: str = NAME) -> str:
@@ -99,25 +101,43 @@ def state(connect_url: str, *, name: str = NAME) -> str:
             raise Unavailable("Kafka Connect does not answer.") from exc
     if found is None:
         return "UNKNOWN"
-    if found.running:
-        return "RUNNING"
-    return f"FAILED: {found.trace}" if found.failed else found.connector
+    if found.failed:
+        return f"FAILED: {found.trace}"
+    # A connector is told to run before its task does, or while that is paused.
+    parts = (found.connector, *(found.tasks or ("STARTING",)))
+    return next((each for each in parts if each != "RUNNING"), "RUNNING")
 
 
-def _put(client: httpx.Client, path: str, config: Mapping[str, str], deadline: float) -> None:
+def _put(client: httpx.Client, name: str, config: Mapping[str, str], deadline: float) -> None:
     while True:
         cause: object = None
         try:
-            answer = client.put(path, json=dict(config), timeout=_left(deadline))
-        except httpx.HTTPError as exc:
-            cause = exc
-        else:
+            answer = client.put(f"/connectors/{name}/config", json=dict(config), timeout=_left(deadline))
             if answer.is_success:
                 return
             cause = _message(answer)
-            if answer.status_code not in _LATER:
-                raise Refused(f"Kafka Connect refused the connector's configuration: {cause}")
+            objections = _objections(client, name, config, deadline) if answer.is_server_error else []
+        except httpx.HTTPError as exc:
+            cause = exc
+        else:
+            if objections or answer.status_code not in _LATER:
+                told = " ".join(objections) or cause
+                raise Refused(f"Kafka Connect refused the connector's configuration: {told}")
         _pause(deadline, f"Kafka Connect did not take the connector in time: {cause}")
+
+
+def _objections(client: httpx.Client, name: str, config: Mapping[str, str], deadline: float) -> list[str]:
+    """What is wrong with the configuration; nothing where it is the worker that is in trouble.
+
+    Kafka 4.3 answers a wrong configuration with an error of its own: it trips over a setting of Debezium's that
+    has no value.
+    """
+    path = f"/connector-plugins/{config['connector.class']}/config/validate"
+    answer = client.put(path, json={**config, "name": name}, timeout=_left(deadline))
+    if not answer.is_success:
+        return []
+    values = [each["value"] for each in answer.json()["configs"] if each["value"] is not None]
+    return [f"{value['name']}: {error}" for value in values for error in value["errors"]]
 
 
 def _states(client: httpx.Client, name: str, deadline: float) -> Iterator[_State]:
@@ -143,14 +163,22 @@ def _restart(client: httpx.Client, name: str, deadline: float) -> bool:
 
 
 def _read(answer: httpx.Response) -> _State | None:
-    """The state in an answer to a question for it; None while Kafka Connect has none to give."""
+    """The state in an answer to a question for it; None while Kafka Connect is too busy to give it."""
+    if answer.status_code == httpx.codes.NOT_FOUND:
+        return _State("UNKNOWN", (), "no cause given")
     if not answer.is_success:
         return None
     status = answer.json()
     parts = [status["connector"], *status["tasks"]]
     trace = next((part["trace"] for part in parts if part.get("trace")), "no cause given")
     tasks = tuple(task["state"] for task in status["tasks"])
-    return _State(status["connector"]["state"], tasks, trace.strip().splitlines()[0])
+    return _State(status["connector"]["state"], tasks, _cause(trace))
+
+
+def _cause(trace: str) -> str:
+    """What a Java stack trace says first, and what it says that this came of in the end."""
+    lines = trace.strip().splitlines()
+    return " ".join([lines[0], *[line for line in lines[1:] if line.startswith("Caused by: ")][-1:]])
 
 
 def _message(answer: httpx.Response) -> str:

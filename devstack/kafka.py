@@ -17,6 +17,8 @@ _PROBE_S = 2.0
 #: The largest record of ours: names.MAX_RECORD_BYTES of the memory consumer.
 _RECORD_BYTES = 8 * 1024 * 1024
 _METADATA = 3
+#: Comes back with the answer; nobody else's greeting has it in this place.
+_REQUEST = 0x6F626F65
 
 
 def start(settings: StackSettings) -> Process:
@@ -50,7 +52,7 @@ def stop(settings: StackSettings) -> bool:
 def answers(port: int) -> bool:
     """Whether a broker answers on this machine and counts itself in: before that no topic can be made."""
     client_id = b"oboegaki"
-    body = struct.pack(f">hhih{len(client_id)}si", _METADATA, 1, 1, len(client_id), client_id, 0)
+    body = struct.pack(f">hhih{len(client_id)}si", _METADATA, 1, _REQUEST, len(client_id), client_id, 0)
     try:
         with socket.create_connection(("127.0.0.1", port), _PROBE_S) as connection:
             connection.sendall(struct.pack(">i", len(body)) + body)
@@ -58,8 +60,8 @@ def answers(port: int) -> bool:
     except OSError:
         return False
     # Length, number of the request, then a list of brokers by its length.
-    brokers = int.from_bytes(answer[8:12], signed=True)
-    return brokers > 0
+    number, brokers = int.from_bytes(answer[4:8]), int.from_bytes(answer[8:12], signed=True)
+    return number == _REQUEST and brokers > 0
 
 
 def server_config(settings: StackSettings, data: Path) -> dict[str, object]:
@@ -75,6 +77,8 @@ def server_config(settings: StackSettings, data: Path) -> dict[str, object]:
         "auto.create.topics.enable": "false",
         "log.retention.ms": -1,
         "log.retention.bytes": -1,
+        # How far a group has read is kept for ten years of its absence, not for a week.
+        "offsets.retention.minutes": 10 * 365 * 24 * 60,
         "log.cleaner.dedupe.buffer.size": 32 * 1024 * 1024,
         "message.max.bytes": _RECORD_BYTES,
         "replica.fetch.max.bytes": _RECORD_BYTES,

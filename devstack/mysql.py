@@ -20,6 +20,8 @@ NAME = "mysql"
 _STOP_S = 60.0
 _PROBE_S = 2.0
 _CLIENT_S = 60.0
+#: Whoever types `mysql` on this machine may have a login of their own stored.
+_CLIENT = ("--no-login-paths", "--batch", "--skip-column-names")
 _PROTOCOL = 10
 
 
@@ -42,7 +44,8 @@ def start(settings: StackSettings, secrets: Secrets) -> Process:
 
 def wait(settings: StackSettings, server: Process, deadline: float) -> None:
     """Returns once MySQL takes connections, its accounts made. Raises Failed as process.wait_until does."""
-    process.wait_until(lambda: greeting(settings.mysql_port) is not None, deadline, server)
+    # By the socket, which is ours by its path: what answers at the port may be another server.
+    process.wait_until(lambda: _greets(_socket(settings.home)), deadline, server)
 
 
 def stop(settings: StackSettings) -> bool:
@@ -62,7 +65,7 @@ def query(settings: StackSettings, statements: Sequence[str]) -> list[list[str]]
     client = mysql_program.find(settings.dist).client
     try:
         done = subprocess.run(
-            [*client, f"--defaults-file={_folder(settings) / 'client.cnf'}", "--batch", "--skip-column-names"],
+            [*client, f"--defaults-file={_folder(settings) / 'client.cnf'}", *_CLIENT],
             input=";\n".join([*statements, ""]),
             capture_output=True,
             text=True,
@@ -83,6 +86,20 @@ def greeting(port: int) -> str | None:
             packet = connection.recv(256)
     except OSError:
         return None
+    return _version_in(packet)
+
+
+def _greets(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_PROBE_S)
+        try:
+            connection.connect(str(path))
+            return _version_in(connection.recv(256)) is not None
+        except OSError:
+            return False
+
+
+def _version_in(packet: bytes) -> str | None:
     # Four bytes of length and number, the protocol's version, then the server's up to a zero byte.
     if packet[4:5] != bytes([_PROTOCOL]):
         return None
@@ -116,7 +133,8 @@ def _write_config(settings: StackSettings, secrets: Secrets, program: MySqlProgr
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _write(folder / "accounts.sql", "".join(f"{line};\n" for line in accounts.account_statements(secrets)))
     password = secrets.mysql_root.get_secret_value()
-    client = {"user": "root", "password": password, "socket": _socket(settings.home)}
+    # All of it, for what is left out is taken from MYSQL_HOST and the like.
+    client = {"user": "root", "password": password, "host": "localhost", "socket": _socket(settings.home)}
     _write(folder / "client.cnf", _ini("client", client))
     config = folder / "my.cnf"
     _write(config, _ini("mysqld", server_config(settings, program.base)))

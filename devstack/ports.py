@@ -37,8 +37,13 @@ def _is_free(number: int) -> bool:
 
 def _complaint(port: Port) -> str:
     version = mysql.greeting(port.number)
-    owner = "something else" if version is None else f"a server that calls itself {version}"
     return (
-        f"Port {port.number} is in use by {owner}, but {port.part} needs it. Stop that, or set {port.setting} to a"
-        " free port."
+        f"Port {port.number} is in use by {_owner(version)}, but {port.part} needs it. Stop that, or set"
+        f" {port.setting} to a free port."
     )
+
+
+def _owner(version: str | None) -> str:
+    if version is None:
+        return "something else"
+    return f"{'MariaDB' if 'mariadb' in version.lower() else 'MySQL'} ({version})"

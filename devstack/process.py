@@ -1,6 +1,7 @@
 """Plain processes that outlive the one that starts them: start, wait until ready, stop."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -80,26 +81,26 @@ def wait_until(ready: Callable[[], bool], deadline: float, process: Process) -> 
 
     Raises Failed, with the last log lines, as soon as the process has died or the deadline has passed.
     """
-    while not ready():
+    while True:
+        # First, for whoever answers may be another that was quicker to take the port.
         if not is_running(process):
             raise Failed(f"{process.name} stopped while starting. {last_lines(process)}")
+        if ready():
+            return
         if time.monotonic() > deadline:
             raise Failed(f"{process.name} did not get ready in time. {last_lines(process)}")
         time.sleep(_POLL_S)
 
 
 def stop(home: Path, name: str, *, patience_s: float) -> bool:
-    """Asks the process to end (TERM), waits, then ends it (KILL). Returns whether there was one."""
+    """Asks the process to end (TERM), waits, then ends it (KILL). Returns whether there was one.
+
+    Raises Failed if not even that ends it in as much time again.
+    """
     process = find(home, name)
-    if process is not None:
-        with suppress(psutil.NoSuchProcess):
-            handle = psutil.Process(process.pid)
-            handle.terminate()
-            try:
-                handle.wait(patience_s)
-            except psutil.TimeoutExpired:
-                handle.kill()
-                handle.wait(patience_s)
+    signals = (signal.SIGTERM, signal.SIGKILL)
+    if process is not None and not any(_ends_by(process, each, patience_s) for each in signals):
+        raise Failed(f"{name} (process {process.pid}) cannot be ended.")
     _pid_file(home, name).unlink(missing_ok=True)
     return process is not None
 
@@ -113,6 +114,20 @@ def last_lines(process: Process) -> str:
     if not lines:
         return f"It wrote nothing to {process.log}."
     return "\n  ".join([f"The last lines of {process.log}:", *lines])
+
+
+def _ends_by(process: Process, number: signal.Signals, patience_s: float) -> bool:
+    end = time.monotonic() + patience_s
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, number)
+    # Not by waiting for the pid to go: it stays for as long as another parent does not look after its child.
+    while is_running(process):
+        if time.monotonic() > end:
+            return False
+        time.sleep(_POLL_S)
+    with suppress(ChildProcessError):
+        os.waitpid(process.pid, os.WNOHANG)
+    return True
 
 
 def _started(pid: int) -> str | None:

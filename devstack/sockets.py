@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from devstack.errors import Refused
@@ -21,7 +23,9 @@ def socket_path(home: Path, name: str) -> Path:
         return usual
     digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
     folder = Path(tempfile.gettempdir(), f"oboegaki-{os.getuid()}-{digest}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
         raise Refused(f"{folder} belongs to somebody else. Set OBOEGAKI_HOME to a shorter path.")
     return folder / name

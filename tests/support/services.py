@@ -55,7 +55,7 @@ def running_mysql(settings: StackSettings) -> Iterator[MySql]:
     secrets = load_or_create(settings.home)
     server = mysql.start(settings, secrets)
     try:
-        mysql.wait(settings, server, time.monotonic() + _READY_S)
+        mysql.wait(settings, server, soon())
         accounts = _accounts(settings, secrets)
         migrate(accounts.migrate)
         mysql.grant_tables(settings)
@@ -69,7 +69,7 @@ def running_kafka(settings: StackSettings) -> Iterator[str]:
     """Kafka's address."""
     broker = kafka.start(settings)
     try:
-        kafka.wait(settings, broker, time.monotonic() + _READY_S)
+        kafka.wait(settings, broker, soon())
         yield settings.kafka()
     finally:
         kafka.stop(settings)
@@ -93,12 +93,19 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _accounts(settings: StackSettings, secrets: Secrets) -> MySql:
-    def account(user: str, password: SecretStr) -> Account:
-        return Account("127.0.0.1", settings.mysql_port, "chat", user, password)
+def soon() -> float:
+    """A deadline for the start of a part, as time.monotonic() tells time."""
+    return time.monotonic() + _READY_S
 
+
+def account(settings: StackSettings, user: str, password: SecretStr) -> Account:
+    """A stack's database, as that user sees it."""
+    return Account("127.0.0.1", settings.mysql_port, "chat", user, password)
+
+
+def _accounts(settings: StackSettings, secrets: Secrets) -> MySql:
     return MySql(
-        root=account("root", secrets.mysql_root),
-        migrate=account("oboegaki_migrate", secrets.mysql_migrate),
-        api=account("oboegaki_api", secrets.mysql_api),
+        root=account(settings, "root", secrets.mysql_root),
+        migrate=account(settings, "oboegaki_migrate", secrets.mysql_migrate),
+        api=account(settings, "oboegaki_api", secrets.mysql_api),
     )

@@ -1,0 +1,309 @@
+"""Change data capture for real: rows written by the API's code, read from Kafka by the consumer's."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from confluent_kafka import Message as Record
+
+from chat_api.messages import Edit, NewMessage
+from chat_api.migrate import migrate
+from chat_api.store import Rows
+from connectors import register
+from connectors.errors import Refused
+from connectors.register import Places
+from devstack import mysql, process, stack
+from devstack.secrets import Secrets, load_or_create
+from devstack.settings import StackSettings
+from memory_consumer import cdc, names, topics
+from memory_consumer.log_reader import LogReader
+from memory_consumer.partition import partition_of
+from memory_consumer.settings import ConsumerSettings
+from tests.support.api import new_user
+from tests.support.deadline import wait_until
+from tests.support.services import account, now, soon, stack_settings
+
+PARTS = ("mysql", "kafka", "connect")
+
+
+@dataclass
+class Capture:
+    """A whole stack of this module's own, which its tests may stop and kill."""
+
+    settings: StackSettings
+    secrets: Secrets
+    rows: Rows
+    consumer: ConsumerSettings
+    reader: LogReader
+    happened: list[str] = field(default_factory=list)
+
+    def start(self) -> None:
+        stack.start(
+            self.settings,
+            self.secrets,
+            partitions=names.PARTITIONS,
+            on_part=lambda name, step: self.happened.append(f"{name} {step}"),
+            after_mysql=self._make_tables,
+            after_kafka=self._make_topics,
+        )
+
+    def say(self, user: str, content: str) -> int:
+        [added] = self.rows.add_messages(user, [NewMessage("user", content, "c")])
+        return added.message_id
+
+    def records(self, user: str, *message_ids: int) -> list[Record]:
+        """What the user's partition holds of these messages, in its order."""
+        partition = self.reader.read(names.MESSAGES, partition_of(user))
+        return [record for record in partition if cdc.message_id(record.key()) in message_ids]
+
+    def wait_for(self, user: str, *message_ids: int, records: int) -> list[Record]:
+        """The same, once it is as many."""
+        wait_until(lambda: len(self.records(user, *message_ids)) >= records)
+        return self.records(user, *message_ids)
+
+    def written(self, user: str, message_id: int) -> cdc.MessageRow:
+        """The row in the one record of a message."""
+        [record] = self.wait_for(user, message_id, records=1)
+        change = cdc.decode(record.key(), record.value())
+        assert isinstance(change, cdc.Written)
+        return change.row
+
+    def has_heard_of(self, user: str) -> bool:
+        partition = list(self.reader.read(names.MESSAGES, partition_of(user)))
+        return any(user.encode() in (record.value() or b"") for record in partition)
+
+    def pids(self) -> list[int]:
+        found = (process.find(self.settings.home, name) for name in PARTS)
+        return [part.pid for part in found if part is not None]
+
+    def kill(self, *parts: str) -> None:
+        for name in parts:
+            part = process.find(self.settings.home, name)
+            assert part is not None
+            os.kill(part.pid, signal.SIGKILL)
+            psutil.Process(part.pid).wait(60)
+
+    def places(self) -> Places:
+        return Places(
+            mysql_host="127.0.0.1",
+            mysql_port=self.settings.mysql_port,
+            mysql_user="oboegaki_debezium",
+            secrets_file=self.settings.home / "connect" / "secrets.properties",
+            kafka=self.settings.kafka(),
+            partitions=names.PARTITIONS,
+        )
+
+    def connector(self, path: str) -> Any:  # noqa: ANN401  JSON
+        answer = httpx.get(f"{self.settings.connect_url()}/connectors/{register.NAME}/{path}", trust_env=False)
+        return answer.raise_for_status().json()
+
+    def _make_tables(self) -> None:
+        self.happened.append("tables")
+        migrate(account(self.settings, "oboegaki_migrate", self.secrets.mysql_migrate))
+
+    def _make_topics(self) -> None:
+        self.happened.append("topics")
+        topics.ensure(self.consumer)
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Capture]:
+    home = tmp_path_factory.mktemp("capture")
+    settings, secrets = stack_settings(home), load_or_create(home)
+    consumer = ConsumerSettings(kafka=settings.kafka(), home=home)
+    api = account(settings, "oboegaki_api", secrets.mysql_api)
+    with closing(Rows(api, pool_size=4, clock=now)) as rows, closing(LogReader(consumer)) as reader:
+        made = Capture(settings, secrets, rows, consumer, reader)
+        try:
+            made.start()
+            yield made
+        finally:
+            stack.stop(settings)
+
+
+def test_tables_and_topics_are_made_before_the_connector_starts(capture: Capture) -> None:
+    assert capture.happened[:8] == [
+        "kafka starting",
+        "mysql starting",
+        "tables",
+        "mysql ready",
+        "topics",
+        "kafka ready",
+        "connect starting",
+        "connect ready",
+    ]
+
+
+@pytest.mark.parametrize("user", ["alice", "花子", "🧑‍🚀👩🏽‍🚒", "ﾊﾊ\u3099"])
+def test_a_row_arrives_whole_and_only_in_its_users_partition(capture: Capture, user: str) -> None:
+    message_id = capture.say(user, "名古屋でパン屋をやっています。")
+
+    row = capture.written(user, message_id)
+
+    stored = capture.rows.get(user, message_id)
+    assert (row.user_id, row.conversation_id, row.role, row.content) == (user, "c", "user", stored.content)
+    assert (row.said_at, row.updated_at, row.revision) == (stored.said_at, stored.updated_at, stored.revision)
+    everywhere = [capture.reader.read(names.MESSAGES, number) for number in range(names.PARTITIONS)]
+    held = [[cdc.message_id(record.key()) for record in partition].count(message_id) for partition in everywhere]
+    assert [number for number, count in enumerate(held) if count] == [partition_of(user)]
+
+
+def test_an_edit_and_a_delete_carry_no_old_text_and_no_other_rows(capture: Capture) -> None:
+    user = new_user()
+    message_id, neighbour = capture.say(user, "first-secret"), capture.say(user, "neighbours-secret")
+    capture.rows.edit(user, message_id, Edit(content="second-secret"))
+    capture.rows.delete_message(user, message_id)
+
+    insert, edit, delete = (record.value() or b"" for record in capture.wait_for(user, message_id, records=3))
+
+    assert [json.loads(value)["op"] for value in (insert, edit, delete)] == ["c", "u", "d"]
+    assert not [value for value in (insert, edit, delete) if b'"before"' in value or b"neighbours" in value]
+    assert b"first-secret" in insert
+    assert b"second-secret" in edit
+    assert b"first-secret" not in edit
+    assert b"secret" not in delete
+    assert b"neighbours-secret" in (capture.wait_for(user, neighbour, records=1)[0].value() or b"")
+
+
+def test_records_of_one_message_have_the_key_that_the_facts_log_uses(capture: Capture) -> None:
+    user = new_user()
+    message_id = capture.say(user, "a")
+    capture.rows.delete_message(user, message_id)
+
+    keys = [record.key() for record in capture.wait_for(user, message_id, records=2)]
+
+    assert keys == [cdc.encode_key(message_id)] * 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["覚え書き。\n" * 100_000 + '"\\\t\u2028📝' * 80_000, "\x01" * 1_000_000],
+    ids=["Japanese", "six bytes each"],
+)
+def test_the_largest_content_arrives_whole(capture: Capture, content: str) -> None:
+    user = new_user()
+    assert len(content) == 1_000_000
+
+    assert capture.written(user, capture.say(user, content)).content == content
+
+
+def test_a_second_start_changes_nothing(capture: Capture) -> None:
+    user = new_user()
+    before = (capture.pids(), capture.connector("config"), capture.connector("status"))
+
+    capture.start()
+
+    assert (capture.pids(), capture.connector("config"), capture.connector("status")) == before
+    message_id, marker = capture.say(user, "once"), capture.say(user, "after it")
+    assert len(capture.wait_for(user, message_id, marker, records=2)) == 2
+
+
+def test_every_part_says_that_it_is_ready(capture: Capture) -> None:
+    told = [(part.name, part.running, part.ready, part.detail) for part in stack.status(capture.settings)]
+
+    assert told == [
+        ("mysql", True, True, "ready"),
+        ("kafka", True, True, "ready"),
+        ("connect", True, True, "connector RUNNING"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"database.port": "1"}, "database.hostname: .*Failed to establish connection"),
+        ({"database.user": "nobody"}, "Access denied for user 'nobody'"),
+        ({"snapshot.mode": "sometimes"}, "snapshot.mode: .*must be one of"),
+    ],
+)
+def test_a_configuration_that_cannot_work_is_refused_with_the_cause(
+    capture: Capture, change: dict[str, str], cause: str
+) -> None:
+    config = register.messages_config(capture.places()) | change
+
+    with pytest.raises(Refused, match=cause):
+        register.register(capture.settings.connect_url(), config, soon(), name="unable")
+
+
+def test_a_connector_that_fails_by_itself_is_refused_with_the_cause(capture: Capture) -> None:
+    url = capture.settings.connect_url()
+    # What can be validated is in order; it is the task that cannot have such a producer.
+    config = register.messages_config(capture.places()) | {"producer.override.acks": "1"}
+    try:
+        with pytest.raises(Refused, match=r"Connector failing failed: .*acks"):
+            register.register(url, config, soon(), name="failing")
+    finally:
+        httpx.delete(f"{url}/connectors/failing", trust_env=False)
+
+
+def test_connect_killed_amid_a_stream_of_inserts_gives_each_row_once_and_in_order(capture: Capture) -> None:
+    user = new_user()
+
+    def insert() -> list[int]:
+        return [capture.say(user, f"message {number}") for number in range(400)]
+
+    with ThreadPoolExecutor(1) as thread:
+        inserting = thread.submit(insert)
+        wait_until(lambda: capture.has_heard_of(user))
+        capture.kill("connect")
+        message_ids = inserting.result()
+    capture.start()
+
+    found = capture.wait_for(user, *message_ids, records=400)
+    assert [cdc.message_id(record.key()) for record in found] == message_ids
+
+
+def test_a_connector_whose_mysql_was_away_comes_back_by_itself(capture: Capture) -> None:
+    user, worker = new_user(), process.find(capture.settings.home, "connect")
+    mysql.stop(capture.settings)
+    mysql.wait(capture.settings, mysql.start(capture.settings, capture.secrets), soon())
+
+    assert capture.written(user, capture.say(user, "back")).content == "back"
+    assert process.find(capture.settings.home, "connect") == worker
+
+
+def test_after_a_kill_of_every_part_the_next_start_works_and_nothing_is_lost(capture: Capture) -> None:
+    user = new_user()
+    before = [capture.say(user, f"before {number}") for number in range(20)]
+    capture.kill("connect", "mysql", "kafka")
+
+    capture.start()
+
+    after = [capture.say(user, f"after {number}") for number in range(20)]
+    found = capture.wait_for(user, *before, *after, records=40)
+    assert [cdc.message_id(record.key()) for record in found] == before + after
+    assert register.state(capture.settings.connect_url()) == "RUNNING"
+
+
+def test_heartbeats_arrive_while_nothing_is_written(capture: Capture) -> None:
+    wait_until(lambda: list(capture.reader.read(names.HEARTBEAT, 0)))
+
+
+def test_topics_have_their_settings_after_all_of_it(capture: Capture) -> None:
+    topics.check(capture.consumer)
+
+
+def test_no_text_and_no_password_is_in_a_log(capture: Capture) -> None:
+    text = "\n".join(path.read_text(errors="replace") for path in logs(capture.settings.home))
+    passwords = [getattr(capture.secrets, name).get_secret_value() for name in Secrets.model_fields]
+
+    assert not [word for word in (*passwords, "パン屋", "-secret", "message 1") if word in text]
+
+
+def logs(home: Path) -> list[Path]:
+    found = sorted((home / "logs").iterdir())
+    assert [path.stem for path in found] == sorted(PARTS)
+    return found
+
+
+def test_only_the_owner_gets_into_the_home(capture: Capture) -> None:
+    assert capture.settings.home.stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,84 @@
+"""Passwords are made once per instance, and only its owner reads them."""
+
+import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from devstack.errors import Refused
+from devstack.secrets import Secrets, load_or_create
+
+
+def plain(secrets: Secrets) -> list[str]:
+    return [getattr(secrets, name).get_secret_value() for name in Secrets.model_fields]
+
+
+def test_secrets_are_made_once_and_then_read(tmp_path: Path) -> None:
+    assert plain(load_or_create(tmp_path)) == plain(load_or_create(tmp_path))
+
+
+def test_two_instances_have_nothing_in_common(tmp_path: Path) -> None:
+    one, other = plain(load_or_create(tmp_path / "a")), plain(load_or_create(tmp_path / "b"))
+
+    assert len({*one, *other}) == 12
+
+
+def test_only_the_owner_reads_the_secrets(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+
+    load_or_create(home)
+
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert [path.stat().st_mode & 0o777 for path in home.iterdir()] == [0o600]
+
+
+def test_rights_that_were_widened_are_narrowed_again(tmp_path: Path) -> None:
+    load_or_create(tmp_path)
+    tmp_path.chmod(0o755)
+    (tmp_path / "secrets.json").chmod(0o644)
+
+    load_or_create(tmp_path)
+
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_of_many_that_make_them_at_once_one_wins_for_all(tmp_path: Path) -> None:
+    at_once = threading.Barrier(8)
+
+    def make(_: int) -> list[str]:
+        at_once.wait()
+        return plain(load_or_create(tmp_path))
+
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(make, range(8)))
+
+    assert found == [found[0]] * 8
+    assert [path.name for path in tmp_path.iterdir()] == ["secrets.json"]
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"mysql_root": "hunter2"}', '["hunter2"]'])
+def test_a_damaged_file_is_refused_and_never_quoted(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "secrets.json").write_text(damage)
+
+    with pytest.raises(Refused, match="damaged") as refusal:
+        load_or_create(tmp_path)
+
+    assert "hunter2" not in "".join(traceback.format_exception(refusal.value))
+    assert (tmp_path / "secrets.json").read_text() == damage
+
+
+def test_secrets_do_not_show_in_a_printed_form(tmp_path: Path) -> None:
+    secrets = load_or_create(tmp_path)
+
+    assert not [value for value in plain(secrets) if value in f"{secrets!r} {secrets}"]
+
+
+def test_passwords_need_no_quoting_anywhere(tmp_path: Path) -> None:
+    allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+
+    for value in plain(load_or_create(tmp_path)):
+        assert len(value) >= 32
+        assert set(value) <= allowed
