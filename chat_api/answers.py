@@ -136,7 +136,10 @@ class MemoryOut(_Answer):
 
     id: str
     text: str
-    score: float | None = Field(description="Higher is nearer; only to compare within one answer. Null in lists.")
+    score: float | None = Field(
+        description="Higher is nearer; only to compare within one answer. Null in lists, and where a better"
+        " memory of the same message no longer holds."
+    )
     said_at: datetime
     supersedes: list[str]
     sources: list[SourceOut]

@@ -1,7 +1,7 @@
 """A turn of chat: what was said becomes a row, a reply is made from what is remembered and becomes a row too."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -52,12 +52,13 @@ class Chat:
         earlier = self._rows.last_turns(
             user_id, said.conversation_id, before=said.message_id, limit=self._settings.chat_turns
         )
+        turns = _last_that_fit(earlier)
         prompt = Prompt(
             message=message,
             now=self._clock().astimezone(_zone(self._rows.user_timezone(user_id))),
-            turns=_turns(earlier),
+            turns=list(turns.values()),
             remembered=[Line(found.memory.said_at, found.memory.text) for found in recollection.memories],
-            recent=_recent(recollection.pending, earlier),
+            recent=_recent(recollection.pending, without=turns),
         )
         asked = time.perf_counter()
         text = self._replier.reply(prompt)
@@ -79,22 +80,21 @@ class Chat:
         return self._recaller.recall(question, message)
 
 
-def _turns(rows: Sequence[Message]) -> list[Turn]:
-    turns: list[Turn] = []
+def _last_that_fit(rows: Sequence[Message]) -> dict[int, Turn]:
+    turns: dict[int, Turn] = {}
     characters = 0
     for row in reversed(rows):
         characters += len(row.content)
         if characters > _TURN_CHARACTERS:
             break
         if row.role == "user" or row.role == "assistant":  # noqa: PLR1714  mypy narrows these one by one
-            turns.append(Turn(row.role, row.content))
-    return turns[::-1]
+            turns[row.id] = Turn(row.role, row.content)
+    return dict(reversed(turns.items()))
 
 
-def _recent(pending: Sequence[Message], earlier: Sequence[Message]) -> list[Line]:
-    shown = {row.id for row in earlier}
+def _recent(pending: Sequence[Message], without: Container[int]) -> list[Line]:
     return [
-        Line(row.said_at, row.content) for row in pending if row.id not in shown and row.role in ("user", "note")
+        Line(row.said_at, row.content) for row in pending if row.id not in without and row.role in ("user", "note")
     ]
 
 

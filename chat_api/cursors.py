@@ -1,10 +1,10 @@
 """Where a page of conversations ended, as text that a client hands back. Pure."""
 
 import base64
-import binascii
 import json
 from datetime import datetime
 
+from chat_api.cells import EARLIEST, LATEST
 from chat_api.errors import Invalid
 from chat_api.messages import Conversation
 
@@ -21,9 +21,10 @@ def place(cursor: str) -> tuple[datetime, str]:
         at, conversation_id = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
         created_at = datetime.fromisoformat(at)
         conversation_id.encode()
-    except (ValueError, TypeError, AttributeError, binascii.Error) as exc:
+        in_range = EARLIEST <= created_at <= LATEST
+    except (ValueError, TypeError, AttributeError, RecursionError) as exc:
         raise _unknown() from exc
-    if created_at.utcoffset() is None or not isinstance(conversation_id, str):
+    if not in_range:
         raise _unknown()
     return created_at, conversation_id
 

@@ -9,7 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from chat_api.cells import EARLIEST, LATEST
 
-_RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+_RFC_3339 = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:[0-5]\d)", re.ASCII
+)
 #: What MySQL's JSON holds exactly; a larger number would come back as another one.
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
 _METADATA_DEPTH = 16

@@ -31,10 +31,13 @@ L = TypeVar("L", bound=Link)
 class Pool(Generic[L]):
     """At most `size` connections, opened when needed."""
 
-    def __init__(self, connect: Callable[[], L], size: int, wait_s: float = 5.0) -> None:
+    def __init__(
+        self, connect: Callable[[], L], size: int, *, wait_s: float = 5.0, trusted_s: float = _TRUSTED_S
+    ) -> None:
         self._connect = connect
         self._slots = threading.BoundedSemaphore(size)
         self._wait_s = wait_s
+        self._trusted_s = trusted_s
         self._lock = threading.Lock()
         self._idle: list[tuple[L, float]] = []
         self._closed = False
@@ -67,7 +70,7 @@ class Pool(Generic[L]):
                 if not self._idle:
                     break
                 link, since = self._idle.pop()
-            if time.monotonic() - since < _TRUSTED_S or link.alive():
+            if time.monotonic() - since < self._trusted_s or link.alive():
                 return link
             link.close()
         return self._connect()

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from chat_api import learning
-from chat_api.errors import NotFound
+from chat_api.errors import Invalid, NotFound
 from chat_api.messages import Change, Message, suppresses
 from chat_api.store import Rows
-from memory_store.errors import StoreError
-from memory_store.models import Memory
-from memory_store.port import MemoryStore
-from memory_store.recall import Recall
+from memory_store.errors import Refused, StoreError
+from memory_store.models import Memory, Page
+from memory_store.port import MemoryStore, MemoryVersion
+from memory_store.recall import Recall, Recalled
 
 #: Rounds of asking the store for more when the rows disown what it found, and how many hits a round may ask for.
 _ROUNDS = 3
@@ -141,10 +141,9 @@ class Recaller:
                 until=question.until,
                 conversation_id=question.conversation_id,
             )
-            scored = [(hit.memory, hit.score) for hit in hits]
             memories = [
                 remembered
-                for remembered in self._borne_out(question.user_id, scored)
+                for remembered in self._one_per_message(question.user_id, hits)
                 if all(source.id != question.without for source in remembered.sources)
             ]
             if len(memories) >= question.limit or len(hits) < ask or ask == _MOST_HITS:
@@ -154,12 +153,23 @@ class Recaller:
         near = [m for m in memories if least is None or (m.score is not None and m.score >= least)]
         return near[: question.limit]
 
+    def _one_per_message(self, user_id: str, hits: Sequence[Recalled]) -> list[Remembered]:
+        """Of each message that was found the best memory that its sources bear out."""
+        found: list[tuple[Memory, float | None]] = []
+        for hit in hits:
+            found += [(hit.memory, hit.score), *((other, None) for other in hit.others)]
+        best: dict[int, Remembered] = {}
+        for remembered in self._borne_out(user_id, found):
+            best.setdefault(remembered.memory.message_id, remembered)
+        return list(best.values())
+
     def _read(self, question: Question, cursor: str | None) -> tuple[list[Remembered], str | None]:
+        version = self._store.live()
         memories: list[Remembered] = []
         for _ in range(_PAGES):
             # Never more than is still wanted, so that the store's cursor is also the answer's.
             wanted = min(_PAGE, question.limit - len(memories))
-            page = self._store.live().page(question.user_id, limit=wanted, cursor=cursor)
+            page = _page(version, question.user_id, wanted, cursor)
             covered = [m for m in page.memories if question.covers(m.said_at, m.conversation_id)]
             memories += self._borne_out(question.user_id, [(memory, None) for memory in covered])
             cursor = page.cursor
@@ -203,6 +213,13 @@ class Recaller:
         rows = self._rows.rows_by_ids(question.user_id, chosen)
         # Once more: a row may have been deleted or suppressed since.
         return tuple(rows[each] for each in chosen if each in rows and rows[each].suppressed is None)
+
+
+def _page(version: MemoryVersion, user_id: str, limit: int, cursor: str | None) -> Page:
+    try:
+        return version.page(user_id, limit=limit, cursor=cursor)
+    except Refused as exc:
+        raise Invalid("cursor: is none that a page was answered with.") from exc
 
 
 def _may_show(change: Change, question: Question) -> bool:

@@ -8,8 +8,10 @@ from typing import Literal, Protocol
 
 import openai
 from openai.types.chat import ChatCompletionMessageParam
+from pydantic import BaseModel
 
 from chat_api.errors import NoReply
+from chat_api.fields import plain
 from chat_api.settings import ApiSettings
 
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff66-\uff9d]")
@@ -57,12 +59,25 @@ class Replier(Protocol):
         """The reply. May block for as long as a model takes; raises NoReply."""
 
 
+class _Said(BaseModel):
+    content: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Said
+
+
+class _Completion(BaseModel):
+    choices: list[_Choice]
+
+
 class ModelReplier:
     """Asks the server of the settings; its time-out covers all attempts' answers one by one."""
 
     def __init__(self, settings: ApiSettings) -> None:
         self._model = settings.llm_model
         self._system = settings.system_prompt
+        self._most_characters = settings.max_content_characters
         self._client = openai.OpenAI(
             base_url=settings.llm_url,
             api_key=settings.llm_api_key.get_secret_value(),
@@ -72,10 +87,18 @@ class ModelReplier:
 
     def reply(self, prompt: Prompt) -> str:
         """The model's reply."""
+        text = _text(self._answer(prompt))
+        if not text.strip():
+            raise NoReply("The language model answered with nothing. What was said is kept.")
+        if len(text) > self._most_characters:
+            raise NoReply("The language model answered with more than a message may hold. What was said is kept.")
+        return text
+
+    def _answer(self, prompt: Prompt) -> bytes:
         try:
-            answer = self._client.chat.completions.create(
+            return self._client.chat.completions.with_raw_response.create(
                 model=self._model, messages=_messages(self._system, prompt)
-            )
+            ).content
         except openai.APITimeoutError as exc:
             raise NoReply("The language model did not answer in time. What was said is kept.") from exc
         except openai.APIStatusError as exc:
@@ -84,10 +107,6 @@ class ModelReplier:
             ) from exc
         except openai.OpenAIError as exc:
             raise NoReply("The language model's server cannot be reached. What was said is kept.") from exc
-        text = answer.choices[0].message.content if answer.choices else None
-        if not text or not text.strip():
-            raise NoReply("The language model answered with nothing. What was said is kept.")
-        return text
 
     def close(self) -> None:
         """Ends its connections."""
@@ -110,6 +129,17 @@ _SHOWN_EN = "No language model is connected, so I can only show you what I remem
 _NOTHING_EN = "No language model is connected, and I remember nothing about that yet. I have written it down."
 _SHOWN_JA = "言語モデルが接続されていないため、関連して覚えていることだけをお見せします。"
 _NOTHING_JA = "言語モデルが接続されていません。これについて覚えていることはまだありませんが、書き留めました。"
+
+
+def _text(answer: bytes) -> str:
+    # Read by ourselves: the client passes on whatever a server sends, a page of HTML as well.
+    try:
+        choices = _Completion.model_validate_json(answer).choices
+        return plain((choices[0].message.content or "") if choices else "")
+    except ValueError as exc:
+        raise NoReply(
+            "The language model's server sent something that is no reply. What was said is kept."
+        ) from exc
 
 
 def _messages(system: str, prompt: Prompt) -> list[ChatCompletionMessageParam]:

@@ -97,8 +97,9 @@ class ChatIn(_Body):
     user_id: Identifier
     message: Content
     conversation_id: Identifier | None = Field(default=None, description="A new conversation if left out.")
-    recall: Literal["always", "never"] = Field(
-        default="always", description="Whether the reply may draw on what is remembered."
+    recall: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Whether the reply may draw on what is remembered. `auto` means the same as `always` for now.",
     )
 
 

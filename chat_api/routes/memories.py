@@ -36,7 +36,7 @@ def recall(parts: Wired, query: Annotated[MemoriesQuery, Query()]) -> MemoriesOu
         return _answer(parts.recaller.listed(question, query.cursor))
     if query.cursor is not None:
         raise Invalid("cursor: goes with a list, so without `query`.")
-    check_length(parts.settings, query.query)
+    check_length(parts.settings, query.query, field="query")
     return _answer(parts.recaller.recall(question, query.query))
 
 

@@ -57,7 +57,7 @@ def delete(parts: Wired, message_id: MessageId, query: Annotated[UserQuery, Quer
     parts.rows.delete_message(query.user_id, message_id)
 
 
-def check_length(settings: ApiSettings, content: str) -> None:
-    """Raises Invalid where a content is longer than the settings allow."""
-    if len(content) > settings.max_content_characters:
-        raise Invalid(f"content: must not be longer than {settings.max_content_characters} characters.")
+def check_length(settings: ApiSettings, text: str, *, field: str = "content") -> None:
+    """Raises Invalid where what a field holds is longer than the settings allow."""
+    if len(text) > settings.max_content_characters:
+        raise Invalid(f"{field}: must not be longer than {settings.max_content_characters} characters.")

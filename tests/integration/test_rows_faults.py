@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from chat_api.errors import Unavailable
 from chat_api.messages import NewMessage
 from chat_api.store import Rows
-from tests.support.api import MySql, execute
+from tests.support.api import MySql, execute, gone, sessions
 
 
 @pytest.fixture
@@ -22,23 +21,17 @@ def own_rows(mysql: MySql) -> Iterator[Rows]:
     made.close()
 
 
-def sessions(mysql: MySql) -> list[int]:
-    found = execute(mysql.root, "SHOW PROCESSLIST")
-    return [int(str(row[0])) for row in found if row[1] == mysql.api.user]
-
-
 def test_a_server_that_is_away_is_unavailable(mysql: MySql) -> None:
-    nowhere = replace(mysql.api, port=1)
-    with closing(Rows(nowhere, pool_size=1, clock=lambda: datetime.now(UTC))) as rows:
+    with closing(Rows(gone(mysql.api), pool_size=1, clock=lambda: datetime.now(UTC))) as rows:
         for _ in range(3):
             with pytest.raises(Unavailable):
                 rows.ping()
 
 
 def test_connections_that_the_server_closed_are_replaced(mysql: MySql, own_rows: Rows, user: str) -> None:
-    before = set(sessions(mysql))
+    before = sessions(mysql)
     own_rows.ping()
-    [mine] = set(sessions(mysql)) - before
+    [mine] = sessions(mysql) - before
     execute(mysql.root, f"KILL {mine}")
 
     with pytest.raises(Unavailable):

@@ -2,15 +2,17 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Literal
 from uuid import uuid4
 
-import mysql.connector
+import numpy as np
 from fastapi.testclient import TestClient
+from mysql.connector.connection import MySQLConnection
+from numpy.typing import NDArray
 from pydantic import SecretStr
 
 from chat_api.app import create_app
@@ -18,9 +20,11 @@ from chat_api.messages import Message
 from chat_api.settings import Account, ApiSettings
 from chat_api.store import Rows
 from memory_store.embed import embed
+from memory_store.errors import Unavailable
 from memory_store.fake import FakeStore, HashEmbedder
 from memory_store.models import Filing, Memory, Receipt, SourceRef, point_id
 from memory_store.port import Embedder, MemoryStore
+from memory_store.version import FiledVersion
 
 KEY = "oboegaki_test_0123456789"
 EXTRACTOR = "offline-1"
@@ -37,23 +41,37 @@ class MySql:
     api: Account
 
 
+@contextmanager
+def session(account: Account) -> Iterator[MySQLConnection]:
+    """A session of that account, which commits each statement."""
+    with closing(
+        MySQLConnection(
+            host=account.host,
+            port=account.port,
+            user=account.user,
+            password=account.password.get_secret_value(),
+            database=account.database,
+            autocommit=True,
+        )
+    ) as connection:
+        yield connection
+
+
 def execute(account: Account, *statements: str) -> list[tuple[Any, ...]]:
     """Runs statements in one session of that account, and returns the rows of the last one."""
-    with mysql.connector.connect(
-        host=account.host,
-        port=account.port,
-        user=account.user,
-        password=account.password.get_secret_value(),
-        database=account.database,
-        use_pure=True,
-        autocommit=True,
-    ) as connection:
+    with session(account) as connection:
         cursor = connection.cursor()
         found: list[Any] = []
         for statement in statements:
             cursor.execute(statement)
             found = cursor.fetchall() if cursor.description else []
         return found
+
+
+def sessions(mysql: MySql, state: str | None = None) -> set[int]:
+    """The API's sessions, or those of them in a state."""
+    found = execute(mysql.root, "SHOW PROCESSLIST")
+    return {int(str(row[0])) for row in found if row[1] == mysql.api.user and state in (None, row[6])}
 
 
 def settings_for(account: Account, **changes: Any) -> ApiSettings:  # noqa: ANN401  any setting
@@ -80,6 +98,28 @@ def new_store() -> FakeStore:
     store.create("v1")
     store.activate("v1")
     return store
+
+
+class AwayStore(FakeStore):
+    """A store that cannot be reached until it is told to be back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.create("v1")
+        self.activate("v1")
+        self.back = False
+
+    def live(self) -> FiledVersion:
+        if not self.back:
+            raise Unavailable("The memories cannot be reached.")
+        return super().live()
+
+
+class AwayEmbedder(HashEmbedder):
+    """An embedder that does not answer."""
+
+    def queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        raise Unavailable(f"The embedder did not answer for {len(texts)} texts.")
 
 
 @dataclass(frozen=True)
@@ -129,6 +169,11 @@ class Api:
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
+
+
+def gone(account: Account) -> Account:
+    """The account, where nothing listens."""
+    return replace(account, port=1)
 
 
 def receipt_for(

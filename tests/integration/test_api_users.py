@@ -1,0 +1,103 @@
+"""Users whose names look alike are different users, on every route (design, rule 12)."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.support.api import Api
+
+ALIKE = [
+    ("alice", "bob"),
+    ("alice", "Alice"),
+    ("ハハ", "パパ"),
+    ("は", "ハ"),
+    ("ア", "ｱ"),
+    ("a", "ａ"),
+    ("\u00e9", "e"),
+    ("\u00e9", "e\u0301"),
+    ("alice", "alice "),
+    ("alice", "alice\t"),
+]
+
+
+@dataclass(frozen=True)
+class Route:
+    """A call in another user's name, and the status or the fields that show nothing of the first user."""
+
+    method: str
+    address: str
+    expected: int | dict[str, Any]
+    body: dict[str, Any] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.address}"
+
+
+ROUTES = [
+    Route("GET", "/v1/messages/{message_id}?user_id={user_id}", 404),
+    Route("PATCH", "/v1/messages/{message_id}?user_id={user_id}", 404, {"content": "taken over"}),
+    Route("DELETE", "/v1/messages/{message_id}?user_id={user_id}", 404),
+    Route("GET", "/v1/conversations?user_id={user_id}", {"conversations": []}),
+    Route("GET", "/v1/conversations/{conversation_id}/messages?user_id={user_id}", 404),
+    Route("DELETE", "/v1/conversations/{conversation_id}?user_id={user_id}", 404),
+    Route("GET", "/v1/memories?user_id={user_id}&query=tea", {"memories": [], "pending": []}),
+    Route("GET", "/v1/memories?user_id={user_id}", {"memories": [], "pending": []}),
+    Route("GET", "/v1/memories/{memory_id}?user_id={user_id}", 404),
+    Route("DELETE", "/v1/memories/{memory_id}?user_id={user_id}", 404),
+    Route("GET", "/v1/users/{user_id}/freshness?wait_for={message_id}&timeout=0", 404),
+    Route("GET", "/v1/users/{user_id}/freshness", {"unlearned": 0}),
+    Route("POST", "/v1/messages", {"created": True}, {"role": "user", "content": "hi", "external_id": "x"}),
+    Route("POST", "/v1/chat", {"recalled": [], "pending": []}, {"message": "tea?", "conversation_id": "c"}),
+]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the first user has."""
+
+    message: int
+    memory: str
+    state: tuple[object, ...]
+
+
+def known(api: Api, user: str) -> Known:
+    message = api.say(user, "I drink tea", conversation_id="c", external_id="x")
+    [memory] = api.learn(user, message)
+    api.say(user, "I own a cat", conversation_id="c")
+    return Known(message, memory, state(api, user))
+
+
+def state(api: Api, user: str) -> tuple[object, ...]:
+    """Everything the user can see."""
+    found = api.recall(user, "tea")
+    listed = api.client.get("/v1/conversations/c/messages", params={"user_id": user})
+    return found["memories"], found["pending"], listed.json()
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+@pytest.mark.parametrize(("one", "other"), ALIKE)
+def test_a_user_sees_and_touches_nothing_of_another_whose_name_looks_alike(
+    api: Api, user: str, one: str, other: str, route: Route
+) -> None:
+    mine, theirs = f"{user}{one}", f"{user}{other}"
+    before = known(api, mine)
+    names = {"message_id": before.message, "memory_id": before.memory, "conversation_id": "c"}
+    address = route.address.format(user_id=quote(theirs, safe=""), **names)
+    body = {"user_id": theirs, **(route.body or {})} if route.method == "POST" else route.body
+    answer = api.client.request(route.method, address, json=body)
+
+    shown = answer.json()
+    wanted = {"status": route.expected} if isinstance(route.expected, int) else route.expected
+    assert {field: shown[field] for field in wanted} == wanted
+    assert "I drink tea" not in answer.text
+    assert state(api, mine) == before.state
+
+
+def test_no_route_is_left_out(api: Api) -> None:
+    described = api.client.get("/openapi.json").json()["paths"]
+    there = {f"{method.upper()} {path}" for path, operations in described.items() for method in operations}
+    tried = {str(route).partition("?")[0] for route in ROUTES}
+
+    assert {each for each in there if "/health" not in each and "/v1/admin" not in each} == tried

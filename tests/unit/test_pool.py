@@ -1,0 +1,171 @@
+"""The pool over links that are told how to behave."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Barrier, Event
+
+import pytest
+
+from chat_api.errors import Unavailable
+from chat_api.pool import Pool
+
+
+@dataclass(eq=False)
+class Link:
+    """A connection that does as it is told."""
+
+    number: int
+    lives: bool = True
+    resets: bool = True
+    closed: bool = False
+
+    def alive(self) -> bool:
+        return self.lives
+
+    def reset(self) -> bool:
+        return self.resets
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Server:
+    """Makes links, unless it is away."""
+
+    away: bool = False
+    made: list[Link] = field(default_factory=list)
+
+    def connect(self) -> Link:
+        if self.away:
+            raise Unavailable("away")
+        self.made.append(Link(len(self.made)))
+        return self.made[-1]
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+def test_nothing_is_opened_before_it_is_needed(server: Server) -> None:
+    Pool(server.connect, size=2)
+
+    assert server.made == []
+
+
+def test_a_connection_is_lent_again(server: Server) -> None:
+    pool = Pool(server.connect, size=2)
+    for _ in range(3):
+        with pool.lend() as link:
+            assert link.number == 0
+
+    assert len(server.made) == 1
+
+
+def test_two_at_once_never_have_the_same_one(server: Server) -> None:
+    pool = Pool(server.connect, size=2)
+    with pool.lend() as one, pool.lend() as other:
+        assert one is not other
+
+
+def test_a_connection_that_could_not_be_reset_is_never_lent_again(server: Server) -> None:
+    pool = Pool(server.connect, size=1)
+    with pool.lend() as link:
+        link.resets = False
+    with pool.lend() as another:
+        assert another is not link
+
+    assert link.closed
+
+
+def test_an_error_in_the_borrowers_work_gives_the_connection_back(server: Server) -> None:
+    pool = Pool(server.connect, size=1)
+    with pytest.raises(ZeroDivisionError), pool.lend():
+        raise ZeroDivisionError
+    with pool.lend() as link:
+        assert link.number == 0
+
+
+def test_one_that_died_while_it_lay_idle_is_replaced(server: Server) -> None:
+    pool = Pool(server.connect, size=1, trusted_s=0)
+    with pool.lend() as link:
+        link.lives = False
+    with pool.lend() as another:
+        assert another is not link
+
+    assert link.closed
+
+
+def test_one_that_was_just_in_use_is_not_asked_again(server: Server) -> None:
+    pool = Pool(server.connect, size=1, trusted_s=60)
+    with pool.lend() as link:
+        link.lives = False
+    with pool.lend() as again:
+        assert again is link
+
+
+def test_no_more_than_its_size_are_lent(server: Server) -> None:
+    pool = Pool(server.connect, size=1, wait_s=0)
+    with pool.lend(), pytest.raises(Unavailable, match="in use"), pool.lend():
+        pass
+    with pool.lend():
+        assert len(server.made) == 1
+
+
+def test_who_waits_gets_what_is_given_back(server: Server) -> None:
+    pool = Pool(server.connect, size=1, wait_s=30)
+    started, done = Event(), Event()
+
+    def borrow() -> int:
+        started.set()
+        with pool.lend() as link:
+            assert done.is_set()
+            return link.number
+
+    with ThreadPoolExecutor(1) as thread:
+        with pool.lend():
+            waiting = thread.submit(borrow)
+            started.wait(30)
+            done.set()
+        assert waiting.result(30) == 0
+
+
+def test_a_server_that_is_away_takes_no_place_for_good(server: Server) -> None:
+    pool = Pool(server.connect, size=1, wait_s=0)
+    server.away = True
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="away"), pool.lend():
+            pass
+    server.away = False
+
+    with pool.lend() as link:
+        assert link.number == 0
+
+
+def test_closing_closes_what_is_idle_at_once_and_what_is_lent_when_it_comes_back(server: Server) -> None:
+    pool = Pool(server.connect, size=2)
+    with pool.lend() as lent:
+        with pool.lend() as idle:
+            pass
+        pool.close()
+        assert (idle.closed, lent.closed) == (True, False)
+
+    assert lent.closed
+
+
+def test_many_threads_share_few_connections(server: Server) -> None:
+    pool = Pool(server.connect, size=3, wait_s=30)
+    start, in_use = Barrier(8), set[int]()
+
+    def borrow(_: int) -> None:
+        start.wait(30)
+        for _ in range(200):
+            with pool.lend() as link:
+                assert link.number not in in_use
+                in_use.add(link.number)
+                in_use.discard(link.number)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(borrow, range(8)))
+    assert len(server.made) <= 3
