@@ -20,10 +20,12 @@ check_machine() {
     [ -z "$missing" ] && return
     cat >&2 <<EOF
 Before oboegaki can be set up, this machine needs:$missing
-All of it comes with
-  Debian 12+, Ubuntu 24.04+, WSL2:  sudo apt install python3-venv openjdk-17-jre-headless maven make
-  Fedora:                           sudo dnf install python3 java-21-openjdk-headless maven make
-  macOS:                            brew install python@3.12 openjdk@21 maven make mysql
+It comes with
+  Debian 12+ (also on WSL2):  sudo apt install python3-venv openjdk-17-jre-headless maven make
+  Ubuntu 25.04+ (WSL2 too):   sudo apt install python3-venv openjdk-17-jre-headless maven make mysql-server
+  Ubuntu 24.04:               the same, with MySQL 8.4 or later from MySQL's own packages
+  Fedora:                     sudo dnf install python3 java-21-openjdk-headless maven make mysql8.4-server mysql8.4
+  macOS:                      brew install python@3.12 openjdk@21 maven make mysql
 EOF
     exit 1
 }

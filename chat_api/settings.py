@@ -9,6 +9,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 #: The longest content that the table takes, and that Kafka's record size is derived from.
 CONTENT_CEILING = 1_000_000
 
+#: Part of the Kafka topics' names, so none to choose.
+DATABASE = "chat"
+#: May write rows, but not change whose they are.
+_ACCOUNT = "oboegaki_api"
+
 _SYSTEM_PROMPT = (
     "You are a helpful assistant with a long-term memory of the user. Answer in the user's language. "
     "Use what you remember where it helps, and mind the dates: newer notes win over older ones. "
@@ -43,15 +48,10 @@ class ApiSettings(BaseSettings):
     )
     mysql_host: str = Field(default="127.0.0.1", description="Machine that MySQL runs on.")
     mysql_port: int = Field(default=8421, ge=1, le=65535, description="Port that MySQL listens on.")
-    mysql_database: str = Field(
-        default="chat",
-        description="Database that holds the rows. Its name is part of the Kafka topics' names.",
+    mysql_password: SecretStr = Field(
+        default=SecretStr(""),
+        description="Password of the account `oboegaki_api`, which rows are written as.",
     )
-    mysql_user: str = Field(
-        default="oboegaki_api",
-        description="Account that the API writes rows as; it may not change whose a row is.",
-    )
-    mysql_password: SecretStr = Field(default=SecretStr(""), description="Password of that account.")
     mysql_pool_size: int = Field(
         default=8,
         ge=1,
@@ -111,7 +111,7 @@ class ApiSettings(BaseSettings):
         return Account(
             host=self.mysql_host,
             port=self.mysql_port,
-            database=self.mysql_database,
-            user=self.mysql_user,
+            database=DATABASE,
+            user=_ACCOUNT,
             password=self.mysql_password,
         )

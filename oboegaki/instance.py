@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from chat_api.settings import Account, ApiSettings
+from chat_api.settings import DATABASE, Account, ApiSettings
 from devstack import secrets
 from devstack.secrets import Secrets
 from devstack.settings import StackSettings
@@ -28,7 +28,7 @@ class Instance:
         return Account(
             host=self.api.mysql_host,
             port=self.api.mysql_port,
-            database=self.api.mysql_database,
+            database=DATABASE,
             user="oboegaki_migrate",
             password=self.secrets.mysql_migrate,
         )

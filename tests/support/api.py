@@ -80,8 +80,6 @@ def settings_for(account: Account, **changes: Any) -> ApiSettings:  # noqa: ANN4
         api_key=SecretStr(KEY),
         mysql_host=account.host,
         mysql_port=account.port,
-        mysql_database=account.database,
-        mysql_user=account.user,
         mysql_password=account.password,
         **changes,
     )
