@@ -61,7 +61,7 @@ class EmbeddedStore:
 
     def open(self, name: str) -> FiledVersion:
         with self._lock:
-            if name not in self._opened:
+            if name not in self._opened or self._opened[name].closed:
                 self._check_there(name)
                 folder = self._folder / name
                 check(name, json.loads((folder / "version.json").read_text(encoding="utf-8")), self._layout)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from threading import RLock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,45 +32,66 @@ class FakeStore:
     """Versions that live as long as this object."""
 
     def __init__(self) -> None:
-        self._versions: dict[str, FiledVersion] = {}
+        self._lock = RLock()
+        self._kept: dict[str, tuple[dict[str, Point], dict[int, Receipt]]] = {}
+        self._opened: dict[str, FiledVersion] = {}
         self._live: str | None = None
+        self._closed = False
 
     def live(self) -> FiledVersion:
-        if self._live is None:
-            raise NoLiveVersion("No version of the memories is active yet: create one and activate it.")
-        return self._versions[self._live]
+        with self._lock:
+            self._check_open()
+            if self._live is None:
+                raise NoLiveVersion("No version of the memories is active yet: create one and activate it.")
+            return self.open(self._live)
 
     def create(self, name: str) -> FiledVersion:
-        if checked_name(name) in self._versions:
-            raise Refused(f"There is a version {name} already: choose another name.")
-        self._versions[name] = FiledVersion(name, _Points(), _Receipts())
-        return self._versions[name]
+        with self._lock:
+            if checked_name(name) in self.versions():
+                raise Refused(f"There is a version {name} already: choose another name.")
+            self._kept[name] = ({}, {})
+            return self.open(name)
 
     def open(self, name: str) -> FiledVersion:
-        if name not in self._versions:
-            raise Refused(f"There is no version {name}.")
-        return self._versions[name]
+        with self._lock:
+            if name not in self.versions():
+                raise Refused(f"There is no version {name}.")
+            if name not in self._opened or self._opened[name].closed:
+                points, receipts = self._kept[name]
+                self._opened[name] = FiledVersion(name, _Points(points), _Receipts(receipts))
+            return self._opened[name]
 
     def versions(self) -> list[str]:
-        return sorted(self._versions)
+        with self._lock:
+            self._check_open()
+            return sorted(self._kept)
 
     def activate(self, name: str) -> None:
-        self._live = self.open(name).name
+        with self._lock:
+            self._live = self.open(name).name
 
     def drop(self, name: str) -> None:
-        if name == self._live:
-            raise Refused(f"Version {name} is live: activate another one before dropping it.")
-        self.open(name).close()
-        del self._versions[name]
+        with self._lock:
+            dropped = self.open(name)
+            if name == self._live:
+                raise Refused(f"Version {name} is live: activate another one before dropping it.")
+            dropped.close()
+            del self._opened[name], self._kept[name]
 
     def close(self) -> None:
-        for version in self._versions.values():
-            version.close()
+        with self._lock:
+            self._closed = True
+            for version in self._opened.values():
+                version.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Unavailable("The store is closed.")
 
 
 class _Points:
-    def __init__(self) -> None:
-        self._rows: dict[str, Point] | None = {}
+    def __init__(self, rows: dict[str, Point]) -> None:
+        self._rows: dict[str, Point] | None = rows
 
     def upsert(self, points: Sequence[Point]) -> None:
         self._open().update((point.memory.id, point) for point in points)
@@ -115,8 +137,8 @@ class _Points:
 
 
 class _Receipts:
-    def __init__(self) -> None:
-        self._rows: dict[int, Receipt] | None = {}
+    def __init__(self, rows: dict[int, Receipt]) -> None:
+        self._rows: dict[int, Receipt] | None = rows
 
     def put(self, receipts: Sequence[Receipt]) -> None:
         self._open().update((receipt.message_id, receipt) for receipt in receipts)

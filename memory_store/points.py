@@ -47,7 +47,7 @@ class Points(Protocol):
         """Returns once everything before is durable."""
 
     def nearest(self, vector: NDArray[np.float32], where: Where, limit: int) -> tuple[Scores, Scores]:
-        """Cosine similarities of the nearest points, by text and by context."""
+        """Cosine similarities of the nearest points, by text and by context; each the best first."""
 
     def find(self, where: Where) -> Iterator[Memory]:
         """All such memories, by id, in bounded memory."""

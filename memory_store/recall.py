@@ -58,7 +58,7 @@ class Recall:
             results = merged(hits)
             if len(results) >= limit or len(hits) < ask or ask >= _MOST_HITS:
                 return results[:limit]
-            ask *= 4
+            ask = min(4 * ask, _MOST_HITS)
 
 
 def merged(hits: list[Hit]) -> list[Recalled]:

@@ -1,7 +1,8 @@
 """The store on a Qdrant server: two collections per version, and the live one behind an alias.
 
-Collections `<prefix>_<version>` (points) and `<prefix>_<version>_receipts`, alias `<prefix>`. The receipts come
-last and go first, so a version is there when its receipts are. An unmodified mem0.Memory reads the points.
+Collections `<prefix>_<version>` (points) and `<prefix>_<version>_receipts`, alias `<prefix>`. The receipts are
+made last and go last: nothing half-made is listed, and what is half-dropped still is, so that it can be dropped
+again instead of keeping texts that no erasure reaches. An unmodified mem0.Memory reads the points.
 """
 
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from memory_store.models import Layout
 from memory_store.payload import CONTEXT, TEXT
 from memory_store.server_errors import translated
 from memory_store.server_points import Collection, ServerPoints, ServerReceipts
-from memory_store.version import FiledVersion, checked_name
+from memory_store.version import FiledVersion, checked_name, may_name
 
 _RECEIPTS = "_receipts"
 
@@ -58,7 +59,7 @@ class ServerStore:
 
     def open(self, name: str) -> FiledVersion:
         with self._lock:
-            if name not in self._opened:
+            if name not in self._opened or self._opened[name].closed:
                 self._check_there(name)
                 collection = self._collection(name)
                 with self._calls() as client:
@@ -74,7 +75,9 @@ class ServerStore:
             names = [each.name for each in client.get_collections().collections]
         first = f"{self._prefix}_"
         ours = [name for name in names if name.startswith(first) and name.endswith(_RECEIPTS)]
-        return sorted(name.removeprefix(first).removesuffix(_RECEIPTS) for name in ours)
+        found = [name.removeprefix(first).removesuffix(_RECEIPTS) for name in ours]
+        # Another store's prefix may begin with ours.
+        return sorted(name for name in found if may_name(name))
 
     def activate(self, name: str) -> None:
         self.open(name)
@@ -91,8 +94,8 @@ class ServerStore:
             if name in self._opened:
                 self._opened.pop(name).close()
             with self._calls() as client:
-                client.delete_collection(self._collection(name) + _RECEIPTS)
                 client.delete_collection(self._collection(name))
+                client.delete_collection(self._collection(name) + _RECEIPTS)
 
     def close(self) -> None:
         with self._lock:

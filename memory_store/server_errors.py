@@ -11,6 +11,9 @@ from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from memory_store.errors import Refused, StoreError, Unavailable
 
+#: What the client raises when it got no answer, or none that it could read.
+MAPPED: tuple[type[Exception], ...] = (ApiException, QdrantException, httpx.HTTPError, grpc.RpcError)
+
 _PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _DENIED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
@@ -22,7 +25,7 @@ def translated() -> Iterator[None]:
         yield
     except UnexpectedResponse as exc:
         raise _answered(exc.status_code or 0, exc.reason_phrase) from exc
-    except (ApiException, QdrantException, httpx.HTTPError, grpc.RpcError) as exc:
+    except MAPPED as exc:
         raise Unavailable(f"The Qdrant server cannot be reached: {type(exc).__name__}.") from exc
     except RuntimeError as exc:
         # What the client says of itself once it is closed.

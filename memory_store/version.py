@@ -16,13 +16,21 @@ from memory_store.points import Points, Receipts, Scores, Where
 #: and 0.3, ahead of reciprocal ranks with any weights, and a score by itself says how near a memory is.
 TEXT_WEIGHT = 0.25
 
+#: How often a search starts anew because a memory that it found was replaced before it was read.
+_ROUNDS = 10
+
 _CURSOR = re.compile(r"(-?\d{1,18})_([0-9a-f-]{36})", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 
 
+def may_name(name: str) -> bool:
+    """Whether a version may be called so."""
+    return _NAME.fullmatch(name) is not None and name != "live"
+
+
 def checked_name(name: str) -> str:
     """A name that may be a version's. Raises Refused."""
-    if not _NAME.fullmatch(name) or name == "live":
+    if not may_name(name):
         raise Refused("Name a version with a letter, then letters, digits or '-' (a-z, at most 40), not 'live'.")
     return name
 
@@ -35,6 +43,12 @@ class FiledVersion:
         self._points = points
         self._receipts = receipts
         self._filing = Lock()
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed: then it must be opened anew."""
+        return self._closed
 
     def apply(self, filings: Sequence[Filing], vectors: Vectors) -> None:
         with self._filing:
@@ -51,15 +65,12 @@ class FiledVersion:
             self._receipts.put([each.receipt for each in filed])
 
     def search(self, query: Query) -> list[Hit]:
-        if query.limit < 1:
-            return []
-        scores = self._scores(query)
-        ranked = sorted(scores.values(), reverse=True)
-        least = ranked[min(query.limit, len(ranked)) - 1] if ranked else 0.0
-        best = tuple(each for each, score in scores.items() if score >= least)
-        hits = [Hit(memory, scores[memory.id]) for memory in self._by_ids(best)]
-        hits.sort(key=lambda hit: (-hit.score, -microseconds(hit.memory.said_at), hit.memory.id))
-        return hits[: query.limit]
+        hits: list[Hit] = []
+        for _ in range(_ROUNDS if query.limit > 0 else 0):
+            hits, whole = self._hits(query)
+            if whole:
+                break
+        return hits
 
     def page(self, user_id: str, *, limit: int, cursor: str | None = None) -> Page:
         until, last = _read_cursor(cursor)
@@ -78,10 +89,7 @@ class FiledVersion:
         return Page(page, f"{microseconds(page[-1].said_at)}_{page[-1].id}" if more else None)
 
     def get(self, memory_id: str) -> Memory | None:
-        with suppress(ValueError):
-            if str(UUID(memory_id)) == memory_id:
-                return next(iter(self._by_ids((memory_id,))), None)
-        return None
+        return next(iter(self._by_ids((memory_id,))), None) if _is_id(memory_id) else None
 
     def filed_under(self, message_ids: Sequence[int]) -> list[Memory]:
         found = self._points.find(Where(message_ids=tuple(message_ids))) if message_ids else ()
@@ -100,34 +108,74 @@ class FiledVersion:
         return self._points.count()
 
     def vectors_of(self, memory_ids: Sequence[str]) -> dict[str, tuple[list[float], list[float]]]:
-        return self._points.vectors(memory_ids) if memory_ids else {}
+        ids = [each for each in memory_ids if _is_id(each)]
+        return self._points.vectors(ids) if ids else {}
 
     def close(self) -> None:
         with self._filing:
+            self._closed = True
             self._points.close()
             self._receipts.close()
 
-    def _scores(self, query: Query) -> Scores:
+    def _hits(self, query: Query) -> tuple[list[Hit], bool]:
+        """The best, and whether none of them was replaced while they were read."""
+        ids, scores = self._scores(query)
+        ranked = sorted(scores.values(), reverse=True)
+        least = ranked[min(query.limit, len(ranked)) - 1] if ranked else 0.0
+        best = tuple(each for each, score in scores.items() if score >= least)
+        hits = [Hit(memory, scores[memory.id]) for memory in self._by_ids(best)]
+        hits.sort(key=lambda hit: (-hit.score, -microseconds(hit.memory.said_at), hit.memory.id))
+        return hits[: query.limit], len(scores) == len(ids) and len(hits) == len(best)
+
+    def _scores(self, query: Query) -> tuple[tuple[str, ...], Scores]:
+        """The candidates, and the scores of those that are still there."""
         where = Where(
             user_id=query.user_id,
             since_us=None if query.since is None else microseconds(query.since),
             until_us=None if query.until is None else microseconds(query.until),
             conversation_id=query.conversation_id,
         )
-        by_text, by_context = self._points.nearest(query.vector, where, 4 * query.limit + 50)
+        by_text, by_context = self._nearest(query, where)
         ids = tuple(sorted(by_text.keys() | by_context.keys()))
         if len(by_text) != len(ids) or len(by_context) != len(ids):
             by_text, by_context = self._points.nearest(query.vector, Where(ids=ids), len(ids))
-        return {
-            each: TEXT_WEIGHT * by_text[each] + (1 - TEXT_WEIGHT) * by_context[each]
-            for each in by_text.keys() & by_context.keys()
-        }
+        both = by_text.keys() & by_context.keys()
+        return ids, {each: _fused(by_text[each], by_context[each]) for each in both}
+
+    def _nearest(self, query: Query, where: Where) -> tuple[Scores, Scores]:
+        limit = 4 * query.limit + 50
+        while True:
+            found = [_cut(scores, limit) for scores in self._points.nearest(query.vector, where, limit + 1)]
+            by_text, by_context = found
+            if by_text is not None and by_context is not None:
+                return by_text, by_context
+            limit *= 4
 
     def _by_ids(self, ids: tuple[str, ...]) -> list[Memory]:
         return list(self._points.find(Where(ids=ids))) if ids else []
 
     def _said_at(self, user_id: str, said_us: int) -> list[Memory]:
         return list(self._points.find(Where(user_id=user_id, since_us=said_us, until_us=said_us + 1)))
+
+
+def _fused(by_text: float, by_context: float) -> float:
+    # The cosine of equal vectors may come out a little above 1.
+    return min(1.0, TEXT_WEIGHT * by_text + (1 - TEXT_WEIGHT) * by_context)
+
+
+def _cut(scores: Scores, limit: int) -> Scores | None:
+    """The best of one more than wanted; None if equal ones stand on both sides of the cut."""
+    if len(scores) <= limit:
+        return scores
+    *_, (_, last), (extra, following) = scores.items()
+    # The engine orders equal ones as it likes, so the latest said might be cut off.
+    return None if last == following else {each: score for each, score in scores.items() if each != extra}
+
+
+def _is_id(memory_id: str) -> bool:
+    with suppress(ValueError):
+        return str(UUID(memory_id)) == memory_id
+    return False
 
 
 def _read_cursor(cursor: str | None) -> tuple[int | None, str]:
