@@ -157,11 +157,12 @@ class Recaller:
         """Of each message that was found the best memory that its sources bear out."""
         found: list[tuple[Memory, float | None]] = []
         for hit in hits:
-            found += [(hit.memory, hit.score), *((other, None) for other in hit.others)]
+            found += [(hit.memory, hit.score), *((other.memory, other.score) for other in hit.others)]
         best: dict[int, Remembered] = {}
         for remembered in self._borne_out(user_id, found):
             best.setdefault(remembered.memory.message_id, remembered)
-        return list(best.values())
+        # Where the rows disown a message's best memory, the next one may belong further down.
+        return sorted(best.values(), key=lambda remembered: -(remembered.score or 0.0))
 
     def _read(self, question: Question, cursor: str | None) -> tuple[list[Remembered], str | None]:
         version = self._store.live()

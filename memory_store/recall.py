@@ -16,7 +16,7 @@ class Recalled:
 
     memory: Memory
     score: float
-    others: tuple[Memory, ...] = ()
+    others: tuple[Hit, ...] = ()
 
 
 class Recall:
@@ -67,6 +67,6 @@ def merged(hits: list[Hit]) -> list[Recalled]:
     for hit in hits:
         by_message.setdefault(hit.memory.message_id, []).append(hit)
     return [
-        Recalled(best.memory, best.score, tuple(hit.memory for hit in others))
+        Recalled(best.memory, best.score, tuple(others))
         for best, *others in by_message.values()
     ]

@@ -23,8 +23,8 @@ def test_hits_of_one_message_are_one_result_with_the_best_first() -> None:
     hits = [hit(2, "b1", 0.9), hit(1, "a1", 0.8), hit(2, "b2", 0.7), hit(1, "a2", 0.6), hit(2, "b3", 0.5)]
 
     assert merged(hits) == [
-        Recalled(memory(2, "b1"), 0.9, (memory(2, "b2"), memory(2, "b3"))),
-        Recalled(memory(1, "a1"), 0.8, (memory(1, "a2"),)),
+        Recalled(memory(2, "b1"), 0.9, (hit(2, "b2", 0.7), hit(2, "b3", 0.5))),
+        Recalled(memory(1, "a1"), 0.8, (hit(1, "a2", 0.6),)),
     ]
 
 
