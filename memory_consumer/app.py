@@ -1,12 +1,13 @@
 """The FastStream application: two batch subscribers, one per stage."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from confluent_kafka import Message
+from confluent_kafka import KafkaError, Message
 from faststream import AckPolicy
 from faststream.confluent import KafkaBroker, KafkaMessage
 from faststream.confluent.helpers.client import AsyncConfluentConsumer
@@ -15,11 +16,13 @@ from faststream.confluent.subscriber.usecase import BatchSubscriber
 
 from memory_consumer import names, offline
 from memory_consumer.extract import ExtractStage
-from memory_consumer.project import ProjectStage
+from memory_consumer.project import Fillable, ProjectStage
 from memory_consumer.settings import ConsumerSettings
-from memory_store.port import Embedder, MemoryVersion
+from memory_store.port import Embedder
 
 _log = logging.getLogger(__name__)
+
+_QUIET = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +38,18 @@ class Learning:
         self.extract.stop()
         self.project.stop()
         await self.broker.stop()
-        self.extract.close()
+        await asyncio.to_thread(self.extract.close)
 
 
 def build(
     settings: ConsumerSettings,
-    version: MemoryVersion,
+    version: Fillable,
     embedder: Embedder,
     clock: Callable[[], datetime],
 ) -> Learning:
     """Wires both stages to a broker that is not started yet."""
+    # FastStream's type lists only a part of what librdkafka takes.
+    config: Any = settings.client() | {"enable.auto.offset.store": False, "error_cb": _Complaints(clock)}
     broker = KafkaBroker(
         settings.kafka,
         allow_auto_create_topics=False,
@@ -52,7 +57,7 @@ def build(
         graceful_timeout=10.0,
         logger=logging.getLogger("faststream"),
         log_level=logging.DEBUG,
-        config={"enable.auto.offset.store": False, "error_cb": _told},
+        config=config,
     )
     extract = ExtractStage(settings, offline.EXTRACTOR, clock)
     project = ProjectStage(version, embedder, broker, clock)
@@ -83,6 +88,9 @@ def subscribe_project(broker: KafkaBroker, settings: ConsumerSettings, stage: Pr
         names.facts_log(settings.facts_version),
         group_id=names.project_group(settings.facts_version),
         max_records=settings.project_batch,
+        on_assign=stage.assigned,
+        on_revoke=stage.revoked,
+        on_lost=stage.revoked,
         **_common(settings),
     )
 
@@ -126,5 +134,15 @@ def _consumer(subscriber: BatchSubscriber) -> AsyncConfluentConsumer:
     return subscriber.consumer
 
 
-def _told(error: object) -> None:
-    _log.warning("Kafka: %s", error)
+class _Complaints:
+    """Logs what the Kafka clients complain of: they do so at each try to connect, so each kind once a minute."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._logged: dict[int, datetime] = {}
+
+    def __call__(self, error: KafkaError) -> None:
+        now = self._clock()
+        if now - self._logged.get(error.code(), datetime.min.replace(tzinfo=UTC)) >= _QUIET:
+            self._logged[error.code()] = now
+            _log.warning("Kafka: %s", error.str(), extra={"action": "kafka_complains"})

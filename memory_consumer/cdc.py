@@ -7,9 +7,17 @@ edit or a delete carries no old text. https://debezium.io/documentation/referenc
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from memory_consumer.errors import Invalid
 
@@ -19,25 +27,46 @@ Suppressed = Literal["all"] | tuple[str, ...] | None
 #: Key field of sweep records: they make Kafka roll a segment and carry nothing.
 SWEEP = "sweep"
 
+#: The largest id that the ledger can keep, and the end of the year 9998.
+_MOST_ID = 2**63 - 1
+_LAST_MS = 253_370_764_800_000
+
 
 def _json_column(value: Any) -> Any:  # noqa: ANN401  a JSON column reaches us as text, whatever it holds
-    return json.loads(value) if isinstance(value, str) else value
+    return _from_json(value) if isinstance(value, str) else value
 
 
-class MessageRow(BaseModel):
+def _from_json(text: str | bytes) -> Any:  # noqa: ANN401  whatever it holds
+    try:
+        return json.loads(text)
+    except RecursionError as exc:
+        raise ValueError("nested too deeply") from exc
+
+
+def _as_utc(moment: datetime) -> datetime:
+    # Rows hold UTC; a converter that leaves the Z out must not make it this machine's time.
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+_Moment = Annotated[datetime, AfterValidator(_as_utc)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class MessageRow(_Frozen):
     """A row of `messages` as an event tells it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    id: int = Field(gt=0)
+    id: int = Field(gt=0, le=_MOST_ID)
     user_id: str
     conversation_id: str
     role: Role
     content: str
     suppressed: Annotated[Suppressed, BeforeValidator(_json_column)] = None
-    created_at: datetime
-    utc_offset_minutes: int
-    updated_at: datetime
+    created_at: _Moment
+    utc_offset_minutes: int = Field(gt=-24 * 60, lt=24 * 60)
+    updated_at: _Moment
     revision: str = Field(min_length=1)
 
     @property
@@ -45,17 +74,21 @@ class MessageRow(BaseModel):
         """When it was said, with the speaker's own offset."""
         return self.created_at.astimezone(timezone(timedelta(minutes=self.utc_offset_minutes)))
 
+    @model_validator(mode="after")
+    def _was_said_at_some_time(self) -> Self:
+        try:
+            _ = self.said_at
+        except OverflowError as exc:
+            raise ValueError("no such time") from exc
+        return self
 
-class _Source(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
-    ts_us: int | None = None
-    ts_ms: int
+class _Source(_Frozen):
+    ts_us: int | None = Field(default=None, ge=0, le=_LAST_MS * 1000)
+    ts_ms: int = Field(ge=0, le=_LAST_MS)
 
 
-class _Envelope(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
+class _Envelope(_Frozen):
     op: Literal["c", "u", "r", "d"]
     after: MessageRow | None = None
     source: _Source
@@ -88,14 +121,14 @@ Change = Written | Removed
 def message_id(key: bytes | None) -> int | None:
     """The message id in a record's key, None for a sweep record. Raises Invalid where there is neither."""
     try:
-        fields = json.loads(key or b"")
+        fields = _from_json(key or b"")
     except ValueError as exc:
         raise Invalid("The record's key is not JSON.") from exc
     if isinstance(fields, dict):
         if SWEEP in fields:
             return None
         found = fields.get("id")
-        if type(found) is int and found > 0:
+        if type(found) is int and 0 < found <= _MOST_ID:
             return found
     raise Invalid("The record's key holds no message id.")
 

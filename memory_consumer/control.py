@@ -3,7 +3,7 @@
 from typing import Literal
 
 from confluent_kafka import Producer
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from memory_consumer import names
 from memory_consumer.errors import Refused, Transient
@@ -34,7 +34,7 @@ def read(settings: ConsumerSettings) -> dict[str, VersionRecord]:
         found: dict[str, VersionRecord] = {}
         for message in reader.read(names.CONTROL, 0):
             if value := message.value():
-                record = VersionRecord.model_validate_json(value)
+                record = _decoded(value)
                 found[record.name] = record
         return found
     finally:
@@ -59,7 +59,24 @@ def ensure(settings: ConsumerSettings, wanted: VersionRecord) -> None:
 
 def _write(settings: ConsumerSettings, record: VersionRecord) -> None:
     producer = Producer(settings.client() | {"enable.idempotence": True})
+    taken: list[bool] = []
     with translated():
-        producer.produce(names.CONTROL, key=record.name.encode(), value=record.model_dump_json().encode())
-    if producer.flush(_TIMEOUT_S):
+        producer.produce(
+            names.CONTROL,
+            key=record.name.encode(),
+            value=record.model_dump_json().encode(),
+            on_delivery=lambda error, _: taken.append(error is None),
+        )
+        producer.flush(_TIMEOUT_S)
+    if taken != [True]:
         raise Transient("Kafka did not take the record of the version.")
+
+
+def _decoded(value: bytes) -> VersionRecord:
+    try:
+        return VersionRecord.model_validate_json(value)
+    except ValidationError as exc:
+        raise Refused(
+            f"Topic {names.CONTROL} holds a record that this release cannot read, so it is not known how the"
+            " versions were built. Start the release that wrote it, or a new OBOEGAKI_HOME."
+        ) from exc

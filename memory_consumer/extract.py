@@ -42,12 +42,15 @@ class ExtractStage:
             self._open(mine)
         except LearningError as exc:
             _log.warning("Partitions will be opened with their next batch: %s", exc)
+        except Exception:  # noqa: BLE001  one that left this callback would take its poll's records with it
+            _log.exception("Opening partitions failed in a way that was not foreseen.")
 
     def revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Gives partitions up; what is in hand for them will be dropped. In the poll thread."""
         for item in partitions:
             self._owned.discard(item.partition)
             self._close(item.partition)
+        self._patience.forget((item.topic, item.partition) for item in partitions)
         self.report.owned = len(self._owned)
 
     async def handle(self, records: Sequence[Message], consumer: BatchConsumer) -> None:
@@ -63,13 +66,15 @@ class ExtractStage:
             ),
             return_exceptions=True,
         )
-        failure = None
+        failures: dict[Partition, Exception | None] = {}
         for (partition, messages), outcome in zip(batches.items(), outcomes, strict=True):
             if isinstance(outcome, BaseException):
-                failure = await self._failed(consumer, partition, messages, outcome)
+                await self._put_back(consumer, partition, messages, outcome)
             else:
                 self._count(outcome)
-        await self._patience.after(failure)
+            if partition[1] in self._owned:
+                failures[partition] = outcome if isinstance(outcome, Exception) else None
+        await self._patience.after(failures)
 
     def stop(self) -> None:
         """Ends waiting, so that the consumer can stop."""
@@ -88,15 +93,14 @@ class ExtractStage:
             self._open({partition})
         return self._tenures[partition].learn(messages, group)
 
-    async def _failed(
+    async def _put_back(
         self, consumer: BatchConsumer, partition: Partition, messages: list[Message], error: BaseException
-    ) -> Exception:
+    ) -> None:
         if not isinstance(error, Transient):
             _log.error("Learning failed in a way that was not foreseen.", exc_info=error)
         # The ledger and the writer may be behind what Kafka has: opening them again reads it.
         self._close(partition[1])
         await rewind(consumer, partition, messages)
-        return error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
 
     def _count(self, learnt: Learnt) -> None:
         self.report.events += learnt.events
@@ -106,13 +110,16 @@ class ExtractStage:
     def _open(self, partitions: Iterable[int]) -> None:
         log_id = topic_id(self._settings, names.facts_log(self._settings.facts_version))
 
-        def opened(partition: int) -> tuple[int, Tenure]:
-            return partition, Tenure(
+        def opened(partition: int) -> None:
+            self._tenures[partition] = Tenure(
                 self._settings, partition, log_id=log_id, extractor=self._extractor, clock=self._clock
             )
 
+        # All of them, and then the first error: those that could be opened are kept.
         with ThreadPoolExecutor(names.PARTITIONS) as threads:
-            self._tenures.update(threads.map(opened, partitions))
+            opening = [threads.submit(opened, partition) for partition in partitions]
+        for each in opening:
+            each.result()
 
     def _close(self, partition: int) -> None:
         tenure = self._tenures.pop(partition, None)

@@ -20,7 +20,8 @@ State = Literal["learned", "deleted", "dead"]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # An error that shows its input would put what was said into a log.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class Source(_Frozen):

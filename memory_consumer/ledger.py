@@ -6,9 +6,10 @@ its data, and it can be thrown away and read again from the log. Erased text is 
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from memory_consumer.errors import Transient
 from memory_consumer.facts import FactsRecord
 
 #: Raise it whenever the tables change: a ledger of another format is read again from the log.
@@ -38,13 +39,18 @@ class Ledger:
     """What has been learned in one partition of one facts log. One thread at a time may use it."""
 
     def __init__(self, path: Path, *, log_id: str) -> None:
-        """Opens the file, or starts it anew where it is of another format or of another log (`log_id`)."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Opens the file; starts it anew where it is damaged, of another format or of another log (`log_id`).
+
+        Raises Transient where the disk does not let it.
+        """
         self._path = path
-        self._db = self._open()
-        identity = {"format": _FORMAT, "log_id": log_id}
-        if any(self._meta(name) != value for name, value in identity.items()):
-            self._start_anew(identity)
+        self._identity = {"format": _FORMAT, "log_id": log_id}
+        self._erased = 0
+        with _translated(sqlite3.Error, OSError):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._db = self._connected()
+            if not self._is_ours():
+                self.start_anew()
 
     @property
     def position(self) -> int:
@@ -53,14 +59,19 @@ class Ledger:
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """What is put inside is kept together on leaving it, and undone on an error."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        """What is put inside is kept together on leaving it, and undone on an error. Raises Transient."""
+        self._erased = 0
+        with _translated(sqlite3.Error):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+            if self._erased:
+                self._forget_traces()
 
     def advance(self, position: int) -> None:
         """Stores the position; belongs into the batch whose records it covers."""
@@ -68,8 +79,10 @@ class Ledger:
 
     def put(self, record: FactsRecord) -> None:
         """Makes a record its message's latest one."""
+        replaced = self._db.execute("DELETE FROM records WHERE message_id = ?", (record.message_id,))
+        self._erased += replaced.rowcount
         self._db.execute(
-            "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
             (
                 record.message_id,
                 record.user_id,
@@ -116,27 +129,42 @@ class Ledger:
         )
         return [FactsRecord.model_validate_json(text) for (text,) in found]
 
-    def forget_traces(self) -> None:
-        """Empties the write-ahead log, where pages with erased text would otherwise stay for a while."""
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def start_anew(self) -> None:
+        """Throws everything away, as if nothing had been read from the log yet."""
+        self._db.close()
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+        self._db = self._connected()
+        self._prepare()
+        self._db.executemany("INSERT INTO meta VALUES (?, ?)", list(self._identity.items()))
 
     def close(self) -> None:
         """Closes the file."""
         self._db.close()
 
-    def _open(self) -> sqlite3.Connection:
-        # Learning runs in worker threads, one at a time.
-        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;")
-        db.executescript(_SCHEMA)
-        return db
+    def _connected(self) -> sqlite3.Connection:
+        # Learning runs in worker threads, one at a time. Who looks into the file must not hold it up for long.
+        return sqlite3.connect(self._path, timeout=1.0, isolation_level=None, check_same_thread=False)
 
-    def _start_anew(self, identity: dict[str, str]) -> None:
-        self._db.close()
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
-        self._db = self._open()
-        self._db.executemany("INSERT INTO meta VALUES (?, ?)", list(identity.items()))
+    def _prepare(self) -> None:
+        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;")
+        self._db.executescript(_SCHEMA)
+
+    def _is_ours(self) -> bool:
+        try:
+            self._prepare()
+            # A kill between a batch and the emptying of its traces leaves them here.
+            self._forget_traces()
+            sound = self._db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+            return sound and all(self._meta(name) == value for name, value in self._identity.items())
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            return False
+
+    def _forget_traces(self) -> None:
+        # Pages with erased text would otherwise stay in the write-ahead log for a while.
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _meta(self, name: str) -> str | None:
         row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
@@ -145,3 +173,11 @@ class Ledger:
     def _first(self, query: str, *arguments: object) -> FactsRecord | None:
         row = self._db.execute(query, arguments).fetchone()
         return None if row is None else FactsRecord.model_validate_json(row[0])
+
+
+@contextmanager
+def _translated(*kinds: type[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except kinds as exc:
+        raise Transient(f"The ledger cannot be used: {exc}") from exc

@@ -12,8 +12,10 @@ from memory_consumer.kafka_errors import translated
 from memory_consumer.settings import ConsumerSettings
 
 _END = KafkaError._PARTITION_EOF  # noqa: SLF001  its public name
-_POLL_S = 1.0
-_SILENT_POLLS = 30
+#: A poll lasts this long even where the end is reached at once: it waits for a full batch.
+_POLL_S = 0.05
+_ANSWER_S = 30.0
+_SILENT_POLLS = int(_ANSWER_S / _POLL_S)
 
 
 class LogReader:
@@ -53,6 +55,12 @@ class LogReader:
                     raise Transient(f"Kafka: {error.str()}")
         raise Transient(f"Kafka did not answer for {topic} partition {partition}.")
 
+    def end(self, topic: str, partition: int) -> int:
+        """Where a partition ends now. Raises Transient."""
+        with translated():
+            _, end = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), _ANSWER_S)
+        return int(end)
+
     def position(self, topic: str, partition: int) -> int:
         """The offset after the last record read, past any transaction markers; -1001 before the first read."""
         return int(self._consumer.position([TopicPartition(topic, partition)])[0].offset)
@@ -67,4 +75,4 @@ def topic_id(settings: ConsumerSettings, topic: str) -> str:
     admin = AdminClient(settings.client())  # kept in a name: its answers end with it
     with translated():
         answers = admin.describe_topics(TopicCollection([topic]))
-        return str(answers[topic].result(30).topic_id)
+        return str(answers[topic].result(_ANSWER_S).topic_id)

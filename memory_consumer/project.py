@@ -5,21 +5,33 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from faststream.confluent import KafkaBroker
 
-from memory_consumer import cdc, facts, names
-from memory_consumer.errors import Invalid, Transient
-from memory_consumer.facts import Fact, FactsRecord
-from memory_consumer.kafka_errors import error_of
-from memory_consumer.stage import BatchConsumer, Patience, Report, by_partition, rewind
+from memory_consumer import names
+from memory_consumer.errors import Transient
+from memory_consumer.filings import Slice, first_slice
+from memory_consumer.kafka_errors import translated
+from memory_consumer.stage import BatchConsumer, Partition, Patience, Report, by_partition, rewind
 from memory_store.embed import embed
 from memory_store.errors import StoreError
-from memory_store.models import Filing, Memory, Receipt, SourceRef, point_id
-from memory_store.port import Embedder, MemoryVersion
+from memory_store.models import Filing, Vectors
+from memory_store.port import Embedder
 
 _log = logging.getLogger(__name__)
+
+#: Memories filed between two polls: a few seconds of embedding, far from the five minutes after which Kafka takes
+#: a silent consumer for dead. Only a single long message may be more, up to about 1,300.
+_MOST_MEMORIES = 256
+
+
+class Fillable(Protocol):
+    """The part of a version of the store that this stage writes to."""
+
+    def apply(self, filings: Sequence[Filing], vectors: Vectors) -> None:
+        """Files, durably on return; twice is once. Raises Unavailable."""
 
 
 class ProjectStage:
@@ -27,7 +39,7 @@ class ProjectStage:
 
     def __init__(
         self,
-        version: MemoryVersion,
+        version: Fillable,
         embedder: Embedder,
         broker: KafkaBroker,
         clock: Callable[[], datetime],
@@ -36,41 +48,50 @@ class ProjectStage:
         self._embedder = embedder
         self._broker = broker
         self._clock = clock
+        self._owned: set[Partition] = set()
         self.report = Report("project")
         self._patience = Patience(self.report)
 
+    def assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Notes new partitions. In the poll thread."""
+        self._owned |= {(item.topic, item.partition) for item in partitions}
+        self.report.owned = len(self._owned)
+
+    def revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Notes partitions that were given up. In the poll thread."""
+        gone = {(item.topic, item.partition) for item in partitions}
+        self._owned -= gone
+        self._patience.forget(gone)
+        self.report.owned = len(self._owned)
+
     async def handle(self, records: Sequence[Message], consumer: BatchConsumer) -> None:
-        """Files a batch, then commits its offsets; what cannot be filed now is read again later."""
-        try:
-            filings = await self._readable(records)
-            await asyncio.to_thread(self._file, filings)
-            await asyncio.to_thread(_commit, consumer.consumer, records)
-        except Exception as exc:  # noqa: BLE001  FastStream would swallow it and move past the batch
-            if not isinstance(exc, (Transient, StoreError)):
-                _log.exception("Filing failed in a way that was not foreseen.")
-            for partition, messages in by_partition(records).items():
-                await rewind(consumer, partition, messages)
-            await self._patience.after(exc)
-            return
-        self.report.events += len(records)
-        self.report.written += len(filings)
-        await self._patience.after(None)
+        """Files a batch, or the start of a large one, then commits; what was not filed is read again."""
+        batch = first_slice(records, _MOST_MEMORIES)
+        failure = await self._filed(batch, consumer)
+        again = records if failure else records[len(batch.taken) :]
+        for partition, messages in by_partition(again).items():
+            await rewind(consumer, partition, messages)
+        outcomes = dict.fromkeys(by_partition(batch.taken), failure)
+        await self._patience.after({each: outcome for each, outcome in outcomes.items() if each in self._owned})
 
     def stop(self) -> None:
         """Ends waiting, so that the consumer can stop."""
         self._patience.stop()
 
-    async def _readable(self, messages: Sequence[Message]) -> list[Filing]:
-        latest: dict[int, Filing] = {}
-        for message in messages:
-            try:
-                filing = read(message)
-            except Invalid as exc:
-                await self._set_aside(message, str(exc))
-            else:
-                if filing is not None:
-                    latest[filing.receipt.message_id] = filing
-        return list(latest.values())
+    async def _filed(self, batch: Slice, consumer: BatchConsumer) -> Exception | None:
+        try:
+            for message, cause in batch.unreadable:
+                await self._set_aside(message, cause)
+            await asyncio.to_thread(self._file, list(batch.filings.values()))
+            await asyncio.to_thread(_commit, consumer.consumer, batch.taken)
+        except Exception as exc:  # noqa: BLE001  FastStream would swallow it and move past the batch
+            if not isinstance(exc, (Transient, StoreError)):
+                _log.exception("Filing failed in a way that was not foreseen.")
+            return exc
+        self.report.events += len(batch.taken)
+        self.report.written += len(batch.filings)
+        self.report.dead += len(batch.unreadable)
+        return None
 
     def _file(self, filings: Sequence[Filing]) -> None:
         if filings:
@@ -79,64 +100,22 @@ class ProjectStage:
     async def _set_aside(self, message: Message, cause: str) -> None:
         where = {"topic": message.topic(), "partition": message.partition(), "offset": message.offset()}
         letter = {"cause": cause, "stage": "project", **where, "at": self._clock().isoformat()}
-        await self._broker.publish(
-            json.dumps(letter).encode(),
-            names.DEAD_LETTERS,
-            key=message.key() or json.dumps(where).encode(),
-            partition=message.partition(),
-        )
-        self.report.dead += 1
-
-
-def read(message: Message) -> Filing | None:
-    """A record of the facts log as what to file; None for sweeps. Raises Invalid."""
-    value = message.value()
-    if cdc.message_id(message.key()) is None or not value:
-        return None
-    return filing(facts.decode(value), message.offset() or 0)
-
-
-def filing(record: FactsRecord, offset: int) -> Filing:
-    """What a facts record, found at an offset of its log, files under its message. Pure."""
-    receipt = Receipt(
-        message_id=record.message_id,
-        user_id=record.user_id,
-        revision=record.revision,
-        state=record.state,
-        facts=len(record.facts),
-        learned_at=record.learned_at,
-        facts_offset=offset,
-    )
-    return Filing(receipt=receipt, memories=tuple(_memory(record, fact) for fact in record.facts))
-
-
-def _memory(record: FactsRecord, fact: Fact) -> Memory:
-    return Memory(
-        id=point_id(record.message_id, fact.hash),
-        message_id=record.message_id,
-        user_id=record.user_id,
-        conversation_id=record.conversation_id,
-        text=fact.text,
-        context=record.context.text if record.context else "",
-        hash=fact.hash,
-        extractor=record.extractor,
-        sources=tuple(SourceRef(message_id=s.message_id, revision=s.revision) for s in fact.sources),
-        supersedes=fact.supersedes,
-        said_at=fact.said_at,
-        speaker=fact.speaker,
-        lang=fact.lang,
-        role=record.role,
-        learned_at=record.learned_at,
-    )
+        with translated():
+            await self._broker.publish(
+                json.dumps(letter).encode(),
+                names.DEAD_LETTERS,
+                key=message.key() or json.dumps(where).encode(),
+                partition=message.partition(),
+            )
 
 
 def _commit(consumer: Consumer, messages: Sequence[Message]) -> None:
+    """Raises Transient, as in a rebalance: read and filed again they change nothing, the owner commits."""
     ends = [
         TopicPartition(topic, partition, (batch[-1].offset() or 0) + 1)
         for (topic, partition), batch in by_partition(messages).items()
     ]
-    try:
-        consumer.commit(offsets=ends, asynchronous=False)
-    except KafkaException as exc:
-        # Filing again changes nothing, so whoever owns the partition now may do so.
-        _log.info("Offsets were not committed: %s", error_of(exc).str())
+    with translated():
+        for end in consumer.commit(offsets=ends, asynchronous=False) or ():
+            if end.error is not None:
+                raise KafkaException(end.error)

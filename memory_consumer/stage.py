@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -38,33 +39,48 @@ class Report:
         return {field: getattr(self, field) for field in self.__slots__}
 
 
+@dataclass(frozen=True, slots=True)
+class _Failing:
+    times: int
+    cause: str
+
+
 class Patience:
-    """Waits between tries, longer after each failure in a row; a stop ends the wait."""
+    """Waits between tries, longer after each failure in a row of a partition; a stop ends the wait."""
 
     def __init__(self, report: Report, backoff: Backoff = LIVE, chance: random.Random | None = None) -> None:
         self._report = report
         self._backoff = backoff
         self._chance = chance or random.SystemRandom()
-        self._failures = 0
+        self._failing: dict[Partition, _Failing] = {}
         self._stopping = asyncio.Event()
 
-    async def after(self, failure: Exception | None) -> None:
-        """Notes how a batch went; after a failure it waits."""
-        if failure is None:
-            self._failures = 0
-            self._report.waiting_for = None
-            return
-        self._failures += 1
-        self._report.waiting_for = str(failure)
-        wait = self._backoff.wait(self._failures, self._chance.random())
-        try:
-            await asyncio.wait_for(self._stopping.wait(), wait)
-        except TimeoutError:
-            return
+    async def after(self, outcomes: Mapping[Partition, Exception | None]) -> None:
+        """Notes how each partition of a batch went; if one failed it waits."""
+        most = 0
+        for partition, failure in outcomes.items():
+            before = self._failing.pop(partition, None)
+            if failure is not None:
+                times = before.times + 1 if before else 1
+                self._failing[partition] = _Failing(times, str(failure))
+                most = max(most, times)
+        self._tell()
+        if most:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self._backoff.wait(most, self._chance.random()))
+
+    def forget(self, partitions: Iterable[Partition]) -> None:
+        """Drops what was noted of partitions that were given up."""
+        for partition in partitions:
+            self._failing.pop(partition, None)
+        self._tell()
 
     def stop(self) -> None:
         """Ends the wait under way and all later ones."""
         self._stopping.set()
+
+    def _tell(self) -> None:
+        self._report.waiting_for = next((failing.cause for failing in self._failing.values()), None)
 
 
 def by_partition(messages: Iterable[Message]) -> dict[Partition, list[Message]]:
@@ -79,8 +95,7 @@ def by_partition(messages: Iterable[Message]) -> dict[Partition, list[Message]]:
 
 
 async def rewind(consumer: BatchConsumer, partition: Partition, messages: Sequence[Message]) -> None:
-    """Reads a partition's batch again. MANUAL has moved past it; a partition given up meanwhile is not ours."""
-    try:
+    """Reads a partition from the first of these messages on: MANUAL has moved past them."""
+    # A seek is refused only for a partition that was given up, and its new owner reads on from what is committed.
+    with suppress(KafkaException):
         await consumer.seek(*partition, messages[0].offset() or 0)
-    except KafkaException:
-        return

@@ -1,7 +1,9 @@
 """One partition while this process owns it without a break: its ledger, its writer, its learning."""
 
 import json
+import logging
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +18,8 @@ from memory_consumer.ledger import Ledger
 from memory_consumer.log_reader import LogReader
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.transactions import Outgoing, TransactionalWriter
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,14 @@ class Tenure:
         self._facts_topic = names.facts_log(settings.facts_version)
         self._extractor = extractor
         self._clock = clock
-        self._writer = TransactionalWriter(settings, partition)
         path = settings.home / "ledger" / settings.facts_version / f"{partition:02}.db"
-        self._ledger = Ledger(path, log_id=log_id)
-        self._catch_up(settings)
+        with ExitStack() as opened:
+            self._writer = TransactionalWriter(settings, partition)
+            opened.callback(self._writer.close)
+            self._ledger = Ledger(path, log_id=log_id)
+            opened.callback(self._ledger.close)
+            self._catch_up(settings)
+            self._parts = opened.pop_all()
 
     def learn(self, messages: Sequence[Message], group: Any) -> Learnt:  # noqa: ANN401  opaque to us too
         """Learns a batch of this partition, in order, and commits its facts and its offset as one.
@@ -69,14 +77,11 @@ class Tenure:
                 self._ledger.advance(
                     max(offset for (topic, _), offset in offsets.items() if topic == self._facts_topic) + 1
                 )
-        if any(record.state != "learned" for record in latest.values()):
-            self._ledger.forget_traces()
         return Learnt(len(messages), len(latest), len(dead))
 
     def close(self) -> None:
         """Gives the partition up."""
-        self._writer.close()
-        self._ledger.close()
+        self._parts.close()
 
     def _fold(self, message: Message, dead: list[Outgoing]) -> list[FactsRecord]:
         offset = message.offset() or 0
@@ -112,6 +117,9 @@ class Tenure:
     def _catch_up(self, settings: ConsumerSettings) -> None:
         reader = LogReader(settings)
         try:
+            if self._ledger.position > reader.end(self._facts_topic, self._partition):
+                # The log lost its end, in a crash of its disk: the ledger must not remember what it lost.
+                self._ledger.start_anew()
             with self._ledger.batch():
                 for message in reader.read(self._facts_topic, self._partition, self._ledger.position):
                     self._absorb(message)
@@ -119,7 +127,11 @@ class Tenure:
             reader.close()
 
     def _absorb(self, message: Message) -> None:
-        value = message.value()
-        if value and cdc.message_id(message.key()) is not None:
-            self._ledger.put(facts.decode(value))
+        try:
+            value = message.value()
+            if value and cdc.message_id(message.key()) is not None:
+                self._ledger.put(facts.decode(value))
+        except Invalid as exc:
+            # Project sets it aside; here it counts as not written, and the next event of its message replaces it.
+            _log.warning("Partition %s, offset %s: %s", self._partition, message.offset(), exc)
         self._ledger.advance((message.offset() or 0) + 1)

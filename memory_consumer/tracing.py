@@ -25,7 +25,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class LoggedMessage:
-    """A message's latest event and latest facts record."""
+    """A message's latest event and latest facts record; `record` is None where it cannot be read."""
 
     event: Place | None
     op: str | None
@@ -40,7 +40,7 @@ def find(settings: ConsumerSettings, message_id: int, user_id: str, *, facts_off
     try:
         facts_topic = names.facts_log(settings.facts_version)
         found = _last(reader, facts_topic, partition, message_id, facts_offset)
-        record = facts.decode(found.value() or b"") if found else None
+        record = _record(found) if found else None
         start = record.source_offset if record else 0
         event = _last(reader, names.MESSAGES, partition, message_id, start)
     finally:
@@ -66,6 +66,13 @@ def _is_of(message: Message, message_id: int) -> bool:
         return cdc.message_id(message.key()) == message_id
     except Invalid:
         return False
+
+
+def _record(found: Message) -> FactsRecord | None:
+    try:
+        return facts.decode(found.value() or b"")
+    except Invalid:
+        return None
 
 
 def _op(event: Message) -> str:

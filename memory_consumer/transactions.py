@@ -1,6 +1,7 @@
 """Facts, dead letters and the offset they came from, written to Kafka together or not at all."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from memory_consumer.errors import Fenced, Transient
 from memory_consumer.kafka_errors import error_of, translated
 from memory_consumer.settings import ConsumerSettings
 
-_TIMEOUT_S = 30.0
+_OPENING_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class TransactionalWriter:
 
     def __init__(self, settings: ConsumerSettings, partition: int) -> None:
         """Blocks until a former owner's open transaction is ended. Raises Transient."""
+        # Kafka gives a transaction up after as long, so nothing is won by asking for longer.
+        self._timeout_s = settings.transaction_timeout.total_seconds()
         self._producer = Producer(
             settings.client()
             | {
@@ -40,7 +43,7 @@ class TransactionalWriter:
             }
         )
         with translated():
-            self._producer.init_transactions(_TIMEOUT_S)
+            self._producer.init_transactions(_OPENING_S)
 
     def write(
         self,
@@ -71,7 +74,7 @@ class TransactionalWriter:
                         on_delivery=delivered,
                     )
                     self._producer.poll(0)
-                self._producer.send_offsets_to_transaction([consumed], group, _TIMEOUT_S)
+                self._producer.send_offsets_to_transaction([consumed], group, self._timeout_s)
                 self._commit()
         except Fenced:
             raise
@@ -81,15 +84,17 @@ class TransactionalWriter:
         return offsets
 
     def close(self) -> None:
-        """Gives up an open transaction, if any."""
-        self._producer.purge()
-        self._producer.flush(1.0)
+        """Gives up what is not sent yet; Kafka ends an open transaction by itself."""
+        # A producer that was fenced refuses even this, and has nothing left to give up.
+        with suppress(KafkaException):
+            self._producer.purge()
+            self._producer.flush(1.0)
 
     def _commit(self) -> None:
         # A commit that timed out may be resumed, and must be: its outcome is not known otherwise.
         for _ in range(3):
             try:
-                self._producer.commit_transaction(_TIMEOUT_S)
+                self._producer.commit_transaction(self._timeout_s)
             except KafkaException as exc:
                 if not error_of(exc).retriable():
                     raise
@@ -99,6 +104,6 @@ class TransactionalWriter:
 
     def _abort(self) -> None:
         try:
-            self._producer.abort_transaction(_TIMEOUT_S)
+            self._producer.abort_transaction(self._timeout_s)
         except KafkaException as exc:
             raise Fenced(f"Kafka: {error_of(exc).str()}") from exc

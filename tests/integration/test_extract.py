@@ -1,67 +1,29 @@
-"""The extract stage on a real broker: exactly once, whatever interrupts it (design rules 1, 2 and 9)."""
+"""The extract stage on a real broker: exactly once, whatever interrupts it (design rules 1, 2, 3 and 9)."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
-from faststream.confluent import KafkaBroker
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from memory_consumer import facts, names, offline, topics
-from memory_consumer.app import subscribe_extract
-from memory_consumer.errors import Fenced, Refused
+from memory_consumer.errors import Fenced
 from memory_consumer.extract import ExtractStage
-from memory_consumer.facts import FactsRecord
-from memory_consumer.log_reader import LogReader, topic_id
-from memory_consumer.partition import partition_of
+from memory_consumer.ledger import Ledger
+from memory_consumer.log_reader import topic_id
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.tenure import Tenure
-from memory_consumer.transactions import Outgoing, TransactionalWriter
 from tests.support import events
-from tests.support.deadline import eventually
+from tests.support.deadline import DEADLINE_S, eventually
 from tests.support.events import Row
+from tests.support.logs import ALICE, FACTS, Logs, eventually_read, learn_all, learning
+from tests.support.services import now
 
-ALICE = partition_of("alice")
-
-
-class Logs:
-    """Writes change events and reads facts records."""
-
-    def __init__(self, settings: ConsumerSettings) -> None:
-        self._settings = settings
-        self._producer = Producer(settings.client())
-        self._ids = iter(range(1, 10**6))
-
-    def next_id(self) -> int:
-        return next(self._ids)
-
-    def write(self, key: bytes, value: bytes | None, partition: int = ALICE) -> None:
-        self._producer.produce(names.MESSAGES, key=key, value=value, partition=partition)
-        assert self._producer.flush(10) == 0
-
-    def say(self, text: str, op: str = "c") -> Row:
-        row = Row(self.next_id(), text)
-        self.write(events.key(row.id), events.written(row, op))
-        return row
-
-    def facts(self, partition: int = ALICE) -> list[FactsRecord]:
-        reader = LogReader(self._settings)
-        try:
-            read = reader.read(names.facts_log(self._settings.facts_version), partition)
-            return [facts.decode(message.value() or b"") for message in read]
-        finally:
-            reader.close()
-
-    def dead_letters(self) -> list[dict[str, object]]:
-        reader = LogReader(self._settings)
-        try:
-            return [json.loads(message.value() or b"") for message in reader.read(names.DEAD_LETTERS, ALICE)]
-        finally:
-            reader.close()
+GROUP = names.extract_group("v1")
 
 
 @pytest.fixture
@@ -76,43 +38,22 @@ def logs(settings: ConsumerSettings) -> Logs:
     return Logs(settings)
 
 
-@pytest.fixture
-def tenure(settings: ConsumerSettings) -> Iterator[Tenure]:
-    made = opened(settings)
-    yield made
-    made.close()
-
-
 def opened(settings: ConsumerSettings) -> Tenure:
-    log_id = topic_id(settings, names.facts_log(settings.facts_version))
-    return Tenure(settings, ALICE, log_id=log_id, extractor=offline.EXTRACTOR, clock=lambda: datetime.now(UTC))
+    return Tenure(settings, ALICE, log_id=topic_id(settings, FACTS), extractor=offline.EXTRACTOR, clock=now)
 
 
-@asynccontextmanager
-async def learning(settings: ConsumerSettings) -> AsyncIterator[ExtractStage]:
-    broker = KafkaBroker(
-        settings.kafka, allow_auto_create_topics=False, logger=None, config={"enable.auto.offset.store": False}
-    )
-    stage = ExtractStage(settings, offline.EXTRACTOR, lambda: datetime.now(UTC))
-    subscribe_extract(broker, settings, stage)
-    await broker.start()
-    try:
-        yield stage
-    finally:
-        stage.stop()
-        await broker.stop()
-        stage.close()
+@contextmanager
+def reading(settings: ConsumerSettings, group: str = "reading") -> Iterator[Consumer]:
+    """A consumer of Alice's partition of the messages log, without a group's rebalances."""
+    with closing(Consumer(settings.client() | {"group.id": group, "auto.offset.reset": "earliest"})) as made:
+        made.assign([TopicPartition(names.MESSAGES, ALICE, 0)])
+        yield made
 
 
-def learn_all(settings: ConsumerSettings, until: int) -> ExtractStage:
-    """Runs the stage until it has handled so many events."""
-
-    async def run() -> ExtractStage:
-        async with learning(settings) as stage:
-            await eventually(lambda: stage.report.events >= until)
-        return stage
-
-    return asyncio.run(run())
+def taken(consumer: Consumer, count: int) -> list[Message]:
+    found = consumer.consume(count, DEADLINE_S)
+    assert len(found) == count
+    return found
 
 
 def test_each_message_gets_one_record_in_its_own_partition(settings: ConsumerSettings, logs: Logs) -> None:
@@ -124,17 +65,57 @@ def test_each_message_gets_one_record_in_its_own_partition(settings: ConsumerSet
     assert all(len(record.facts) == 1 for record in records)
 
 
-def test_what_was_learned_is_not_learned_again_after_a_restart_or_with_a_new_ledger(
-    settings: ConsumerSettings, logs: Logs
-) -> None:
+def test_what_was_learned_is_not_learned_again_after_a_restart(settings: ConsumerSettings, logs: Logs) -> None:
     row = logs.say("I like tea.")
     learn_all(settings, until=1)
-    for op in ("r", "u"):
-        logs.write(events.key(row.id), events.written(row, op))
-    thrown_away = settings.model_copy(update={"home": settings.home / "another"})
-    learn_all(thrown_away, until=2)
+    for op in ("c", "r", "u"):
+        logs.change(row, op)
+    learn_all(settings, until=3)
 
     assert len(logs.facts()) == 1
+
+
+def test_a_ledger_that_was_thrown_away_is_read_again_from_the_log(settings: ConsumerSettings, logs: Logs) -> None:
+    row = logs.say("I like tea.")
+    learn_all(settings, until=1)
+    shutil.rmtree(settings.home / "ledger")
+    logs.change(row, "r")
+    logs.remove(row)
+    learn_all(settings, until=2)
+
+    assert [(record.state, record.user_id) for record in logs.facts()] == [
+        ("learned", "alice"),
+        ("deleted", "alice"),
+    ]
+
+
+def test_a_ledger_that_knows_more_than_the_log_is_thrown_away(settings: ConsumerSettings, logs: Logs) -> None:
+    row = logs.say("I like tea.")
+    opened(settings).close()
+    path = settings.home / "ledger" / "v1" / f"{ALICE:02}.db"
+    ahead = _ledger_with(path, topic_id(settings, FACTS), row)
+    learn_all(settings, until=1)
+
+    assert ahead == 100
+    assert [record.message_id for record in logs.facts()] == [row.id]
+
+
+def test_a_delete_and_the_records_it_rewrites_are_one_transaction(settings: ConsumerSettings, logs: Logs) -> None:
+    bread = logs.say("I bake bread.")
+    logs.say("I have done so for 8 years.")
+    learn_all(settings, until=2)
+    logs.remove(bread)
+    with reading(settings) as reader, closing(opened(settings)) as former:
+        [*_, delete] = taken(reader, 3)
+        with closing(opened(settings)) as new:
+            with pytest.raises(Fenced):
+                former.learn([delete], reader.consumer_group_metadata())
+            before = logs.facts()
+            new.learn([delete], reader.consumer_group_metadata())
+
+    assert len(before) == 2
+    gone, rewritten = logs.facts()[2:]
+    assert (gone.message_id, gone.state, rewritten.message_id, rewritten.context) == (1, "deleted", 2, None)
 
 
 def test_an_unreadable_record_is_set_aside_and_stops_nothing(settings: ConsumerSettings, logs: Logs) -> None:
@@ -150,99 +131,143 @@ def test_an_unreadable_record_is_set_aside_and_stops_nothing(settings: ConsumerS
         (poisoned, "dead"),
         (after.id, "learned"),
     ]
-    letters = logs.dead_letters()
-    assert len(letters) == stage.report.dead == 2
-    assert all({"cause", "topic", "partition", "offset"} <= letter.keys() for letter in letters)
-    assert "my secret" not in json.dumps(letters)
+    assert len(logs.dead_letters()) == stage.report.dead == 2
+
+
+def test_a_dead_letter_tells_cause_and_place_under_the_same_key_and_never_the_text(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    logs.say("I like tea.")
+    logs.write(events.key(2), b'{"op": "c", "after": {"content": "my secret"}}')
+    learn_all(settings, until=2)
+
+    [letter] = logs.read(names.DEAD_LETTERS)
+    told = json.loads(letter.value() or b"")
+    assert letter.key() == events.key(2)
+    assert (told["topic"], told["partition"], told["offset"]) == (names.MESSAGES, ALICE, 1)
+    assert told["cause"].startswith("The event cannot be read: after.")
+    assert b"my secret" not in (letter.value() or b"")
+
+
+def test_a_message_that_was_dead_is_learned_once_its_event_can_be_read(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    logs.write(events.key(1), b"{}")
+    logs.change(Row(1, "I like tea."), "r")
+    learn_all(settings, until=2)
+
+    assert logs.facts()[-1].state == "learned"
 
 
 def test_sweep_records_are_passed_over(settings: ConsumerSettings, logs: Logs) -> None:
     logs.write(b'{"sweep": 1}', b"{}")
+    logs.write(b'{"sweep": 1}', b"{}", topic=FACTS)
     logs.say("I like tea.")
     stage = learn_all(settings, until=2)
 
-    assert (len(logs.facts()), stage.report.dead) == (1, 0)
+    assert (len(logs.read(FACTS)), stage.report.dead) == (2, 0)
 
 
-def test_a_former_owner_is_fenced_as_soon_as_a_new_one_opens_the_partition(settings: ConsumerSettings) -> None:
-    consumer = Consumer(settings.client() | {"group.id": "fencing"})
-    former = TransactionalWriter(settings, ALICE)
-    new = TransactionalWriter(settings, ALICE)
-    record = Outgoing(names.facts_log("v1"), ALICE, b'{"id":1}', b"{}")
-    consumed = TopicPartition(names.MESSAGES, ALICE, 1)
+def test_a_facts_record_that_cannot_be_read_holds_no_learning_up(settings: ConsumerSettings, logs: Logs) -> None:
+    logs.write(events.key(1), b"no facts record", topic=FACTS)
+    logs.write(b"no key", b"{}", topic=FACTS)
+    logs.say("I like tea.")
+    learn_all(settings, until=1)
 
-    with pytest.raises(Fenced):
-        former.write([record], consumed, consumer.consumer_group_metadata())
-
-    former.close()
-    new.close()
-    consumer.close()
+    assert facts.decode(logs.read(FACTS)[-1].value() or b"").state == "learned"
 
 
 def test_a_batch_of_a_partition_that_was_given_up_is_dropped(settings: ConsumerSettings, logs: Logs) -> None:
     logs.say("I like tea.")
-    stage = ExtractStage(settings, offline.EXTRACTOR, lambda: datetime.now(UTC))
-    taken: list[tuple[str, int, int]] = []
-    reader = Consumer(settings.client() | {"group.id": "given-up", "auto.offset.reset": "earliest"})
-    reader.assign([TopicPartition(names.MESSAGES, ALICE, 0)])
-    message = reader.poll(10)
-    assert message is not None
-
-    class Held:
-        consumer = reader
-
-        async def seek(self, topic: str, partition: int, offset: int) -> None:
-            taken.append((topic, partition, offset))
-
-    stage.stop()
-    asyncio.run(stage.handle((message,), Held()))
+    stage = ExtractStage(settings, offline.EXTRACTOR, now)
+    with reading(settings) as reader:
+        batch = taken(reader, 1)
+        held = Held(reader)
+        stage.assigned(reader, [TopicPartition(names.MESSAGES, ALICE)])
+        stage.revoked(reader, [TopicPartition(names.MESSAGES, ALICE)])
+        asyncio.run(stage.handle(batch, held))
+    stage.close()
 
     assert logs.facts() == []
-    assert taken == [(names.MESSAGES, ALICE, 0)]
-    reader.close()
+    assert held.sought == [(names.MESSAGES, ALICE, 0)]
+    assert stage.report.waiting_for is None
+
+
+def test_a_batch_that_could_not_be_written_is_read_again_and_written_once(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    logs.say("I like tea.")
+    stage = ExtractStage(settings, offline.EXTRACTOR, now)
+    with reading(settings, GROUP) as reader:
+        batch = taken(reader, 1)
+        held = Held(reader)
+        stage.assigned(reader, [TopicPartition(names.MESSAGES, ALICE)])
+        opened(settings).close()
+        asyncio.run(stage.handle(batch, held))
+        after_the_fence = (held.sought, logs.facts(), stage.report.waiting_for)
+        asyncio.run(stage.handle(batch, held))
     stage.close()
+
+    assert after_the_fence[:2] == ([(names.MESSAGES, ALICE, 0)], [])
+    assert "fenced" in str(after_the_fence[2])
+    assert (len(logs.facts()), stage.report.waiting_for) == (1, None)
+    assert logs.committed(GROUP, names.MESSAGES) == [1]
 
 
 def test_an_aborted_batch_leaves_nothing_in_the_log_and_nothing_in_the_ledger(
     settings: ConsumerSettings, logs: Logs
 ) -> None:
     logs.say("I like tea.")
-    reader = Consumer(settings.client() | {"group.id": "aborted", "auto.offset.reset": "earliest"})
-    reader.assign([TopicPartition(names.MESSAGES, ALICE, 0)])
-    message = reader.poll(10)
-    assert message is not None
-    former = opened(settings)
-    new = opened(settings)
-
-    with pytest.raises(Fenced):
-        former.learn([message], reader.consumer_group_metadata())
-    learnt = new.learn([message], reader.consumer_group_metadata())
+    with reading(settings) as reader, closing(opened(settings)) as former, closing(opened(settings)) as new:
+        batch = taken(reader, 1)
+        with pytest.raises(Fenced):
+            former.learn(batch, reader.consumer_group_metadata())
+        learnt = new.learn(batch, reader.consumer_group_metadata())
 
     assert learnt.records == 1
     assert len(logs.facts()) == 1
-    for closed in (former, new, reader):
-        closed.close()
 
 
-def test_two_consumers_share_the_partitions_and_double_nothing(settings: ConsumerSettings, logs: Logs) -> None:
-    users = [f"user {number}" for number in range(40)]
-    for user in users:
-        row = Row(logs.next_id(), "I like tea.", user_id=user)
-        logs.write(events.key(row.id), events.written(row), partition_of(user))
-
+def test_two_consumers_share_the_partitions_and_lose_and_double_nothing(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
     async def run() -> None:
         other = settings.model_copy(update={"home": settings.home / "other"})
-        async with learning(settings) as first, learning(other) as second:
-            await eventually(lambda: first.report.owned and second.report.owned)
-            await eventually(lambda: first.report.owned + second.report.owned == names.PARTITIONS)
-            await eventually(lambda: sum(len(logs.facts(p)) for p in range(names.PARTITIONS)) >= len(users))
+        async with learning(settings) as first:
+            await asyncio.to_thread(say_as_many_users, logs)
+            async with learning(other) as second:
+                await asyncio.to_thread(say_as_many_users, logs)
+                await eventually(lambda: second.report.owned)
+                await eventually(lambda: first.report.owned + second.report.owned == names.PARTITIONS)
+                await asyncio.to_thread(say_as_many_users, logs)
+                await eventually(lambda: second.report.events)
+            await asyncio.to_thread(say_as_many_users, logs)
+            await eventually_read(lambda: len(logs.all_facts()) >= 160)
 
     asyncio.run(run())
-    assert sum(len(logs.facts(p)) for p in range(names.PARTITIONS)) == len(users)
+    assert sorted(record.message_id for record in logs.all_facts()) == list(range(1, 161))
 
 
-def test_a_topic_that_could_lose_data_is_refused_with_what_to_do(settings: ConsumerSettings) -> None:
-    other = settings.model_copy(update={"erased_within": settings.erased_within * 2})
+def say_as_many_users(logs: Logs) -> None:
+    for number in range(40):
+        logs.say("I like tea.", user_id=f"user {number}")
 
-    with pytest.raises(Refused, match=r"segment\.ms.*kafka-configs"):
-        topics.ensure(other)
+
+class Held:
+    """A consumer as FastStream hands it over, which notes where it was moved to."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self.consumer = consumer
+        self.sought: list[tuple[str, int, int]] = []
+
+    async def seek(self, topic: str, partition: int, offset: int) -> None:
+        self.sought.append((topic, partition, offset))
+
+
+def _ledger_with(path: Path, log_id: str, row: Row) -> int:
+    ledger = Ledger(path, log_id=log_id)
+    with ledger.batch():
+        ledger.put(events.learned(row))
+        ledger.advance(100)
+    ledger.close()
+    return 100

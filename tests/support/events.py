@@ -4,7 +4,9 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
+
+from memory_consumer.facts import Context, Fact, FactsRecord, Source, fact_hash
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -61,6 +63,32 @@ def written(row: Row, op: str = "c") -> bytes:
 def removed(message_id: int) -> bytes:
     """The value of a delete event: no `before`, nothing after."""
     return json.dumps({"after": None, "source": _source(message_id), "op": "d", "ts_ms": 1}).encode()
+
+
+def learned(
+    row: Row, *texts: str, state: Literal["learned", "deleted", "dead"] = "learned", before: Row | None = None
+) -> FactsRecord:
+    """The facts record of a row: one fact per text, its content if none is given."""
+    at = START + timedelta(minutes=row.id)
+    source = Source(message_id=row.id, revision=row.revision)
+    facts = tuple(
+        Fact(text=text, hash=fact_hash(text), sources=(source,), said_at=at, lang="en")
+        for text in texts or (row.content,)
+    )
+    return FactsRecord(
+        message_id=row.id,
+        user_id=row.user_id,
+        conversation_id=row.conversation_id,
+        role=row.role,
+        revision=row.revision,
+        extractor="offline-1",
+        state=state,
+        facts=facts if state == "learned" else (),
+        context=Context(message_id=before.id, revision=before.revision, text=before.content) if before else None,
+        source_offset=0,
+        committed_at=at,
+        learned_at=at,
+    )
 
 
 def _source(message_id: int) -> dict[str, Any]:

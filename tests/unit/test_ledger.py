@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from memory_consumer.cdc import decode
+from memory_consumer.errors import Transient
 from memory_consumer.facts import FactsRecord
 from memory_consumer.fold import Event, fold
 from memory_consumer.ledger import Ledger
@@ -18,6 +19,10 @@ def record_of(ledger: Ledger, message_id: int, value: bytes) -> list[FactsRecord
     change = decode(events.key(message_id), value)
     assert change is not None
     return fold(Event(change, message_id), ledger, EXTRACTOR, START)
+
+
+def bytes_under(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.iterdir())
 
 
 def test_what_is_put_in_a_batch_is_there_after_reopening(tmp_path: Path) -> None:
@@ -61,23 +66,71 @@ def test_a_ledger_of_another_log_is_thrown_away(tmp_path: Path) -> None:
     other.close()
 
 
-def test_deleted_text_is_in_no_file_of_the_ledger(tmp_path: Path) -> None:
+SAFE = Row(1, "The safe opens with 4711.")
+
+
+@pytest.mark.parametrize(
+    "erasing",
+    [
+        events.removed(1),
+        events.written(SAFE.edited(content="The safe is gone."), "u"),
+        events.written(SAFE.edited(suppressed="all"), "u"),
+    ],
+    ids=["deleted", "edited", "suppressed"],
+)
+def test_erased_text_is_in_no_file_of_the_ledger(tmp_path: Path, erasing: bytes) -> None:
     ledger = Ledger(tmp_path / "l.db", log_id="a")
     with ledger.batch():
-        record_of(ledger, 1, events.written(Row(1, "The safe opens with 4711.")))
+        record_of(ledger, 1, events.written(SAFE))
         record_of(ledger, 2, events.written(Row(2, "I bake bread.")))
+    before = bytes_under(tmp_path)
     with ledger.batch():
-        record_of(ledger, 1, events.removed(1))
-    ledger.forget_traces()
-    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        record_of(ledger, 1, erasing)
+    after = bytes_under(tmp_path)
     ledger.close()
 
-    assert b"I bake bread." in held
-    assert b"4711" not in held
+    assert b"4711" in before
+    assert b"4711" not in after
+    assert b"I bake bread." in after
 
 
-def test_a_file_that_is_no_ledger_is_named(tmp_path: Path) -> None:
-    (tmp_path / "l.db").write_bytes(b"this is not a database" * 100)
+def test_traces_that_a_kill_left_behind_are_gone_after_the_next_start(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "l.db", log_id="a")
+    with ledger.batch():
+        record_of(ledger, 1, events.written(SAFE))
+    reader = sqlite3.connect(tmp_path / "l.db")
+    reader.execute("BEGIN").execute("SELECT * FROM records").fetchone()
+    with ledger.batch():
+        record_of(ledger, 1, events.removed(1))
+    held_up = bytes_under(tmp_path)
+    reader.close()
+    started_again = Ledger(tmp_path / "l.db", log_id="a")
 
-    with pytest.raises(sqlite3.DatabaseError):
+    assert b"4711" in held_up
+    assert b"4711" not in bytes_under(tmp_path)
+    ledger.close()
+    started_again.close()
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 5000])
+def test_a_damaged_file_is_thrown_away_and_read_again_from_the_log(tmp_path: Path, kept_bytes: int) -> None:
+    path = tmp_path / "l.db"
+    ledger = Ledger(path, log_id="a")
+    with ledger.batch():
+        for number in range(1, 200):
+            record_of(ledger, number, events.written(Row(number, "I bake bread.")))
+        ledger.advance(199)
+    ledger.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:kept_bytes] + b"this is no database" * 4000)
+    reopened = Ledger(path, log_id="a")
+
+    assert (reopened.position, reopened.record(1)) == (0, None)
+    reopened.close()
+
+
+def test_a_disk_that_refuses_is_a_part_that_is_away(tmp_path: Path) -> None:
+    (tmp_path / "l.db").mkdir()
+
+    with pytest.raises(Transient):
         Ledger(tmp_path / "l.db", log_id="a")

@@ -1,0 +1,86 @@
+"""Facts records, as read from their log, as what to file in the store."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from confluent_kafka import Message
+
+from memory_consumer import cdc, facts
+from memory_consumer.errors import Invalid
+from memory_consumer.facts import Fact, FactsRecord
+from memory_store.models import Filing, Memory, Receipt, SourceRef, point_id
+
+
+@dataclass(slots=True)
+class Slice:
+    """As many records of a batch, from its start, as are filed in one go."""
+
+    taken: list[Message] = field(default_factory=list)
+    filings: dict[int, Filing] = field(default_factory=dict)
+    unreadable: list[tuple[Message, str]] = field(default_factory=list)
+
+    def memories(self) -> int:
+        """How many memories it files."""
+        return sum(len(each.memories) for each in self.filings.values())
+
+
+def first_slice(batch: Sequence[Message], most_memories: int) -> Slice:
+    """The start of a batch, ended by the record with which it files `most_memories` or more."""
+    found = Slice()
+    for message in batch:
+        found.taken.append(message)
+        try:
+            read = filing_of(message)
+        except Invalid as exc:
+            found.unreadable.append((message, str(exc)))
+            continue
+        if read is not None:
+            found.filings[read.receipt.message_id] = read
+        if found.memories() >= most_memories:
+            break
+    return found
+
+
+def filing_of(message: Message) -> Filing | None:
+    """A record of the facts log as what to file; None for sweeps. Raises Invalid."""
+    key, value = cdc.message_id(message.key()), message.value()
+    if key is None or not value:
+        return None
+    record = facts.decode(value)
+    if record.message_id != key:
+        raise Invalid("The facts record is not of the message that its key names.")
+    return filing(record, message.offset() or 0)
+
+
+def filing(record: FactsRecord, offset: int) -> Filing:
+    """What a facts record, found at an offset of its log, files under its message."""
+    receipt = Receipt(
+        message_id=record.message_id,
+        user_id=record.user_id,
+        revision=record.revision,
+        state=record.state,
+        facts=len(record.facts),
+        learned_at=record.learned_at,
+        facts_offset=offset,
+    )
+    return Filing(receipt=receipt, memories=tuple(_memory(record, fact) for fact in record.facts))
+
+
+def _memory(record: FactsRecord, fact: Fact) -> Memory:
+    return Memory(
+        id=point_id(record.message_id, fact.hash),
+        message_id=record.message_id,
+        user_id=record.user_id,
+        conversation_id=record.conversation_id,
+        text=fact.text,
+        context=record.context.text if record.context else "",
+        hash=fact.hash,
+        extractor=record.extractor,
+        sources=tuple(SourceRef(message_id=s.message_id, revision=s.revision) for s in fact.sources),
+        supersedes=fact.supersedes,
+        said_at=fact.said_at,
+        speaker=fact.speaker,
+        lang=fact.lang,
+        role=record.role,
+        learned_at=record.learned_at,
+    )

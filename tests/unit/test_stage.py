@@ -1,0 +1,87 @@
+"""Waiting after failures, and what a stage tells of it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from memory_consumer.retry import Backoff
+from memory_consumer.stage import Partition, Patience, Report
+
+NO_WAIT = Backoff(first=0.0, most=0.0)
+P0, P1 = ("t", 0), ("t", 1)
+AWAY = RuntimeError("The store is away.")
+FULL = RuntimeError("The disk is full.")
+
+Outcomes = Mapping[Partition, Exception | None]
+
+
+@dataclass(frozen=True)
+class Noting(Backoff):
+    """Waits for nothing and notes after how many failures it was asked."""
+
+    asked: list[int] = field(default_factory=list)
+
+    def wait(self, failures: int, chance: float) -> float:
+        assert 0 <= chance < 1
+        self.asked.append(failures)
+        return 0.0
+
+
+@pytest.fixture
+def report() -> Report:
+    return Report("extract")
+
+
+async def went(patience: Patience, *rounds: Outcomes) -> None:
+    for outcomes in rounds:
+        await patience.after(outcomes)
+
+
+def test_a_failure_is_told_until_its_partition_goes_well(report: Report) -> None:
+    patience = Patience(report, NO_WAIT)
+    asyncio.run(went(patience, {P0: AWAY}))
+    told = report.waiting_for
+    asyncio.run(went(patience, {P0: None}))
+
+    assert (told, report.waiting_for) == ("The store is away.", None)
+
+
+def test_what_goes_well_elsewhere_does_not_hide_a_failure(report: Report) -> None:
+    patience = Patience(report, NO_WAIT)
+    asyncio.run(went(patience, {P0: AWAY}, {P1: None}))
+
+    assert report.waiting_for == "The store is away."
+
+
+def test_a_partition_that_was_given_up_is_no_longer_waited_for(report: Report) -> None:
+    patience = Patience(report, NO_WAIT)
+    asyncio.run(went(patience, {P0: AWAY, P1: FULL}))
+    patience.forget([P0])
+    told = report.waiting_for
+    patience.forget([P1])
+
+    assert (told, report.waiting_for) == ("The disk is full.", None)
+
+
+def test_waits_grow_with_the_failures_in_a_row_of_one_partition(report: Report) -> None:
+    noting = Noting()
+    patience = Patience(report, noting)
+    asyncio.run(went(patience, {P0: AWAY}, {P0: AWAY, P1: None}, {P1: AWAY}, {P0: None}, {P0: AWAY}))
+
+    assert noting.asked == [1, 2, 1, 1]
+
+
+def test_a_stop_ends_a_wait_and_all_later_ones(report: Report) -> None:
+    patience = Patience(report, Backoff(first=10_000.0, most=10_000.0))
+
+    async def run() -> None:
+        waiting = asyncio.create_task(patience.after({P0: AWAY}))
+        await asyncio.sleep(0)
+        patience.stop()
+        await waiting
+        await patience.after({P0: AWAY})
+
+    asyncio.run(run())
+    assert report.waiting_for == "The store is away."
