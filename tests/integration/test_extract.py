@@ -51,7 +51,7 @@ def reading(settings: ConsumerSettings, group: str = "reading") -> Iterator[Cons
 
 
 def taken(consumer: Consumer, count: int) -> list[Message]:
-    found = consumer.consume(count, DEADLINE_S)
+    found: list[Message] = consumer.consume(count, DEADLINE_S)
     assert len(found) == count
     return found
 
