@@ -16,7 +16,7 @@ from memory_store.port import MemoryStore
 
 #: Most rows that are looked through for unlearned ones.
 _ROWS = 10_000
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.25
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.1
 
 State = Literal["learned", "pending", "deleted", "dead"]
 

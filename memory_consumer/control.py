@@ -21,6 +21,8 @@ class VersionRecord(BaseModel):
 
     name: str
     facts_log: str
+    #: Kafka's own id of that topic: another one if it was lost and made again.
+    facts_log_id: str = ""
     store: str
     extractor: str
     embedder: str
@@ -41,13 +43,21 @@ def read(settings: ConsumerSettings) -> dict[str, VersionRecord]:
         reader.close()
 
 
-def ensure(settings: ConsumerSettings, wanted: VersionRecord) -> None:
+def ensure(settings: ConsumerSettings, wanted: VersionRecord, *, is_filled: bool = False) -> None:
     """Registers a version at its first start, and refuses to feed one that was built otherwise.
 
-    Raises Refused where extractor or embedder changed, Transient where Kafka is away.
+    Raises Refused where extractor or embedder changed, and where the store is filled already but from another
+    log; Transient where Kafka is away.
     """
     known = read(settings).get(wanted.name)
-    if known is None:
+    same_log = known is not None and known.facts_log_id == wanted.facts_log_id
+    if is_filled and not same_log:
+        # Its receipts name offsets of the former log: what is learned now would look older than they are.
+        raise Refused(
+            f"The memories of version {wanted.name} were filled from a facts log that Kafka no longer has. Move"
+            f" {settings.home / 'store'} away and start again: the memories are filled anew."
+        )
+    if known is None or not same_log:
         _write(settings, wanted)
     elif (known.extractor, known.embedder) != (wanted.extractor, wanted.embedder):
         raise Refused(

@@ -75,4 +75,6 @@ def topic_id(settings: ConsumerSettings, topic: str) -> str:
     admin = AdminClient(settings.client())  # kept in a name: its answers end with it
     with translated():
         answers = admin.describe_topics(TopicCollection([topic]))
-        return str(answers[topic].result(_ANSWER_S).topic_id)
+        found = answers[topic].result(_ANSWER_S).topic_id
+    # By its parts: as text it is not the same in every release of the client.
+    return f"{found.get_most_significant_bits()}:{found.get_least_significant_bits()}"

@@ -6,6 +6,7 @@ from confluent_kafka.admin import AdminClient
 from memory_consumer import control, names, topics
 from memory_consumer.control import VersionRecord
 from memory_consumer.kafka_errors import error_of, translated
+from memory_consumer.log_reader import topic_id
 from memory_consumer.settings import ConsumerSettings
 from memory_store.errors import NoLiveVersion
 from memory_store.port import MemoryStore, MemoryVersion
@@ -25,21 +26,31 @@ def open_version(
     record = VersionRecord(
         name=settings.facts_version,
         facts_log=names.facts_log(settings.facts_version),
+        facts_log_id=topic_id(settings, names.facts_log(settings.facts_version)),
         store=store_name,
         extractor=extractor,
         embedder=embedder,
         state="live",
     )
-    control.ensure(settings, record)
+    live = _live(store)
+    control.ensure(settings, record, is_filled=live is not None)
+    return live or _begun(settings, store)
+
+
+def _live(store: MemoryStore) -> MemoryVersion | None:
     try:
         return store.live()
     except NoLiveVersion:
-        # Before it goes live: a stop in between begins here again.
-        _forget_offsets(settings)
-        name = settings.facts_version
-        version = store.open(name) if name in store.versions() else store.create(name)
-        store.activate(name)
-        return version
+        return None
+
+
+def _begun(settings: ConsumerSettings, store: MemoryStore) -> MemoryVersion:
+    # Before it goes live: a stop in between begins here again.
+    _forget_offsets(settings)
+    name = settings.facts_version
+    version = store.open(name) if name in store.versions() else store.create(name)
+    store.activate(name)
+    return version
 
 
 def _forget_offsets(settings: ConsumerSettings) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import stamina
+from confluent_kafka import TopicCollection
 from confluent_kafka.admin import (
     AdminClient,
     ConfigResource,
@@ -12,7 +14,7 @@ from confluent_kafka.admin import (
 )
 
 from memory_consumer import names
-from memory_consumer.errors import Refused
+from memory_consumer.errors import Refused, Transient
 from memory_consumer.kafka_errors import translated
 from memory_consumer.settings import ConsumerSettings
 
@@ -65,9 +67,8 @@ def ensure(settings: ConsumerSettings) -> None:
     wanted = specs(settings)
     existing = _partitions(admin)
     missing = [spec for spec in wanted if spec.name not in existing]
-    with translated():
-        for future in admin.create_topics([_new(spec) for spec in missing]).values() if missing else ():
-            future.result(_TIMEOUT_S)
+    if missing:
+        _create(admin, missing)
     _check(admin, [spec for spec in wanted if spec.name in existing], existing)
 
 
@@ -80,6 +81,29 @@ def check(settings: ConsumerSettings) -> None:
     if missing:
         raise Refused(f"Topics are missing: {', '.join(missing)}. `make run` makes them.")
     _check(admin, wanted, existing)
+
+
+def _create(admin: AdminClient, missing: Sequence[TopicSpec]) -> None:
+    with translated():
+        for future in admin.create_topics([_new(spec) for spec in missing]).values():
+            future.result(_TIMEOUT_S)
+    # The controller has made them; the broker hears of it a moment later.
+    for attempt in stamina.retry_context(
+        on=Transient, attempts=None, timeout=_TIMEOUT_S, wait_initial=0.02, wait_max=0.5, wait_jitter=0.05
+    ):
+        with attempt:
+            unheard = [spec.name for spec in missing if not _is_known(admin, spec)]
+            if unheard:
+                raise Transient(f"Kafka does not know its new topics yet: {', '.join(unheard)}.")
+
+
+def _is_known(admin: AdminClient, spec: TopicSpec) -> bool:
+    try:
+        with translated():
+            described = admin.describe_topics(TopicCollection([spec.name]))[spec.name].result(_TIMEOUT_S)
+    except Transient:
+        return False
+    return len(described.partitions) == spec.partitions
 
 
 def _partitions(admin: AdminClient) -> dict[str, int]:

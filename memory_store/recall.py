@@ -66,7 +66,4 @@ def merged(hits: list[Hit]) -> list[Recalled]:
     by_message: dict[int, list[Hit]] = {}
     for hit in hits:
         by_message.setdefault(hit.memory.message_id, []).append(hit)
-    return [
-        Recalled(best.memory, best.score, tuple(others))
-        for best, *others in by_message.values()
-    ]
+    return [Recalled(best.memory, best.score, tuple(others)) for best, *others in by_message.values()]

@@ -82,6 +82,8 @@ def _listening(instance: Instance, parts: ExitStack) -> list[socket.socket]:
             " OBOEGAKI_PORT to a free port."
         ) from exc
     parts.callback(public.close)
+    # asyncio does so only for sockets that name their protocol; without it most answers wait 40 ms.
+    public.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     control = _control_socket(socket_path(instance.stack.home, CONTROL_SOCKET))
     parts.callback(control.close)
     return [public, control]

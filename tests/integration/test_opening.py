@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from memory_consumer import control, names
 from memory_consumer.errors import Refused
@@ -10,8 +11,10 @@ from memory_consumer.opening import open_version
 from memory_consumer.settings import ConsumerSettings
 from memory_store.fake import FakeStore
 from memory_store.port import MemoryVersion
+from tests.support.deadline import wait_until
 from tests.support.events import Row, learned
 from tests.support.logs import FACTS, Logs, project_all
+from tests.support.services import delete_topics
 
 GROUP = names.project_group("v1")
 
@@ -71,3 +74,27 @@ def test_another_embedder_is_refused_before_the_store_is_touched(settings: Consu
     with pytest.raises(Refused, match="other-64"):
         opened(settings, store, embedder="other-64")
     assert store.versions() == []
+
+
+def test_a_store_that_was_filled_from_a_log_that_is_gone_is_refused_until_it_is_moved_away(
+    settings: ConsumerSettings, broker: str
+) -> None:
+    store = FakeStore()
+    opened(settings, store)
+    delete_topics(broker)
+
+    with pytest.raises(Refused, match=r"filled from a facts log .* Move .*store away"):
+        opened(settings, store)
+    assert opened(settings, FakeStore()).name == "v1"
+
+
+def test_a_lost_store_is_filled_again_although_the_log_was_made_anew(settings: ConsumerSettings) -> None:
+    opened(settings, FakeStore())
+    admin = AdminClient(settings.client())
+    for future in admin.delete_topics([names.facts_log("v1")]).values():
+        future.result(30)
+    wait_until(lambda: names.facts_log("v1") not in admin.list_topics(timeout=10).topics)
+    store = FakeStore()
+    opened(settings, store)
+
+    assert opened(settings, store).name == "v1"
