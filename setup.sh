@@ -43,7 +43,10 @@ install_packages() {
     [ -x .venv/bin/python ] || { echo "Making a virtual environment in .venv"; "$python" -m venv .venv; }
     echo "Installing Python packages ($requirements)"
     .venv/bin/pip install --disable-pip-version-check --require-hashes --only-binary :all: -r "$requirements" |
-        awk '/^(Collecting|Downloading|Installing)/ { printf "\r\033[K%.100s", $0; fflush() } END { print "" }'
+        awk -v moving="$(test -t 1 && echo yes)" '
+            !/^(Collecting|Downloading|Installing)/ { next }
+            moving { printf "\r\033[K%.79s", $0; fflush() }
+            END { if (moving) print "" }'
     .venv/bin/pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
     cp "$requirements" "$stamp"
 }

@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-from devstack.sockets import socket_path
 
+from devstack.sockets import socket_path
 from oboegaki.errors import Away, CommandError
 from oboegaki.instance import Instance
 
