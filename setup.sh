@@ -42,8 +42,9 @@ install_packages() {
     cmp -s "$requirements" "$stamp" && return
     [ -x .venv/bin/python ] || { echo "Making a virtual environment in .venv"; "$python" -m venv .venv; }
     echo "Installing Python packages ($requirements)"
+    if [ -t 1 ]; then moving=yes; else moving=; fi
     .venv/bin/pip install --disable-pip-version-check --require-hashes --only-binary :all: -r "$requirements" |
-        awk -v moving="$(test -t 1 && echo yes)" '
+        awk -v moving="$moving" '
             !/^(Collecting|Downloading|Installing)/ { next }
             moving { printf "\r\033[K%.79s", $0; fflush() }
             END { if (moving) print "" }'

@@ -82,13 +82,27 @@ class Logs:
         key, value = facts.encode(record)
         self.write(key, value, topic=FACTS, partition=partition_of(record.user_id))
 
+    def settle(self, topic: str = FACTS, partitions: Sequence[int] = (ALICE,)) -> None:
+        """Waits for the marker that ends the last transaction: Kafka writes it after the commit is answered."""
+        uncommitted = Consumer(
+            self._settings.client() | {"group.id": "settling", "isolation.level": "read_uncommitted"}
+        )
+        with closing(uncommitted), closing(LogReader(self._settings)) as committed:
+            for each in partitions:
+                place = TopicPartition(topic, each)
+                wait_until(
+                    lambda place=place: uncommitted.get_watermark_offsets(place, 30)[1]  # type: ignore[misc]
+                    == committed.end(place.topic, place.partition)
+                )
+
     def read(self, topic: str, partitions: Sequence[int] = (ALICE,), start: int = 0) -> list[Message]:
         """The committed records of some partitions."""
         with closing(LogReader(self._settings)) as reader:
             return [message for each in partitions for message in reader.read(topic, each, start)]
 
     def facts(self, partitions: Sequence[int] = (ALICE,)) -> list[FactsRecord]:
-        """What is in the facts log."""
+        """What is in the facts log once it has settled."""
+        self.settle(FACTS, partitions)
         return [facts.decode(message.value() or b"") for message in self.read(FACTS, partitions)]
 
     def all_facts(self) -> list[FactsRecord]:
