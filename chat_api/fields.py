@@ -38,7 +38,9 @@ def _said(text: str) -> str:
 def rfc3339(value: object) -> datetime:
     """A time with its offset."""
     if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
-        raise ValueError("must be a date and time with an offset, such as 2026-03-02T09:00:00+09:00")
+        raise ValueError(
+            "must be a date and time with an offset, such as 2026-03-02T09:00:00+09:00 (in an address + is %2B)"
+        )
     try:
         at = datetime.fromisoformat(value.upper())
         in_range = EARLIEST <= at <= LATEST

@@ -38,7 +38,8 @@ _WORDS = {
     405: "This address does not take this method.",
 }
 #: Where a value stood, not part of a field's name.
-_PLACES = frozenset({"body", "query", "path", "header", "one", "many"})
+_PLACES = frozenset({"body", "query", "path", "header"})
+_KINDS = frozenset({"one", "many"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 
 
@@ -105,7 +106,8 @@ def _of_validation(_request: Request, exc: Exception) -> Response:
 
 
 def _fault(error: Mapping[str, Any]) -> Fault:
-    parts = [part for part in error["loc"] if part not in _PLACES]
+    first, *rest = error["loc"]
+    parts = [part for part in (rest if first in _PLACES else error["loc"]) if part not in _KINDS]
     if error["type"] == "extra_forbidden" and not _NAME.fullmatch(str(parts[-1])):
         parts[-1] = "(a field)"
     message = str(error["msg"]).removeprefix("Value error, ")

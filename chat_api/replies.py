@@ -28,9 +28,7 @@ class Line:
     text: str
 
     def __str__(self) -> str:
-        text = " ".join(self.text.split())
-        shown = text if len(text) <= _LINE_CHARACTERS else f"{text[:_LINE_CHARACTERS]}…"
-        return f"{self.said_at:%Y-%m-%d}: {shown}"
+        return f"{self.said_at:%Y-%m-%d}: {_shortened(self.text)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +117,9 @@ class OfflineReplier:
     def reply(self, prompt: Prompt) -> str:
         """A plain answer, at once."""
         lines = [f"- {line}" for line in (*prompt.remembered, *prompt.recent)[:_OFFLINE_LINES]]
+        # What was just said in this conversation may not be learned yet.
+        said = [turn.content for turn in prompt.turns if turn.role == "user"][-_OFFLINE_LINES:]
+        lines = lines or [f"- {_shortened(content)}" for content in said]
         japanese = _JAPANESE.search(prompt.message) is not None
         if not lines:
             return _NOTHING_JA if japanese else _NOTHING_EN
@@ -160,3 +161,8 @@ def _messages(system: str, prompt: Prompt) -> list[ChatCompletionMessageParam]:
 
 def _bullets(lines: Sequence[Line]) -> list[str]:
     return [f"- {line}" for line in lines]
+
+
+def _shortened(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= _LINE_CHARACTERS else f"{words[:_LINE_CHARACTERS]}…"

@@ -143,4 +143,5 @@ class FreshnessQuery(_Query):
 
 
 def _suppressed(value: Literal["all"] | list[str] | None) -> Suppressed:
-    return tuple(value) if isinstance(value, list) else value
+    # An empty list suppresses nothing, so it is none.
+    return (tuple(value) or None) if isinstance(value, list) else value

@@ -146,7 +146,10 @@ def _rewrite(cursor: Cursor, row: Message, edit: Edit) -> bool:
     wanted = _learned_and_kept(*edit.applied_to(row))
     if wanted == _learned_and_kept(row.content, row.suppressed, row.metadata):
         return False
-    sql = "UPDATE messages SET content = %s, suppressed = %s, metadata = %s WHERE id = %s"
+    # What can be learned decides when a row counts as changed: metadata alone must not push others back.
+    same = wanted[:2] == _learned_and_kept(row.content, row.suppressed, row.metadata)[:2]
+    kept = ", updated_at = updated_at" if same else ""
+    sql = f"UPDATE messages SET content = %s, suppressed = %s, metadata = %s{kept} WHERE id = %s"  # noqa: S608  ours
     _run(cursor, sql, *wanted, row.id)
     return True
 

@@ -37,6 +37,8 @@ def start(name: str, command: Sequence[str], *, home: Path) -> Process:
     log = home / "logs" / f"{name}.log"
     for folder in (log.parent, _pid_file(home, name).parent):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A Ctrl-C between the start and its note would leave a process that nobody finds.
+    unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         offset = os.fstat(descriptor).st_size
@@ -51,14 +53,24 @@ def start(name: str, command: Sequence[str], *, home: Path) -> Process:
                 (os.POSIX_SPAWN_DUP2, descriptor, 2),
             ],
             setsid=True,
+            setsigmask=unblocked,
         )
+        process = Process(name=name, pid=pid, started=_started(pid) or "", log=log, log_offset=offset)
+        _write_atomically(_pid_file(home, name), process.model_dump_json())
     except FileNotFoundError as exc:
         raise Missing(f"{command[0]} is not there, so {name} cannot be started.") from exc
     finally:
         os.close(descriptor)
-    process = Process(name=name, pid=pid, started=_started(pid) or "", log=log, log_offset=offset)
-    _write_atomically(_pid_file(home, name), process.model_dump_json())
+        signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
     return process
+
+
+def note_self(home: Path, name: str) -> None:
+    """Notes this very process under a name, so that it is found and stopped however it was started."""
+    _pid_file(home, name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    pid, log = os.getpid(), home / "logs" / f"{name}.log"
+    process = Process(name=name, pid=pid, started=_started(pid) or "", log=log, log_offset=0)
+    _write_atomically(_pid_file(home, name), process.model_dump_json())
 
 
 def find(home: Path, name: str) -> Process | None:

@@ -16,6 +16,7 @@ from faststream.confluent.subscriber.usecase import BatchSubscriber
 
 from memory_consumer import names, offline
 from memory_consumer.extract import ExtractStage
+from memory_consumer.kafka_errors import translated
 from memory_consumer.project import Fillable, ProjectStage
 from memory_consumer.settings import ConsumerSettings
 from memory_store.port import Embedder
@@ -32,6 +33,16 @@ class Learning:
     broker: KafkaBroker
     extract: ExtractStage
     project: ProjectStage
+
+    async def start(self) -> None:
+        """Subscribes both stages. Raises Transient, with nothing left subscribed."""
+        try:
+            with translated():
+                await self.broker.start()
+        except BaseException:
+            # A second try must not add to what was subscribed already.
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """Lets the batches under way finish, then leaves the groups."""

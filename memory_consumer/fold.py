@@ -28,8 +28,8 @@ class Learned(Protocol):
     def turn_before(self, record: FactsRecord) -> FactsRecord | None:
         """The nearest learned message before it in its conversation whose words may be used."""
 
-    def turn_after(self, record: FactsRecord) -> FactsRecord | None:
-        """The nearest learned message after it in its conversation that has facts."""
+    def turns_after(self, record: FactsRecord) -> list[FactsRecord]:
+        """The learned messages after it in its conversation that have facts, up to one that has words to use."""
 
     def citing(self, message_id: int) -> list[FactsRecord]:
         """The learned records that hold or rest on a message's text."""
@@ -177,10 +177,8 @@ def _with_context(record: FactsRecord, before: FactsRecord | None) -> FactsRecor
 
 
 def _rewritten(own: FactsRecord, learned: Learned, now: datetime) -> list[FactsRecord]:
-    after = learned.turn_after(own)
     touched = {record.message_id: record for record in learned.citing(own.message_id)}
-    if after is not None:
-        touched[after.message_id] = after
+    touched |= {record.message_id: record for record in learned.turns_after(own)}
     changed: list[FactsRecord] = []
     for message in sorted(touched):
         standing = tuple(fact for fact in touched[message].facts if _stands(fact, own))

@@ -111,15 +111,17 @@ class Ledger:
             record.message_id,
         )
 
-    def turn_after(self, record: FactsRecord) -> FactsRecord | None:
-        """The nearest learned message after it in its conversation that has facts."""
-        return self._first(
-            "SELECT record FROM records WHERE user_id = ? AND conversation_id = ?"
-            " AND message_id > ? AND listed ORDER BY message_id LIMIT 1",
-            record.user_id,
-            record.conversation_id,
-            record.message_id,
+    def turns_after(self, record: FactsRecord) -> list[FactsRecord]:
+        """The learned messages after it in its conversation that have facts, up to one that has words to use."""
+        place = (record.user_id, record.conversation_id, record.message_id)
+        found = self._db.execute(
+            "SELECT record FROM records WHERE user_id = ? AND conversation_id = ? AND message_id > ? AND listed"
+            " AND message_id <= coalesce((SELECT min(message_id) FROM records"
+            "  WHERE user_id = ? AND conversation_id = ? AND message_id > ? AND said), message_id)"
+            " ORDER BY message_id",
+            (*place, *place),
         )
+        return [FactsRecord.model_validate_json(text) for (text,) in found]
 
     def citing(self, message_id: int) -> list[FactsRecord]:
         """The records that hold or rest on a message's text."""

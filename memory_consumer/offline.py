@@ -64,22 +64,19 @@ def _inside_word(text: str, end: int) -> bool:
 
 def pieces(text: str, limit: int = FACT_CHARACTERS) -> list[str]:
     """A text in pieces of at most `limit` characters, cut at sentence ends where there are any."""
-    if len(text) <= limit:
-        return [text]
     found: list[str] = []
-    current = ""
-    for sentence in _SENTENCE_END.split(text):
-        for part in _cut(sentence, limit):
-            if current and len(current) + len(part) + 1 > limit:
-                found.append(current.strip())
-                current = ""
-            current += part if not current or current.endswith(("。", "！", "？", "\n")) else f" {part}"
-    found.append(current.strip())
+    start = 0
+    while len(text) - start > limit:
+        end = _last_sentence_end(text, start, start + limit)
+        found.append(text[start:end].strip())
+        start = end
+    found.append(text[start:].strip())
     return [piece for piece in found if piece]
 
 
-def _cut(sentence: str, limit: int) -> list[str]:
-    return [sentence[start : start + limit] for start in range(0, len(sentence), limit)]
+def _last_sentence_end(text: str, start: int, most: int) -> int:
+    ends = [match.end() for match in _SENTENCE_END.finditer(text, start + 1, most)]
+    return ends[-1] if ends else most
 
 
 def language(text: str) -> str:

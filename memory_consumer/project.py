@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -95,7 +96,10 @@ class ProjectStage:
 
     def _file(self, filings: Sequence[Filing]) -> None:
         if filings:
-            self._version.apply(filings, embed(filings, self._embedder))
+            vectors = embed(filings, self._embedder)
+            filed_at = self._clock()
+            dated = [replace(each, receipt=replace(each.receipt, filed_at=filed_at)) for each in filings]
+            self._version.apply(dated, vectors)
 
     async def _set_aside(self, message: Message, cause: str) -> None:
         where = {"topic": message.topic(), "partition": message.partition(), "offset": message.offset()}

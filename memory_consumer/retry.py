@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Doubling waits with full jitter, in seconds.
+    """Doubling waits, in seconds, of which the upper half is left to chance.
 
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """

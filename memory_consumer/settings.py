@@ -35,14 +35,18 @@ class ConsumerSettings(BaseSettings):
     )
     linger: timedelta = Field(
         default=timedelta(milliseconds=50),
+        gt=timedelta(0),
         description="How long a stage waits for a batch to fill. Added to the freshness of each stage.",
     )
     transaction_timeout: timedelta = Field(
         default=timedelta(seconds=10),
+        gt=timedelta(0),
+        le=timedelta(seconds=60),
         description="After this long Kafka gives up a transaction whose owner has died; readers wait as long.",
     )
     erased_within: timedelta = Field(
         default=timedelta(hours=24),
+        ge=timedelta(minutes=1),
         description="The promise for erased text: compaction has removed it from both logs within this time"
         " of the next write to its partition.",
     )

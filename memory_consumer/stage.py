@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import stamina
 from confluent_kafka import Consumer, KafkaException, Message
 
 from memory_consumer.retry import LIVE, Backoff
@@ -96,6 +97,10 @@ def by_partition(messages: Iterable[Message]) -> dict[Partition, list[Message]]:
 
 async def rewind(consumer: BatchConsumer, partition: Partition, messages: Sequence[Message]) -> None:
     """Reads a partition from the first of these messages on: MANUAL has moved past them."""
-    # A seek is refused only for a partition that was given up, and its new owner reads on from what is committed.
+    # A seek that stays refused is for a partition that was given up: its new owner reads from what is committed.
     with suppress(KafkaException):
-        await consumer.seek(*partition, messages[0].offset() or 0)
+        async for attempt in stamina.retry_context(
+            on=KafkaException, attempts=5, timeout=2.0, wait_initial=0.05, wait_max=0.5, wait_jitter=0.05
+        ):
+            with attempt:
+                await consumer.seek(*partition, messages[0].offset() or 0)

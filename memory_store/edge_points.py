@@ -51,7 +51,7 @@ class EdgePoints:
             shard.close()
 
     def compact(self) -> None:
-        """Rewrites what many deletions have hollowed out. Stops the process: half a second per 50,000 points."""
+        """Rewrites large segments that deletions have hollowed out. Stops the process: 0.5 s per 50,000 points."""
         with _translated():
             self._shard.optimize()
 

@@ -1,7 +1,7 @@
 """Which of some filings count, and what they put under which message. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memory_store.models import Filing, Receipt, Vectors
 from memory_store.points import Point
@@ -36,5 +36,12 @@ def current(filings: Sequence[Filing], vectors: Vectors, stored: Mapping[int, Re
         before = before or stored.get(receipt.message_id)
         if before is None or receipt.facts_offset >= before.facts_offset:
             kept = points if receipt.state == "learned" else []
-            filed[receipt.message_id] = Filed(receipt, tuple({p.memory.id: p for p in kept}.values()))
+            filing_points = tuple({p.memory.id: p for p in kept}.values())
+            filed[receipt.message_id] = Filed(_first_filed(receipt, before), filing_points)
     return list(filed.values())
+
+
+def _first_filed(receipt: Receipt, before: Receipt | None) -> Receipt:
+    # What is filed again was found since the first time.
+    again = before is not None and receipt == replace(before, filed_at=receipt.filed_at)
+    return before if before is not None and again else receipt

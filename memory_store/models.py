@@ -59,6 +59,8 @@ class Receipt:
     learned_at: datetime
     #: Offset in the facts log: of two filings of one message the later one counts.
     facts_offset: int
+    #: When it was filed in this version, so when its memories could be found.
+    filed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

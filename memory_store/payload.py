@@ -74,6 +74,7 @@ def receipt_to_payload(receipt: Receipt) -> dict[str, Any]:
         "facts": receipt.facts,
         "learned_at": receipt.learned_at.astimezone(UTC).isoformat(),
         "facts_offset": receipt.facts_offset,
+        "filed_at": None if receipt.filed_at is None else receipt.filed_at.astimezone(UTC).isoformat(),
     }
 
 
@@ -87,4 +88,5 @@ def receipt_from_payload(message_id: int, payload: Mapping[str, Any]) -> Receipt
         facts=payload["facts"],
         learned_at=datetime.fromisoformat(payload["learned_at"]),
         facts_offset=payload["facts_offset"],
+        filed_at=None if payload["filed_at"] is None else datetime.fromisoformat(payload["filed_at"]),
     )

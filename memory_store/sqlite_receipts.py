@@ -14,8 +14,8 @@ from memory_store.models import Receipt
 
 _TABLE = """CREATE TABLE IF NOT EXISTS receipts (
     message_id INTEGER PRIMARY KEY, user_id TEXT NOT NULL, revision TEXT NOT NULL, state TEXT NOT NULL,
-    facts INTEGER NOT NULL, learned_at TEXT NOT NULL, facts_offset INTEGER NOT NULL) STRICT"""
-_COLUMNS = "message_id, user_id, revision, state, facts, learned_at, facts_offset"
+    facts INTEGER NOT NULL, learned_at TEXT NOT NULL, facts_offset INTEGER NOT NULL, filed_at TEXT) STRICT"""
+_COLUMNS = "message_id, user_id, revision, state, facts, learned_at, facts_offset, filed_at"
 _PAGE = 1000
 
 
@@ -34,7 +34,7 @@ class SqliteReceipts:
         rows = [_row(receipt) for receipt in receipts]
         with self._lock, _translated(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._db.executemany("INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def get(self, message_ids: Sequence[int]) -> dict[int, Receipt]:
         ids = json.dumps(list(message_ids))
@@ -74,9 +74,12 @@ def _row(receipt: Receipt) -> tuple[Any, ...]:
         receipt.facts,
         receipt.learned_at.astimezone(UTC).isoformat(),
         receipt.facts_offset,
+        None if receipt.filed_at is None else receipt.filed_at.astimezone(UTC).isoformat(),
     )
 
 
 def _receipt(row: tuple[Any, ...]) -> Receipt:
-    message_id, user_id, revision, state, facts, learned_at, facts_offset = row
-    return Receipt(message_id, user_id, revision, state, facts, datetime.fromisoformat(learned_at), facts_offset)
+    message_id, user_id, revision, state, facts, learned_at, facts_offset, filed = row
+    filed_at = None if filed is None else datetime.fromisoformat(filed)
+    learned = datetime.fromisoformat(learned_at)
+    return Receipt(message_id, user_id, revision, state, facts, learned, facts_offset, filed_at)

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from oboegaki.client import Client
+from oboegaki.errors import CommandError
 
 _LEAVE = frozenset({"/quit", "/exit", "/q"})
 
@@ -23,12 +24,17 @@ def run(client: Client, user: str, conversation: str | None, console: Console) -
             conversation = _turn(client, user, conversation, said, console)
 
 
-def _turn(client: Client, user: str, conversation: str | None, said: str, console: Console) -> str:
+def _turn(client: Client, user: str, conversation: str | None, said: str, console: Console) -> str | None:
     request = {"user_id": user, "message": said}
     if conversation is not None:
         request["conversation_id"] = conversation
-    answer = client.call("POST", "/v1/chat", json=request, timeout=300)
+    try:
+        answer = client.call("POST", "/v1/chat", json=request, timeout=300)
+    except CommandError as exc:
+        console.print(f"[red]{escape(str(exc))}[/red]")
+        return conversation
     console.print(f"[bold green]oboegaki>[/bold green] {escape(answer['reply'])}")
-    for memory in answer["recalled"]:
+    # Without a model the reply is the memories themselves.
+    for memory in (each for each in answer["recalled"] if " ".join(each["text"].split()) not in answer["reply"]):
         console.print(f"  [dim]{escape(memory['said_at'][:10])}  {escape(memory['text'])}[/dim]")
     return str(answer["conversation_id"])

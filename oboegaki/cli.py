@@ -1,5 +1,6 @@
 """The command."""
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +29,7 @@ User = Annotated[str, typer.Option("--user", help="Whose memory.")]
 
 def main() -> None:
     """Runs a command; every refusal is a sentence on stderr and exit status 1."""
+    logging.getLogger("stamina").setLevel(logging.ERROR)  # it tells each retry
     try:
         app()
     except (CommandError, StackError, ChatError, LearningError, StoreError, ConnectorError) as exc:

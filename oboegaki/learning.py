@@ -38,7 +38,7 @@ class Learner:
         while not stopping.is_set() and self._running is None:
             try:
                 await self._start()
-            except (LearningError, StoreError) as exc:
+            except (LearningError, StoreError, OSError) as exc:
                 self._note(exc)
                 await _paused(stopping)
         await stopping.wait()
@@ -56,7 +56,7 @@ class Learner:
             embedder=self._embedder.name,
         )
         learning = app.build(consumer, version, self._embedder, lambda: datetime.now(UTC))
-        await learning.broker.start()
+        await learning.start()
         self._running = learning
         _log.info("Learning has started.", extra={"action": "learning_started"})
 

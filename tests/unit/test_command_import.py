@@ -17,10 +17,20 @@ def file(folder: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    "text", [LINE, f"{LINE}\n\n", f'{{"messages": [{LINE}]}}', f'{{"questions": [], "messages": [\n{LINE}\n]}}']
+    "text",
+    [
+        LINE,
+        f"{LINE}\n\n",
+        f"\ufeff{LINE}",
+        f"[{LINE}]",
+        f'{{"messages": [{LINE}]}}',
+        f'{{"questions": [], "messages": [\n{LINE}\n]}}',
+    ],
 )
 def test_json_lines_and_an_object_with_messages_are_read(tmp_path: Path, text: str) -> None:
-    assert importing.read(file(tmp_path, text)) == [{"role": "user", "content": "お茶が好き"}]
+    [message] = importing.read(file(tmp_path, text))
+
+    assert (message["role"], message["content"]) == ("user", "お茶が好き")
 
 
 @pytest.mark.parametrize(
@@ -31,6 +41,7 @@ def test_json_lines_and_an_object_with_messages_are_read(tmp_path: Path, text: s
         (f"{LINE}\nnot json", "line 2 is not JSON"),
         (f'{LINE}\n{{"role": "user"}}', "message 2 needs at least `role` and `content`"),
         ("[1]", "message 1 needs"),
+        ('{"role": "user", "content": "\\ud800"}', "message 1 holds half of a surrogate pair"),
     ],
 )
 def test_what_cannot_be_imported_is_said_with_its_place(tmp_path: Path, text: str, told: str) -> None:
@@ -46,3 +57,19 @@ def test_a_file_that_is_not_there_or_no_text_is_said_so(tmp_path: Path) -> None:
         importing.read(tmp_path / "nothing")
     with pytest.raises(CommandError, match="is not UTF-8"):
         importing.read(binary)
+
+
+def test_what_has_no_name_gets_one_that_is_the_same_at_the_next_import() -> None:
+    tea, dog = {"role": "user", "content": "I like tea."}, {"role": "user", "content": "I have a dog."}
+    first = importing.named([tea, tea], "diary")
+    longer = importing.named([dog, tea, tea], "diary")
+
+    assert first == longer[1:]
+    assert len({message["external_id"] for message in longer}) == 3
+    assert {message["conversation_id"] for message in longer} == {"import/diary"}
+
+
+def test_names_that_are_there_stay() -> None:
+    said = {"role": "user", "content": "I like tea.", "external_id": "x", "conversation_id": "c"}
+
+    assert importing.named([said], "diary") == [said]

@@ -9,6 +9,7 @@ from memory_consumer.tracing import LoggedMessage, Place
 from oboegaki import tracing
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
+FILED_AT = AT + timedelta(milliseconds=300)
 POINT = PointOut(id="p", text="お茶が好き", said_at=AT, learned_at=AT + timedelta(milliseconds=90))
 EVENT = Place("oboegaki.chat.messages", 3, 7, AT + timedelta(milliseconds=60))
 FACTS = Place("oboegaki.chat.facts.v1", 3, 9, AT + timedelta(milliseconds=90))
@@ -22,7 +23,9 @@ def row(revision: str) -> MessageOut:
 
 
 def receipt(state: str, revision: str = "new") -> ReceiptOut:
-    return ReceiptOut(user_id="hanako", revision=revision, state=state, facts=1, learned_at=AT, facts_offset=9)
+    return ReceiptOut(
+        user_id="hanako", revision=revision, state=state, facts=1, learned_at=AT, facts_offset=9, filed_at=FILED_AT
+    )
 
 
 def record() -> FactsRecord:
@@ -42,7 +45,7 @@ def test_a_learned_message_shows_every_step_with_its_place_and_time() -> None:
 
     assert [step.name for step in steps] == ["row", "event", "facts record", "point", "receipt", "now"]
     assert steps[1].what == "write, partition 3, offset 7, oboegaki.chat.messages"
-    assert (steps[1].at, steps[2].at) == (EVENT.written_at, FACTS.written_at)
+    assert [step.at for step in steps[1:5]] == [EVENT.written_at, FACTS.written_at, FILED_AT, FILED_AT]
     assert steps[-1].what == "learned and searchable"
 
 
@@ -67,3 +70,15 @@ def test_a_deleted_message_is_forgotten_once_its_points_are_gone() -> None:
 
     assert told(before, logged)["now"] == "never recalled; its points are being removed"
     assert told(after, logged)["now"] == "forgotten"
+
+
+def test_without_kafka_the_rest_is_shown_all_the_same() -> None:
+    found = FiledOut(message_id=5, row=row("new"), version="v1", receipt=receipt("learned"), points=[POINT])
+    steps = told_without(found)
+
+    assert steps["event"] == "Kafka does not answer"
+    assert steps["now"] == "learned and searchable"
+
+
+def told_without(found: FiledOut) -> dict[str, str]:
+    return {step.name: step.what for step in tracing.steps(found, None)}

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memory_consumer import cdc, fold
-from memory_consumer.facts import FactsRecord
+from memory_consumer.facts import FactsRecord, fact_hash
 from memory_consumer.ledger import Ledger
 from memory_consumer.offline import EXTRACTOR
 from tests.support import events
@@ -165,13 +165,14 @@ def test_an_unreadable_event_leaves_the_message_dead_until_it_can_be_read(partit
 
 
 TEXTS = ("I bake bread.", "I have a dog.", "thanks!", "My car is red.")
+REFUSED = f"{EXTRACTOR.version}:{fact_hash('I have a dog.')}"
 ROWS = st.builds(
     Row,
     id=st.integers(1, 6),
     content=st.sampled_from(TEXTS),
     conversation_id=st.just("c1"),
     role=st.sampled_from(["user", "assistant", "note"]),
-    suppressed=st.sampled_from([None, None, None, "all"]),
+    suppressed=st.sampled_from([None, None, None, "all", [REFUSED]]),
 )
 
 
@@ -180,7 +181,8 @@ def expected(rows: dict[int, Row]) -> dict[int, tuple[list[str], str]]:
     found = {}
     for message in sorted(rows):
         row = rows[message]
-        usable = row.suppressed is None and row.role != "assistant" and row.content != "thanks!"
+        refused = row.suppressed == "all" or (row.suppressed is not None and row.content == "I have a dog.")
+        usable = not refused and row.role != "assistant" and row.content != "thanks!"
         before = [
             rows[other].content for other in sorted(rows) if other < message and rows[other].suppressed is None
         ]
