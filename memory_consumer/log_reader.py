@@ -61,10 +61,6 @@ class LogReader:
             _, end = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), _ANSWER_S)
         return int(end)
 
-    def position(self, topic: str, partition: int) -> int:
-        """The offset after the last record read, past any transaction markers; -1001 before the first read."""
-        return int(self._consumer.position([TopicPartition(topic, partition)])[0].offset)
-
     def close(self) -> None:
         """Frees the connection."""
         self._consumer.close()

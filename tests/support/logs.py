@@ -36,7 +36,8 @@ class Logs:
 
     def __init__(self, settings: ConsumerSettings) -> None:
         self._settings = settings
-        self._producer = Producer(settings.client())
+        # Idempotent: a retry must not write an event twice.
+        self._producer = Producer(settings.client() | {"enable.idempotence": True})
         self._ids = count(1)
 
     def next_id(self) -> int:
