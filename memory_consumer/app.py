@@ -14,8 +14,9 @@ from faststream.confluent.helpers.client import AsyncConfluentConsumer
 from faststream.confluent.message import FAKE_CONSUMER
 from faststream.confluent.subscriber.usecase import BatchSubscriber
 
-from memory_consumer import names, offline
+from memory_consumer import names
 from memory_consumer.extract import ExtractStage
+from memory_consumer.extractors import offline
 from memory_consumer.kafka_errors import translated
 from memory_consumer.project import Fillable, ProjectStage
 from memory_consumer.settings import ConsumerSettings

@@ -43,6 +43,8 @@ class Fact(_Frozen):
     """One thing worth remembering."""
 
     text: str
+    #: What stands before it in the same message; only helps to find it.
+    preceding: str = ""
     hash: str
     sources: tuple[Source, ...]
     supersedes: tuple[str, ...] = ()

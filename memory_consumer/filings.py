@@ -73,7 +73,7 @@ def _memory(record: FactsRecord, fact: Fact) -> Memory:
         user_id=record.user_id,
         conversation_id=record.conversation_id,
         text=fact.text,
-        context=record.context.text if record.context else "",
+        context=_context(record, fact),
         hash=fact.hash,
         extractor=record.extractor,
         sources=tuple(SourceRef(message_id=s.message_id, revision=s.revision) for s in fact.sources),
@@ -84,3 +84,8 @@ def _memory(record: FactsRecord, fact: Fact) -> Memory:
         role=record.role,
         learned_at=record.learned_at,
     )
+
+
+def _context(record: FactsRecord, fact: Fact) -> str:
+    before = record.context.text if record.context else ""
+    return "\n".join(part for part in (before, fact.preceding) if part)

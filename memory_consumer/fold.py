@@ -36,11 +36,22 @@ class Learned(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """A part of a message that is worth remembering."""
+
+    text: str
+    #: What stands before it in the same message, as far as it helps to understand it.
+    preceding: str = ""
+    #: Who said it, where the message itself tells.
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Extractor:
     """What finds the facts in a message; `version` names exactly this behaviour."""
 
     version: str
-    extract: Callable[[MessageRow], tuple[str, ...]]
+    extract: Callable[[MessageRow], tuple[Passage, ...]]
     language: Callable[[str], str]
 
 
@@ -152,13 +163,15 @@ def _facts(row: MessageRow, extractor: Extractor) -> tuple[Fact, ...]:
     source = Source(message_id=row.id, revision=row.revision)
     found = [
         Fact(
-            text=text,
-            hash=fact_hash(text),
+            text=passage.text,
+            preceding=passage.preceding,
+            hash=fact_hash(passage.text),
             sources=(source,),
             said_at=row.said_at,
-            lang=extractor.language(text),
+            speaker=passage.speaker,
+            lang=extractor.language(passage.text),
         )
-        for text in extractor.extract(row)
+        for passage in extractor.extract(row)
     ]
     refused = frozenset(row.suppressed or ())
     return tuple(fact for fact in found if f"{extractor.version}:{fact.hash}" not in refused)

@@ -54,7 +54,7 @@ class Receipt:
     message_id: int
     user_id: str
     revision: str
-    state: Literal["learned", "deleted", "dead"]
+    state: Literal["pending", "learned", "deleted", "dead"]
     facts: int
     learned_at: datetime
     #: Offset in the facts log: of two filings of one message the later one counts.

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from memory_consumer import app, offline, opening
+from memory_consumer import app, opening
 from memory_consumer.errors import LearningError, Refused
+from memory_consumer.extractors import offline
 from memory_store.errors import StoreError
 from memory_store.port import Embedder, MemoryStore
 from oboegaki.instance import Instance

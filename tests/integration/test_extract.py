@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from memory_consumer import facts, names, offline, topics
+from memory_consumer import facts, names, topics
 from memory_consumer.errors import Fenced
 from memory_consumer.extract import ExtractStage
+from memory_consumer.extractors import offline
 from memory_consumer.ledger import Ledger
 from memory_consumer.log_reader import topic_id
 from memory_consumer.settings import ConsumerSettings

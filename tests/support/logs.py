@@ -11,9 +11,10 @@ from typing import Any
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from faststream.confluent import KafkaBroker
 
-from memory_consumer import facts, names, offline
+from memory_consumer import facts, names
 from memory_consumer.app import subscribe_extract, subscribe_project
 from memory_consumer.extract import ExtractStage
+from memory_consumer.extractors import offline
 from memory_consumer.facts import FactsRecord
 from memory_consumer.log_reader import LogReader
 from memory_consumer.partition import partition_of

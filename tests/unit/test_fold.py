@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memory_consumer import cdc, fold
+from memory_consumer.extractors.offline import EXTRACTOR
 from memory_consumer.facts import FactsRecord, fact_hash
 from memory_consumer.ledger import Ledger
-from memory_consumer.offline import EXTRACTOR
 from tests.support import events
 from tests.support.events import Row
 

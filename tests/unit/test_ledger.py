@@ -7,10 +7,10 @@ import pytest
 
 from memory_consumer.cdc import decode
 from memory_consumer.errors import Transient
+from memory_consumer.extractors.offline import EXTRACTOR
 from memory_consumer.facts import FactsRecord
 from memory_consumer.fold import Event, fold
 from memory_consumer.ledger import Ledger
-from memory_consumer.offline import EXTRACTOR
 from tests.support import events
 from tests.support.events import START, Row
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from memory_consumer import cdc, offline
+from memory_consumer import cdc
+from memory_consumer.extractors import offline
 from tests.support import events
 from tests.support.events import Row
 
@@ -10,7 +11,7 @@ from tests.support.events import Row
 def extract(row: Row) -> tuple[str, ...]:
     change = cdc.decode(events.key(row.id), events.written(row))
     assert isinstance(change, cdc.Written)
-    return offline.extract(change.row)
+    return tuple(passage.text for passage in offline.extract(change.row))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import re
 import unicodedata
 
 from memory_consumer.cdc import MessageRow
-from memory_consumer.fold import Extractor
+from memory_consumer.fold import Extractor, Passage
 
 VERSION = "offline-1"
 
@@ -32,12 +32,12 @@ _SMALL_TALK = re.compile("|".join(_SMALL_TALK_PHRASES))
 _SEPARATORS = re.compile(r"[\s、。，．,.!?！？…~〜ー♪w（）():;\-\u2600-\u27bf\U0001f300-\U0001faff\ufe0f]*")
 
 
-def extract(row: MessageRow) -> tuple[str, ...]:
+def extract(row: MessageRow) -> tuple[Passage, ...]:
     """The texts worth remembering in a message, in order, without repeats; none for small talk."""
     text = row.content.strip()
     if row.role not in _REMEMBERED_ROLES or is_small_talk(text):
         return ()
-    return tuple(dict.fromkeys(pieces(text)))
+    return tuple(Passage(piece) for piece in dict.fromkeys(pieces(text)))
 
 
 def is_small_talk(text: str) -> bool:

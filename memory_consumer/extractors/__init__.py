@@ -1,0 +1,1 @@
+"""What finds the facts: one module per extractor."""
