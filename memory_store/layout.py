@@ -21,12 +21,19 @@ def described(layout: Layout) -> dict[str, Any]:
 
 def check(name: str, stored: Mapping[str, Any] | None, wanted: Layout) -> None:
     """Raises WrongLayout with what to do."""
-    found = dict(stored or {})
-    if found != described(wanted):
+    found, ours = dict(stored or {}), described(wanted)
+    if found == ours:
+        return
+    if found and found | {"number": wanted.number} == ours:
         raise WrongLayout(
-            f"Version {name} of the memories was built with {_words(found)}, but the settings say "
-            f"{_words(described(wanted))}. Go back to that embedder, or build another version with this one."
+            f"Version {name} of the memories has layout {found.get('number')}, but this program writes layout "
+            f"{wanted.number}. Stop it, move the folder `store` of its home away and start it again: the memories "
+            "are then filed anew from what was learned."
         )
+    raise WrongLayout(
+        f"Version {name} of the memories was built with {_words(found)}, but the settings say "
+        f"{_words(ours)}. Go back to that embedder, or build another version with this one."
+    )
 
 
 def _words(layout: Mapping[str, Any]) -> str:
