@@ -142,6 +142,9 @@ class MemoryOut(_Answer):
     )
     said_at: datetime
     supersedes: list[str]
+    superseded_by: list[str] = Field(
+        description="Memories that stand in its place, the latest first; it is then only shown if asked for."
+    )
     sources: list[SourceOut]
 
 
