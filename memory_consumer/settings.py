@@ -103,13 +103,6 @@ class ConsumerSettings(BaseSettings):
         description="How long a reply may take before the request ends with status 502, and how long an answer may"
         " take when learning before it is asked for again. A large model on a slow machine needs more.",
     )
-    llm_at_once: int | None = Field(
-        default=None,
-        ge=1,
-        le=64,
-        description="Most windows that the model is asked about at the same time. Without it 1 for a model on this"
-        " machine and 8 for others; more help only where the server answers several at once.",
-    )
     extract_prompt: Literal["compact", "mem0"] = Field(
         default="compact",
         description="What the model is told: `compact` is of about 600 tokens, `mem0` is Mem0's own of about"

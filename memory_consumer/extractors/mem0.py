@@ -27,9 +27,6 @@ FORMAT = 1
 
 _MOST_NAME = 48
 _CONNECT_S = 5.0
-#: At once, unless the settings say: a model on this machine answers one after the other anyhow.
-_LOCAL_AT_ONCE = 1
-_REMOTE_AT_ONCE = 8
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -87,7 +84,6 @@ def build(
         # Mem0's provider for LM Studio asks for JSON by itself unless it is told otherwise.
         plain={"type": "text"} if settings.llm_provider == "lmstudio" else None,
         seconds=settings.llm_timeout.total_seconds(),
-        at_once=settings.llm_at_once or (_LOCAL_AT_ONCE if _is_local(settings.llm_url) else _REMOTE_AT_ONCE),
         report=report,
         timer=timer,
     )

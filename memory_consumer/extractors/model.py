@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from threading import BoundedSemaphore
 from typing import Any, Protocol
 
 from memory_consumer.extractors.answer import Answer
@@ -53,7 +52,7 @@ class Heard(threading.local):
 
 
 class Model:
-    """Asks a model, as many prompts at once as it may. Safe to call from several threads."""
+    """Asks a model. Safe to call from several threads."""
 
     def __init__(
         self,
@@ -62,7 +61,6 @@ class Model:
         *,
         plain: Format,
         seconds: float,
-        at_once: int,
         report: Report,
         timer: Callable[[], float],
     ) -> None:
@@ -70,21 +68,19 @@ class Model:
         self._heard = heard
         self._plain = plain
         self._seconds = seconds
-        self._slots = BoundedSemaphore(at_once)
         self._report = report
         self._timer = timer
         self._format = _JSON
         self._has_answered = False
 
     def ask(self, prompt: Prompt) -> Answer:
-        """The model's answer; blocks for as long as it takes, up to the time-out after its turn has come.
+        """The model's answer; blocks for as long as it takes, up to the time-out.
 
         Raises Transient (Busy where it asks to wait), Invalid where the server refuses this very prompt.
         """
-        with self._slots:
-            outcome = self._call(prompt, self._format)
-            if not isinstance(outcome, Answer) and self._format == _JSON and status_of(outcome) in _REFUSED:
-                outcome = self._once_more_without(prompt)
+        outcome = self._call(prompt, self._format)
+        if not isinstance(outcome, Answer) and self._format == _JSON and status_of(outcome) in _REFUSED:
+            outcome = self._once_more_without(prompt)
         if isinstance(outcome, Answer):
             self._has_answered = True
             return outcome
