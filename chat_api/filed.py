@@ -7,7 +7,7 @@ from memory_store.port import MemoryStore
 
 
 def filed(rows: Rows, store: MemoryStore, message_id: int) -> FiledOut:
-    """Both, as far as they are there, whoever's they are. Raises NotFound where there is neither row nor receipt."""
+    """Both, as far as they are there, whoever's they are. Raises NotFound where neither row nor receipt is."""
     live = store.live()
     row = rows.whoevers(message_id)
     receipt = live.receipts([message_id]).get(message_id)
