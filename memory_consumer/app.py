@@ -14,11 +14,11 @@ from faststream.confluent.message import FAKE_CONSUMER
 from faststream.confluent.subscriber.usecase import BatchSubscriber
 
 from memory_consumer import names
+from memory_consumer.ask import AskStage, Near
 from memory_consumer.deferred import Deferred
 from memory_consumer.extract import ExtractStage
 from memory_consumer.fold import Extractor
 from memory_consumer.kafka_errors import translated
-from memory_consumer.model import ModelStage, Near
 from memory_consumer.project import Fillable, ProjectStage
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.stage import Report
@@ -35,17 +35,17 @@ class Learning:
     """The running consumer: start and stop the stages, read their reports."""
 
     def __init__(
-        self, broker: KafkaBroker, extract: ExtractStage, project: ProjectStage, model: ModelStage | None
+        self, broker: KafkaBroker, extract: ExtractStage, project: ProjectStage, ask: AskStage | None
     ) -> None:
         self.broker = broker
         self.extract = extract
         self.project = project
-        self.model = model
+        self.ask = ask
         self._asking: asyncio.Task[None] | None = None
 
     def reports(self) -> list[Report]:
         """What each stage has done and what it waits for."""
-        stages = (self.extract, self.model, self.project)
+        stages = (self.extract, self.ask, self.project)
         return [stage.report for stage in stages if stage is not None]
 
     async def start(self) -> None:
@@ -53,8 +53,8 @@ class Learning:
         try:
             with translated():
                 await self.broker.start()
-            if self.model is not None:
-                self._asking = asyncio.create_task(self.model.run())
+            if self.ask is not None:
+                self._asking = asyncio.create_task(self.ask.run())
         except BaseException:
             # A second try must not add to what was subscribed already.
             await self.stop()
@@ -64,8 +64,8 @@ class Learning:
         """Lets the batches under way finish, then leaves the groups."""
         self.extract.stop()
         self.project.stop()
-        if self.model is not None:
-            self.model.stop()
+        if self.ask is not None:
+            self.ask.stop()
         if self._asking is not None:
             await self._asking
         await self.broker.stop()
@@ -99,9 +99,9 @@ def build(
     project = ProjectStage(version, embedder, broker, clock)
     subscribe_extract(broker, settings, extract)
     subscribe_project(broker, settings, project)
-    model = None
+    ask = None
     if not isinstance(extractor, Extractor):
-        model = ModelStage(
+        ask = AskStage(
             tenures,
             extractor,
             near,
@@ -109,7 +109,7 @@ def build(
             clock=clock,
             concurrency=settings.model_concurrency,
         )
-    return Learning(broker, extract, project, model)
+    return Learning(broker, extract, project, ask)
 
 
 def subscribe_extract(broker: KafkaBroker, settings: ConsumerSettings, stage: ExtractStage) -> None:
