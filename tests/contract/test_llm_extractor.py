@@ -76,6 +76,17 @@ def test_a_user_is_asked_about_in_one_call_with_the_model_and_limits_of_the_sett
     assert [each["role"] for each in asked["messages"]] == ["system", "user"]
 
 
+def test_mem0s_own_prompt_is_asked_where_it_is_set() -> None:
+    tally = Tally()
+    with llm_server(says({"memory": [{"id": "0", "attributed_to": "user", **TEA["memory"][0]}]})) as server:
+        extractor = mem0.build(settings(llm_url=server.url, extract_prompt="mem0"), tally)
+        assert extractor.version == "mem0-1-mem0-m"
+        assert extractor.extract(WINDOW) == (Found("User drinks tea", (101,), "en"),)
+        extractor.close()
+
+    assert tally.totals().prompt_characters > 30_000
+
+
 @pytest.mark.parametrize("provider", ["openai", "lmstudio", "vllm", "deepseek"])
 def test_other_providers_of_mem0_ask_the_same_address_and_tell_of_a_cut_answer_too(provider: str) -> None:
     with llm_server(says(TEA), says(TEA, finish_reason="length")) as server:
