@@ -9,6 +9,7 @@ import pytest
 
 from memory_consumer.errors import Busy, Invalid, LearningError, Transient
 from memory_consumer.extractors import mem0
+from memory_consumer.extractors.answer import Answer, drafts
 from memory_consumer.extractors.mem0 import Mem0Extractor
 from memory_consumer.extractors.usage import Tally
 from memory_consumer.settings import ConsumerSettings
@@ -174,6 +175,20 @@ def test_a_server_that_cannot_be_used_now_costs_no_message(answered: Answered, r
 @pytest.mark.parametrize("nothing", [{"memory": []}, [], {"facts": []}, '```json\n{"memory": []}\n```'])
 def test_only_an_empty_list_is_nothing_to_remember(answered: Answered, nothing: object) -> None:
     assert answered(says(nothing)) == ()
+
+
+@pytest.mark.parametrize("told", ["a1b2c3d4-0000", "User has 1 cat", -1, 1.5, True, {"id": 1}, "1" * 5000 + "x"])
+def test_no_number_is_read_out_of_what_is_none(told: object) -> None:
+    answer = Answer(json.dumps({"memory": [{**MEMORY, "supersedes": [told]}]}))
+
+    assert drafts(answer, str)[0].supersedes == ()
+
+
+@pytest.mark.parametrize("told", [[0, 2], ["0", "2"], "0, 2", ["[0]", "#2"], ["0", 0, 2]])
+def test_numbers_are_read_however_they_are_written(told: object) -> None:
+    answer = Answer(json.dumps({"memory": [{**MEMORY, "supersedes": told}]}))
+
+    assert drafts(answer, str)[0].supersedes == (0, 2)
 
 
 def test_a_server_that_does_not_know_the_format_is_asked_without_it(asking: Asking) -> None:
