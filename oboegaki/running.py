@@ -16,7 +16,7 @@ from devstack import process, stack
 from devstack.errors import Failed
 from devstack.ports import Port, check_free
 from devstack.process import Process
-from oboegaki import welcome
+from oboegaki import discovery, welcome
 from oboegaki.bringing_up import Steps, bring_up, steps
 from oboegaki.client import address
 from oboegaki.errors import CommandError
@@ -41,7 +41,7 @@ def run(instance: Instance, console: Console) -> None:
         try:
             with steps(console) as reported:
                 parts = _start(instance, reported)
-            welcome.show(instance, console)
+            welcome.show(instance, console, discovery.find() if instance.api.llm_url is None else ())
             _watch(parts)
         except _Stopped:
             console.print()
