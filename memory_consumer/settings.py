@@ -51,7 +51,14 @@ class ConsumerSettings(BaseSettings):
         default=10,
         ge=1,
         le=100,
-        description="With a language model: so many messages of a user are learned at once, in one call.",
+        description="With a language model: once so many messages of a user wait they are learned, in one call.",
+    )
+    window_backlog: int = Field(
+        default=20,
+        ge=1,
+        le=100,
+        description="With a language model: most messages of a user in one call where more wait than"
+        " `OBOEGAKI_WINDOW_MESSAGES`, as after an import. More cost fewer calls; a small model overlooks more.",
     )
     window_tokens: int = Field(
         default=2000,
@@ -117,7 +124,12 @@ class ConsumerSettings(BaseSettings):
 
     def window_policy(self) -> WindowPolicy:
         """When a window of messages closes."""
-        return WindowPolicy(idle=self.window_idle, messages=self.window_messages, tokens=self.window_tokens)
+        return WindowPolicy(
+            idle=self.window_idle,
+            messages=self.window_messages,
+            tokens=self.window_tokens,
+            most=max(self.window_messages, self.window_backlog),
+        )
 
     def client(self) -> dict[str, str | int | float | bool]:
         """What every Kafka client of ours is configured with."""
