@@ -39,6 +39,13 @@ def test_what_only_the_assistant_says_is_not_learned() -> None:
     assert found(Draft("User lives in Leeds"), of=window(ASKED, ECHO)) == ()
 
 
+def test_what_the_assistant_quotes_from_recalled_memories_is_not_learned_again() -> None:
+    quoted = "User is allergic to nuts since childhood"
+    asked = window("What can I bake?", turn(f"I recall: {quoted}.", 2, role="assistant"), known=(quoted,))
+
+    assert found(Draft(quoted, (2,)), Draft(quoted, (1, 2)), Draft(quoted), of=asked) == ()
+
+
 def test_a_fact_replaces_the_memories_it_names_if_they_were_shown() -> None:
     [fact] = found(
         Draft("User moved to York", (1,), (1, 7)),
