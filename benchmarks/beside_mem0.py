@@ -112,7 +112,11 @@ def _with_mem0(turns: Sequence[Turn], model: "_SlowModel") -> Learned:
 
 def _with_oboegaki(turns: Sequence[Turn], model: "_SlowModel") -> Learned:
     with TemporaryDirectory(prefix="oboegaki-bench-") as folder, instance_at(Path(folder) / "home") as instance:
-        instance.settings = {"OBOEGAKI_LLM_URL": model.url, "OBOEGAKI_LLM_MODEL": "m"}
+        instance.settings = {
+            "OBOEGAKI_LLM_URL": model.url,
+            "OBOEGAKI_LLM_MODEL": "m",
+            "OBOEGAKI_ASK_CONCURRENCY": str(_SLOTS),
+        }
         instance.command("up")
         instance.serve()
         with instance.client() as client:

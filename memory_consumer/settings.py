@@ -66,12 +66,12 @@ class ConsumerSettings(BaseSettings):
         description="With a language model: so many tokens (about) of a user's messages are learned at once; a"
         " longer message has a call of its own.",
     )
-    model_concurrency: int = Field(
-        default=2,
+    ask_concurrency: int = Field(
+        default=1,
         ge=1,
         le=64,
-        description="Calls of the language model at the same time, for different users. A model on the same CPU"
-        " gains nothing from more.",
+        description="With a language model: calls at the same time, for different users. More help only where the"
+        " server answers several at once; a second call would wait within `OBOEGAKI_ASK_TIMEOUT`.",
     )
     transaction_timeout: timedelta = Field(
         default=timedelta(seconds=10),
@@ -105,10 +105,11 @@ class ConsumerSettings(BaseSettings):
     llm_api_key: SecretStr = Field(
         default=SecretStr("none"), description="Key for that server; local servers take anything."
     )
-    llm_timeout: timedelta = Field(
-        default=timedelta(seconds=120),
-        description="How long a reply may take before the request ends with status 502, and how long an answer may"
-        " take when learning before it is asked for again. A large model on a slow machine needs more.",
+    ask_timeout: timedelta = Field(
+        default=timedelta(minutes=10),
+        gt=timedelta(0),
+        description="With a language model: how long an answer may take when learning before it is asked again."
+        " Only its user's learning waits for it. On a CPU a call may take minutes.",
     )
     extract_prompt: Literal["compact", "mem0"] = Field(
         default="compact",

@@ -90,7 +90,7 @@ def build(
         heard,
         # Mem0's provider for LM Studio asks for JSON by itself unless it is told otherwise.
         plain={"type": "text"} if settings.llm_provider == "lmstudio" else None,
-        seconds=settings.llm_timeout.total_seconds(),
+        seconds=settings.ask_timeout.total_seconds(),
         report=report,
         timer=timer,
     )
@@ -152,7 +152,7 @@ def _address(config: type, settings: ConsumerSettings) -> dict[str, str]:
 
 def _bound(llm: Any, settings: ConsumerSettings, heard: Heard) -> None:  # noqa: ANN401  Mem0 ships no types
     """Holds the provider's client to our address, key and time-out, and makes it say what it received."""
-    seconds = settings.llm_timeout.total_seconds()
+    seconds = settings.ask_timeout.total_seconds()
     if isinstance(llm.client, openai.OpenAI):
         # Address and key once more: where OPENROUTER_API_KEY is in the environment, Mem0 has taken that service.
         llm.client = llm.client.with_options(

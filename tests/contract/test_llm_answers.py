@@ -234,7 +234,7 @@ def test_a_busy_server_says_how_long_to_wait_and_is_not_asked_again_before(askin
 
 
 def test_a_silent_server_is_left_at_the_time_out(asking: Asking) -> None:
-    server, extractor = asking(Reply(silent=True), llm_timeout="PT0.2S")
+    server, extractor = asking(Reply(silent=True), ask_timeout="PT0.2S")
 
     with pytest.raises(Transient, match=r"within 0\.2 s"):
         extractor.extract(WINDOW)
