@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from chat_api import learning
@@ -13,6 +13,7 @@ from memory_store.errors import Refused, StoreError
 from memory_store.models import Memory, Page
 from memory_store.port import MemoryStore, MemoryVersion
 from memory_store.recall import Recall, Recalled
+from memory_store.superseding import superseded
 
 #: Rounds of asking the store for more when the rows disown what it found, and how many hits a round may ask for.
 _ROUNDS = 3
@@ -39,6 +40,8 @@ class Question:
     conversation_id: str | None = None
     #: A message that is left out: the question itself, where it was just written as a row.
     without: int | None = None
+    #: Also what later memories have superseded.
+    history: bool = False
 
     def covers(self, said_at: datetime, conversation_id: str) -> bool:
         """Whether something said then and there may be in the answer."""
@@ -56,6 +59,8 @@ class Remembered:
     memory: Memory
     sources: tuple[Message, ...]
     score: float | None = None
+    #: The memories that stand in its place, the latest said first.
+    superseded_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +123,8 @@ class Recaller:
         return Recollection(tuple(memories), pending, degraded, following, timings)
 
     def one(self, user_id: str, memory_id: str) -> Remembered:
-        """A memory that its sources bear out. Raises NotFound and the store's errors."""
-        for remembered in self._borne_out(user_id, [(self.filed(user_id, memory_id), None)]):
+        """A memory that its sources bear out, superseded or not. Raises NotFound and the store's errors."""
+        for remembered in self._standing(user_id, [(self.filed(user_id, memory_id), None)], history=True):
             return remembered
         raise _no_memory()
 
@@ -143,7 +148,7 @@ class Recaller:
             )
             memories = [
                 remembered
-                for remembered in self._one_per_message(question.user_id, hits)
+                for remembered in self._one_per_message(question, hits)
                 if all(source.id != question.without for source in remembered.sources)
             ]
             if len(memories) >= question.limit or len(hits) < ask or ask == _MOST_HITS:
@@ -153,13 +158,13 @@ class Recaller:
         near = [m for m in memories if least is None or (m.score is not None and m.score >= least)]
         return near[: question.limit]
 
-    def _one_per_message(self, user_id: str, hits: Sequence[Recalled]) -> list[Remembered]:
-        """Of each message that was found the best memory that its sources bear out."""
+    def _one_per_message(self, question: Question, hits: Sequence[Recalled]) -> list[Remembered]:
+        """Of each message that was found the best memory that stands."""
         found: list[tuple[Memory, float | None]] = []
         for hit in hits:
             found += [(hit.memory, hit.score), *((other.memory, other.score) for other in hit.others)]
         best: dict[int, Remembered] = {}
-        for remembered in self._borne_out(user_id, found):
+        for remembered in self._standing(question.user_id, found, history=question.history):
             best.setdefault(remembered.memory.message_id, remembered)
         # Where the rows disown a message's best memory, the next one may belong further down.
         return sorted(best.values(), key=lambda remembered: -(remembered.score or 0.0))
@@ -171,12 +176,24 @@ class Recaller:
             # Never more than is still wanted, so that the store's cursor is also the answer's.
             wanted = min(_PAGE, question.limit - len(memories))
             page = _page(version, question.user_id, wanted, cursor)
-            covered = [m for m in page.memories if question.covers(m.said_at, m.conversation_id)]
-            memories += self._borne_out(question.user_id, [(memory, None) for memory in covered])
+            covered = [(m, None) for m in page.memories if question.covers(m.said_at, m.conversation_id)]
+            memories += self._standing(question.user_id, covered, history=question.history)
             cursor = page.cursor
             if cursor is None or len(memories) == question.limit:
                 break
         return memories, cursor
+
+    def _standing(
+        self, user_id: str, found: Sequence[tuple[Memory, float | None]], *, history: bool
+    ) -> list[Remembered]:
+        """Those that their sources bear out and, without `history`, that no other such memory supersedes."""
+        ids = {memory.id: None for memory, _ in found}
+        # Wherever and whenever it was said: a question's bounds must not hide what stands in a memory's place.
+        others = [m for m in self._store.live().superseding(user_id, list(ids)) if m.id not in ids]
+        living = self._borne_out(user_id, [*found, *((memory, None) for memory in others)])
+        later = superseded(remembered.memory for remembered in living)
+        marked = [replace(each, superseded_by=later.get(each.memory.id, ())) for each in living]
+        return [each for each in marked if each.memory.id in ids and (history or not each.superseded_by)]
 
     def _borne_out(self, user_id: str, found: Sequence[tuple[Memory, float | None]]) -> list[Remembered]:
         """Those whose sources all exist, at the revision that was learned from, and do not suppress them."""

@@ -132,6 +132,7 @@ class MemoriesQuery(UserQuery):
     since: Rfc3339 | None = Field(default=None, description="Only what was said at that time or later.")
     until: Rfc3339 | None = Field(default=None, description="Only what was said before that time.")
     conversation_id: Identifier | None = None
+    history: bool = Field(default=False, description="Also what later memories have superseded.")
     cursor: str | None = Field(default=None, description="`cursor` of the page before; only without `query`.")
 
 

@@ -91,7 +91,8 @@ class ApiSettings(BaseSettings):
     llm_url: str | None = Field(
         default=None,
         description="Base address of an OpenAI-compatible server, such as `http://127.0.0.1:11434/v1`."
-        " Without it, `/v1/chat` answers with what it recalled and says that no model is connected.",
+        " Without it, `/v1/chat` answers with what it recalled and says that no model is connected, and learning"
+        " asks none.",
     )
     llm_model: str = Field(default="default", description="Name of the model to ask that server for.")
     llm_api_key: SecretStr = Field(
@@ -99,7 +100,8 @@ class ApiSettings(BaseSettings):
     )
     llm_timeout: timedelta = Field(
         default=timedelta(seconds=120),
-        description="How long a reply may take before the request ends with status 502.",
+        description="How long a reply may take before the request ends with status 502, and how long an answer may"
+        " take when learning before it is asked for again. A large model on a slow machine needs more.",
     )
     system_prompt: str = Field(
         default=_SYSTEM_PROMPT,

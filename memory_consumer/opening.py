@@ -14,6 +14,13 @@ from memory_store.port import MemoryStore, MemoryVersion
 _TIMEOUT_S = 30.0
 
 
+def built_by(settings: ConsumerSettings) -> str | None:
+    """The extractor that the version's facts come from so far; None for a new one. Raises as open_version."""
+    topics.ensure(settings)
+    known = control.read(settings).get(settings.facts_version)
+    return None if known is None else known.extractor
+
+
 def open_version(
     settings: ConsumerSettings, store: MemoryStore, *, store_name: str, extractor: str, embedder: str
 ) -> MemoryVersion:

@@ -23,6 +23,7 @@ _INDEXES: dict[str, edge.PayloadSchemaType | edge.KeywordIndexParams] = {
     "conversation_id": edge.PayloadSchemaType.Keyword,
     "message_id": edge.PayloadSchemaType.Integer,
     "said_at_us": edge.PayloadSchemaType.Integer,
+    "supersedes": edge.PayloadSchemaType.Keyword,
 }
 
 
@@ -134,6 +135,8 @@ def _filter(where: Where) -> edge.Filter:
     if where.since_us is not None or where.until_us is not None:
         said = edge.RangeFloat(gte=where.since_us, lt=where.until_us)
         must.append(edge.FieldCondition("said_at_us", range=said))
+    if where.supersedes is not None:
+        must.append(edge.FieldCondition("supersedes", match=edge.MatchAny(list(where.supersedes))))
     if where.ids is not None:
         must.append(edge.HasIdCondition({UUID(each) for each in where.ids}))
     return edge.Filter(must=list(must))

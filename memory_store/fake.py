@@ -169,6 +169,7 @@ def _meets(memory: Memory, where: Where) -> bool:
         and (where.until_us is None or said < where.until_us)
         and (where.message_ids is None or memory.message_id in where.message_ids)
         and (where.ids is None or memory.id in where.ids)
+        and (where.supersedes is None or not set(where.supersedes).isdisjoint(memory.supersedes))
     )
 
 

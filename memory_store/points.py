@@ -29,6 +29,8 @@ class Where:
     conversation_id: str | None = None
     message_ids: tuple[int, ...] | None = None
     ids: tuple[str, ...] | None = None
+    #: Only those that name one of these as superseded.
+    supersedes: tuple[str, ...] | None = None
 
 
 Scores = dict[str, float]

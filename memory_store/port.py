@@ -36,6 +36,9 @@ class MemoryVersion(Protocol):
     def filed_under(self, message_ids: Sequence[int]) -> list[Memory]:
         """All memories of these messages, by message, then id."""
 
+    def superseding(self, user_id: str, memory_ids: Sequence[str]) -> list[Memory]:
+        """The user's memories that name one of these as superseded, by id; whether they are later is not asked."""
+
     def receipts(self, message_ids: Sequence[int]) -> dict[int, Receipt]:
         """The receipts that are there, by message id."""
 

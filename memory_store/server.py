@@ -121,6 +121,7 @@ class ServerStore:
         client.create_payload_index(collection, "conversation_id", models.PayloadSchemaType.KEYWORD)
         client.create_payload_index(collection, "message_id", models.PayloadSchemaType.INTEGER)
         client.create_payload_index(collection, "said_at_us", models.PayloadSchemaType.INTEGER)
+        client.create_payload_index(collection, "supersedes", models.PayloadSchemaType.KEYWORD)
 
     def _live_name(self) -> str | None:
         with self._calls() as client:

@@ -152,6 +152,9 @@ def _filter(where: Where) -> models.Filter:
     if where.since_us is not None or where.until_us is not None:
         said = models.Range(gte=where.since_us, lt=where.until_us)
         must.append(models.FieldCondition(key="said_at_us", range=said))
+    if where.supersedes is not None:
+        among = models.MatchAny(any=list(where.supersedes))
+        must.append(models.FieldCondition(key="supersedes", match=among))
     if where.ids is not None:
         must.append(models.HasIdCondition(has_id=list(where.ids)))
     return models.Filter(must=must)

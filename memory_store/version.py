@@ -95,6 +95,10 @@ class FiledVersion:
         found = self._points.find(Where(message_ids=tuple(message_ids))) if message_ids else ()
         return sorted(found, key=lambda memory: (memory.message_id, memory.id))
 
+    def superseding(self, user_id: str, memory_ids: Sequence[str]) -> list[Memory]:
+        ids = tuple(memory_ids)
+        return list(self._points.find(Where(user_id=user_id, supersedes=ids))) if ids else []
+
     def receipts(self, message_ids: Sequence[int]) -> dict[int, Receipt]:
         return self._receipts.get(message_ids) if message_ids else {}
 

@@ -3,19 +3,29 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from memory_consumer import app, opening
 from memory_consumer.errors import LearningError, Refused
-from memory_consumer.extractors import offline
+from memory_consumer.extractors.choice import chosen, goes_on_without
+from memory_consumer.extractors.usage import Tally
 from memory_store.errors import StoreError
+from memory_store.models import Memory
 from memory_store.port import Embedder, MemoryStore
+from memory_store.recall import Recall
 from oboegaki.instance import Instance
 
 _log = logging.getLogger(__name__)
 
 _PAUSE_S = 2.0
+#: Memories near a window that its model is shown.
+_NEAR = 20
+_GOES_ON = (
+    "A language model is set, but version %s has been learned without one and goes on so. To learn everything anew"
+    " with it, start with another OBOEGAKI_FACTS_VERSION, such as v2."
+)
 
 
 class Learner:
@@ -25,6 +35,9 @@ class Learner:
         self._instance = instance
         self._store = store
         self._embedder = embedder
+        self._recall = Recall(store, embedder)
+        self._tally = Tally()
+        self._extractor = ""
         self._running: app.Learning | None = None
         self._waiting_for: str | None = "not started yet"
 
@@ -32,7 +45,7 @@ class Learner:
         """What each stage has done and what it waits for."""
         if self._running is None:
             return ({"name": "learning", "waiting_for": self._waiting_for},)
-        return (self._running.extract.report.as_dict(), self._running.project.report.as_dict())
+        return [self._told(report.as_dict()) for report in self._running.reports()]
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Learns until told to stop."""
@@ -46,20 +59,39 @@ class Learner:
         if self._running is not None:
             await self._running.stop()
 
+    def _told(self, stage: dict[str, Any]) -> dict[str, Any]:
+        more = {"extract": {"extractor": self._extractor}, "ask": asdict(self._tally.totals())}
+        return stage | more.get(stage["name"], {})
+
     async def _start(self) -> None:
         consumer = self._instance.consumer
+        built_by = await asyncio.to_thread(opening.built_by, consumer)
+        extractor = await asyncio.to_thread(chosen, consumer, built_by, self._tally)
+        if goes_on_without(consumer, built_by):
+            _log.warning(_GOES_ON, consumer.facts_version, extra={"action": "learning_goes_on"})
         version = await asyncio.to_thread(
             opening.open_version,
             consumer,
             self._store,
             store_name="embedded",
-            extractor=offline.VERSION,
+            extractor=extractor.version,
             embedder=self._embedder.name,
         )
-        learning = app.build(consumer, version, self._embedder, lambda: datetime.now(UTC))
+        learning = app.build(
+            consumer,
+            version,
+            self._embedder,
+            lambda: datetime.now(UTC),
+            extractor=extractor,
+            near=self._near,
+        )
         await learning.start()
+        self._extractor = extractor.version
         self._running = learning
         _log.info("Learning has started.", extra={"action": "learning_started"})
+
+    def _near(self, user_id: str, text: str) -> list[Memory]:
+        return [found.memory for found in self._recall.search(user_id, text, limit=_NEAR)]
 
     def _note(self, exc: Exception) -> None:
         if str(exc) != self._waiting_for:

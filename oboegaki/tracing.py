@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
+from chat_api.answers import FiledOut
 from chat_api.errors import ChatError
-from chat_api.routes.admin import FiledOut, filed
+from chat_api.filed import filed
 from chat_api.store import Rows
 from memory_consumer import tracing
 from memory_consumer.errors import Transient

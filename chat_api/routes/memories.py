@@ -22,7 +22,8 @@ MemoryId = Annotated[UUID, Path()]
 def recall(parts: Wired, query: Annotated[MemoriesQuery, Query()]) -> MemoriesOut:
     """With `query` the best memories for it; without, all of them by time, page by page.
 
-    `pending` holds what was said too recently to be learned. Nothing that was edited or deleted is returned.
+    `pending` holds what was said too recently to be learned. Nothing that was edited or deleted is returned, and
+    what a later memory supersedes only with `history`.
     """
     question = Question(
         user_id=query.user_id,
@@ -31,6 +32,7 @@ def recall(parts: Wired, query: Annotated[MemoriesQuery, Query()]) -> MemoriesOu
         since=query.since,
         until=query.until,
         conversation_id=query.conversation_id,
+        history=query.history,
     )
     if query.query is None:
         return _answer(parts.recaller.listed(question, query.cursor))
@@ -42,7 +44,7 @@ def recall(parts: Wired, query: Annotated[MemoriesQuery, Query()]) -> MemoriesOu
 
 @router.get("/{memory_id}", summary="Read a memory")
 def read(parts: Wired, memory_id: MemoryId, query: Annotated[UserQuery, Query()]) -> MemoryOut:
-    """The memory with the messages it rests on."""
+    """The memory with the messages it rests on, also if a later one supersedes it."""
     return memory_out(parts.recaller.one(query.user_id, str(memory_id)))
 
 
@@ -63,6 +65,7 @@ def memory_out(remembered: Remembered) -> MemoryOut:
         score=remembered.score,
         said_at=memory.said_at,
         supersedes=list(memory.supersedes),
+        superseded_by=list(remembered.superseded_by),
         sources=sources(remembered.sources),
     )
 

@@ -137,12 +137,21 @@ class Api:
         return int(answer.json()["message_id"])
 
     def learn(
-        self, user: str, message_id: int, *texts: str, cites: Sequence[int] = (), extractor: str = EXTRACTOR
+        self,
+        user: str,
+        message_id: int,
+        *texts: str,
+        cites: Sequence[int] = (),
+        supersedes: Sequence[str] = (),
+        extractor: str = EXTRACTOR,
     ) -> list[str]:
         """Files facts (the whole content, if none are given) of a row as it is now; returns the memories' ids."""
         row = self.rows.get(user, message_id)
         sources = [row, *(self.rows.get(user, each) for each in cites)]
-        memories = [_memory(row, text, sources, extractor) for text in texts or (row.content,)]
+        memories = [
+            replace(_memory(row, text, sources, extractor), supersedes=tuple(supersedes))
+            for text in texts or (row.content,)
+        ]
         self.file(receipt_for(row, facts=len(memories)), memories)
         return [memory.id for memory in memories]
 
