@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from memory_store.filings import WITH_MEMORIES
 from memory_store.models import Filing, Memory, Vectors
 from memory_store.port import Embedder
 from memory_store.vector_cache import VectorCache
@@ -28,7 +29,7 @@ def _said(filings: Sequence[Filing]) -> dict[int, set[str]]:
     """The texts that are filed under each message, as the latest of its filings has them."""
     said: dict[int, set[str]] = {}
     for filing in filings:
-        learned = filing.memories if filing.receipt.state == "learned" else ()
+        learned = filing.memories if filing.receipt.state in WITH_MEMORIES else ()
         said[filing.receipt.message_id] = {t for memory in learned for t in (memory.text, _in_context(memory))}
     return said
 

@@ -71,8 +71,8 @@ class EmbedderSettings(BaseSettings):
     embedding_cache_mb: int = Field(
         default=256,
         ge=0,
-        description="Most MiB that vectors of memories may take in `cache/` of the home, so that a rebuild with the"
-        " same embedder is quick; 0 keeps none.",
+        description="Most MiB that vectors of memories may take in `cache/` of the home, for a rebuild with the"
+        " same embedder; 0 keeps none.",
     )
 
     @model_validator(mode="after")

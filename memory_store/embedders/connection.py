@@ -57,7 +57,9 @@ class Connection:
         except httpx.TimeoutException as exc:
             raise Unavailable("The embedding server did not answer in time.") from exc
         except httpx.HTTPError as exc:
-            raise Unavailable(f"The embedding server cannot be reached ({type(exc).__name__}).") from exc
+            raise Unavailable(
+                f"The embedding server at OBOEGAKI_EMBEDDER_URL cannot be reached ({type(exc).__name__})."
+            ) from exc
         if answer.is_success:
             return answer.content
         raise _failure(answer)

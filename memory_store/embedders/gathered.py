@@ -46,6 +46,11 @@ class Gathered:
         assert call.vectors is not None  # noqa: S101  done without an error
         return call.vectors
 
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for one that is under way."""
+        return len(self._waiting)
+
     def let_by(self) -> None:
         """Returns once all calls that are there now are made."""
         with self._changed:

@@ -75,7 +75,8 @@ class LocalModel:
         except (RuntimeError, MemoryError) as exc:
             # What the engine says may quote its input.
             raise Unavailable(f"The local model could not embed a text ({type(exc).__name__}).") from None
-        return vectors[0]
+        vector: NDArray[np.float32] = vectors[0]
+        return vector
 
     def _named(self, settings: "EmbedderSettings") -> str:
         """Another model, prompt, length or engine is another name, also under an equal path."""
@@ -115,7 +116,7 @@ def _loaded(settings: "EmbedderSettings") -> "SentenceTransformer":
 def _model_options(settings: "EmbedderSettings") -> dict[str, Any]:
     options: dict[str, Any] = {"file_name": settings.embedder_file} if settings.embedder_file else {}
     if settings.embedder_backend == "onnx":
-        import onnxruntime  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  of the extra
+        import onnxruntime  # noqa: PLC0415  of the extra
 
         options["session_options"] = onnxruntime.SessionOptions()
         options["session_options"].intra_op_num_threads = 1

@@ -25,9 +25,13 @@ class Limits:
 class Wire(Protocol):
     """One way to ask for vectors."""
 
-    #: Where it says what it serves, if it does.
-    info_path: str | None
-    embed_path: str
+    @property
+    def info_path(self) -> str | None:
+        """Where it says what it serves, if it does."""
+
+    @property
+    def embed_path(self) -> str:
+        """Where it is asked for vectors."""
 
     def limits(self, info: bytes | None) -> Limits:
         """Raises Unavailable for what is no such answer."""
@@ -88,7 +92,7 @@ _VECTORS: TypeAdapter[list[list[float]]] = TypeAdapter(list[list[float]])
 class OpenAi:
     """`POST /embeddings` below the address, which usually ends in `/v1`."""
 
-    info_path = None
+    info_path: str | None = None
     embed_path = "/embeddings"
 
     def __init__(self, model: str, *, dimensions: int | None = None) -> None:

@@ -117,6 +117,7 @@ class RemoteEmbedder:
                 raise
             return known
         self._confirmed = True
+        self._note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         replace_durably(self._note, json.dumps({"settings": self._asked_as(), **asdict(served)}))
         return served
 
