@@ -25,6 +25,7 @@ from memory_consumer.stage import Report
 from memory_consumer.tenures import Tenures
 from memory_consumer.windows import WindowExtractor
 from memory_store.port import Embedder
+from memory_store.vector_cache import VectorCache
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ def build(
     *,
     extractor: Extractor | WindowExtractor,
     near: Near,
+    cache: VectorCache | None = None,
 ) -> Learning:
     """Wires the stages to a broker that is not started yet. `near` finds what a window's model is to know."""
     # FastStream's type lists only a part of what librdkafka takes.
@@ -96,7 +98,7 @@ def build(
     at_once = extractor if isinstance(extractor, Extractor) else Deferred(extractor.version)
     tenures = Tenures(settings, at_once, clock)
     extract = ExtractStage(tenures)
-    project = ProjectStage(version, embedder, broker, clock)
+    project = ProjectStage(version, embedder, broker, clock, cache)
     subscribe_extract(broker, settings, extract)
     subscribe_project(broker, settings, project)
     ask = None

@@ -7,14 +7,16 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from memory_consumer import app, opening
+from memory_consumer import app, names, opening
 from memory_consumer.errors import LearningError, Refused
 from memory_consumer.extractors.choice import chosen, goes_on_without
 from memory_consumer.extractors.usage import Tally
+from memory_consumer.log_reader import topic_id
 from memory_store.errors import StoreError
 from memory_store.models import Memory
 from memory_store.port import Embedder, MemoryStore
 from memory_store.recall import Recall
+from memory_store.vector_cache import VectorCache
 from oboegaki.instance import Instance
 
 _log = logging.getLogger(__name__)
@@ -31,10 +33,21 @@ _GOES_ON = (
 class Learner:
     """The consumer of one process. What it cannot do now it tries again; chatting goes on meanwhile."""
 
-    def __init__(self, instance: Instance, store: MemoryStore, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        store: MemoryStore,
+        embedder: Embedder,
+        *,
+        cache: VectorCache | None = None,
+        rebuild: bool = False,
+    ) -> None:
+        """With `rebuild`, the memories are built anew from what was learned, once."""
         self._instance = instance
         self._store = store
         self._embedder = embedder
+        self._cache = cache
+        self._rebuild = rebuild
         self._recall = Recall(store, embedder)
         self._tally = Tally()
         self._extractor = ""
@@ -76,7 +89,13 @@ class Learner:
             store_name="embedded",
             extractor=extractor.version,
             embedder=self._embedder.name,
+            rebuild=self._rebuild,
         )
+        # Learning may have to be started again, the memories not.
+        self._rebuild = False
+        if self._cache is not None:
+            facts_log = names.facts_log(consumer.facts_version)
+            self._cache.belongs_to(await asyncio.to_thread(topic_id, consumer, facts_log))
         learning = app.build(
             consumer,
             version,
@@ -84,6 +103,7 @@ class Learner:
             lambda: datetime.now(UTC),
             extractor=extractor,
             near=self._near,
+            cache=self._cache,
         )
         await learning.start()
         self._extractor = extractor.version
