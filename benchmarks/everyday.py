@@ -1,14 +1,27 @@
 """Japanese everyday messages in any number, equal on every machine: other memories for a question to drown in.
 
-They tell of errands, weather, housework, television and neighbours; none of work, family, food that is liked or not
-taken, pets, cars, sports, studies, journeys or health, which the questions of `ja-dev` are about.
+They tell of errands, weather, housework, television and neighbours; none of work, family, food that is liked or
+not taken, pets, cars, sports, studies, journeys or health, which the questions of `ja-dev` are about.
 """
 
 import random
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-_WHEN = ["今朝", "昼過ぎ", "夕方", "夜になって", "おととい", "先週の日曜", "月末", "雨の合間", "急に思い立って", "久しぶりに", "帰りがけ", "少し前"]
+_WHEN = [
+    "今朝",
+    "昼過ぎ",
+    "夕方",
+    "夜になって",
+    "おととい",
+    "先週の日曜",
+    "月末",
+    "雨の合間",
+    "急に思い立って",
+    "久しぶりに",
+    "帰りがけ",
+    "少し前",
+]
 _ERRANDS = (
     (
         "駅前の文房具屋|商店街の金物屋|郵便局|区役所|図書館|ホームセンター|クリーニング屋|百円ショップ|リサイクル店|花屋"

@@ -21,19 +21,14 @@ def described(layout: Layout) -> dict[str, Any]:
 
 def check(name: str, stored: Mapping[str, Any] | None, wanted: Layout) -> None:
     """Raises WrongLayout with what to do."""
-    found, ours = dict(stored or {}), described(wanted)
-    if found == ours:
-        return
-    if found and found | {"number": wanted.number} == ours:
+    found = dict(stored or {})
+    if found != described(wanted):
         raise WrongLayout(
-            f"Version {name} of the memories has layout {found.get('number')}, but this program writes layout "
-            f"{wanted.number}. Stop it, move the folder `store` of its home away and start it again: the memories "
-            "are then filed anew from what was learned."
+            f"Version {name} of the memories was built with {_words(found)}, but the program and its settings say "
+            f"{_words(described(wanted))}. To build them anew from what was learned, start once with"
+            " `oboegaki run --rebuild` (or `oboegaki serve --rebuild`); nothing else changes. Or set that"
+            " embedder again."
         )
-    raise WrongLayout(
-        f"Version {name} of the memories was built with {_words(found)}, but the settings say "
-        f"{_words(ours)}. Go back to that embedder, or build another version with this one."
-    )
 
 
 def _words(layout: Mapping[str, Any]) -> str:
