@@ -41,6 +41,19 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> list[Piece]:
     return found
 
 
+def pieces(text: str, limit: int) -> list[str]:
+    """A text in pieces of at most `limit` characters, cut at sentence ends where there are any."""
+    found: list[Piece] = []
+    for sentence in sentences(text):
+        for start in range(sentence.start, sentence.end, limit):
+            end = min(sentence.end, start + limit)
+            if found and end - found[-1].start <= limit:
+                found[-1] = Piece(found[-1].start, end)
+            else:
+                found.append(Piece(start, end))
+    return [text[piece.start : piece.end].strip() for piece in found]
+
+
 def trimmed(text: str, start: int, end: int) -> Piece | None:
     """A stretch without the blanks around it; None if there is nothing else."""
     inner = text[start:end]
