@@ -105,11 +105,9 @@ def _stored(chat: Chat, embedder: Embedder) -> Answers:
         version.apply(chat.filings, embed(chat.filings, embedder))
         store.activate("v1")
         recall = Recall(store, embedder)
-        best = [
-            tuple((hit.memory.message_id, hit.score) for hit in recall.search("alice", each.text, limit=max(_KS)))
-            for each in chat.questions
-        ]
-        no_answer = [recall.search("alice", each, limit=1)[0].score for each in chat.no_answer]
+        found = [recall.search("alice", each.text, limit=max(_KS), now=chat.now) for each in chat.questions]
+        best = [tuple((hit.memory.message_id, hit.score) for hit in hits) for hits in found]
+        no_answer = [recall.search("alice", each, limit=1, now=chat.now)[0].score for each in chat.no_answer]
         store.close()
     return Answers(chat, tuple(best), tuple(no_answer))
 

@@ -40,6 +40,8 @@ class Chat:
     filings: tuple[Filing, ...]
     questions: tuple[Asked, ...]
     no_answer: tuple[str, ...]
+    #: When the questions are asked.
+    now: datetime
     memories: tuple[Memory, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,7 +66,8 @@ def read(name: str) -> Chat:
         Asked(each["question"], frozenset(numbers[one] for one in each["evidence"])) for each in told["questions"]
     ]
     no_answer = json.loads(_NO_ANSWER.read_text(encoding="utf-8"))[name]
-    return Chat(name, tuple(_learned(told["messages"])), tuple(questions), tuple(no_answer))
+    now = max(datetime.fromisoformat(message["created_at"]) for message in told["messages"])
+    return Chat(name, tuple(_learned(told["messages"])), tuple(questions), tuple(no_answer), now)
 
 
 def _learned(messages: Sequence[dict[str, Any]]) -> list[Filing]:
@@ -80,7 +83,8 @@ def _learn(ledger: Ledger, number: int, message: dict[str, Any]) -> Filing:
     change = cdc.decode(events.key(number), events.written(row))
     assert change is not None
     own, *_ = fold.fold(fold.Event(change, number), ledger, offline.EXTRACTOR, _NOW)
-    return filing(own, number)
+    learned, said_at = filing(own, number), datetime.fromisoformat(message["created_at"])
+    return replace(learned, memories=tuple(replace(each, said_at=said_at) for each in learned.memories))
 
 
 def _everyday(number: int, text: str) -> Filing:

@@ -11,6 +11,7 @@ from benchmarks.quality_chats import Chat
 from memory_store import scoring
 from memory_store.embed import CONTEXT_CHARACTERS
 from memory_store.port import Embedder
+from memory_store.when import spans
 from memory_store.wording import as_told
 from memory_store.words import asked, numbered
 
@@ -33,6 +34,8 @@ class Way:
     own_words: bool = False
     #: Words weighed by their rarity.
     rarity: bool = True
+    #: More for what was said when the question's time words say.
+    times: bool = True
     #: Reciprocal ranks instead of what the parts come to.
     ranks: bool = False
 
@@ -45,6 +48,7 @@ WAYS = (
     Way("words of the memory alone", own_words=True),
     Way("words all weigh the same", rarity=False),
     Way("questions as they were put", told=False),
+    Way("time words not minded", times=False),
     Way("reciprocal ranks", ranks=True),
     Way("words alone", words=1.0),
     Way("text vector alone", text=1.0, words=0.0),
@@ -93,8 +97,9 @@ def scores(chat: Chat, questions: Sequence[str], way: Way, embedder: Embedder) -
     if way.ranks:
         parts = [1 / (_RANKS + _ranks(each)) for each in (by_text, by_context, shares)]
         return np.asarray(sum(parts), dtype=np.float64)
+    bonus = scoring.TIME_BONUS * _said_then(chat, questions) if way.times else 0.0
     cosines = way.text * by_text + (1 - way.text) * by_context
-    return np.asarray((1 - way.words) * cosines + way.words * shares, dtype=np.float64)
+    return np.asarray((1 - way.words) * cosines + way.words * shares + bonus, dtype=np.float64)
 
 
 def _shares(questions: Sequence[Sequence[int]], held: Sequence[Sequence[int]], *, rarity: bool) -> Grid:
@@ -111,6 +116,14 @@ def _shares(questions: Sequence[Sequence[int]], held: Sequence[Sequence[int]], *
         for each in () if rarity else lists:
             for memory in each:
                 found[row, int(memory)] += 1 / len(question)
+    return found
+
+
+def _said_then(chat: Chat, questions: Sequence[str]) -> Grid:
+    found = np.zeros((len(questions), len(chat.memories)))
+    for row, question in enumerate(questions):
+        times = spans(question, chat.now)
+        found[row] = [any(s.since <= m.said_at < s.until for s in times) for m in chat.memories]
     return found
 
 

@@ -77,6 +77,7 @@ def create_app(
         Recall(store, embedder),
         pending_limit=settings.pending_limit,
         least=_least(settings.min_score, embedder),
+        clock=clock,
     )
     app.state.parts = Parts(
         settings=settings,

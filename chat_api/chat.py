@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import datetime
 
 from chat_api.messages import Added, Message, NewMessage
 from chat_api.recall import Question, Recaller, Recollection
 from chat_api.replies import Line, Prompt, Replier, Turn
 from chat_api.settings import ApiSettings
 from chat_api.store import Rows
+from chat_api.zones import zone
 
 #: The oldest turns are left out beyond this, so that a few long ones do not overflow a model's window.
 _TURN_CHARACTERS = 24_000
@@ -55,7 +55,7 @@ class Chat:
         turns = _last_that_fit(earlier)
         prompt = Prompt(
             message=message,
-            now=self._clock().astimezone(_zone(self._rows.user_timezone(user_id))),
+            now=self._clock().astimezone(zone(self._rows.user_timezone(user_id))),
             turns=list(turns.values()),
             remembered=[Line(found.memory.said_at, found.memory.text) for found in recollection.memories],
             recent=_recent(recollection.pending, without=turns),
@@ -96,10 +96,3 @@ def _recent(pending: Sequence[Message], without: Container[int]) -> list[Line]:
     return [
         Line(row.said_at, row.content) for row in pending if row.id not in without and row.role in ("user", "note")
     ]
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC

@@ -9,11 +9,13 @@ from chat_api import learning
 from chat_api.errors import Invalid, NotFound
 from chat_api.messages import Change, Message, suppresses
 from chat_api.store import Rows
+from chat_api.zones import zone
 from memory_store.errors import Refused, StoreError
 from memory_store.models import Memory, Page
 from memory_store.port import MemoryStore, MemoryVersion
 from memory_store.recall import Recall, Recalled
 from memory_store.superseding import superseded
+from memory_store.when import spans
 
 #: Rounds of asking the store for more when the rows disown what it found, and how many hits a round may ask for.
 _ROUNDS = 3
@@ -86,6 +88,7 @@ class Recaller:
         *,
         pending_limit: int,
         least: Callable[[str], float] = lambda _: 0.0,
+        clock: Callable[[], datetime] | None = None,
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._rows = rows
@@ -93,6 +96,7 @@ class Recaller:
         self._search = search
         self._pending_limit = pending_limit
         self._least = least
+        self._clock = clock
         self._timer = timer
 
     def recall(self, question: Question, query: str) -> Recollection:
@@ -139,7 +143,7 @@ class Recaller:
         return memory
 
     def _found(self, question: Question, query: str) -> list[Remembered]:
-        ask = question.limit + 10
+        ask, now = question.limit + 10, self._now(question.user_id, query)
         for _ in range(_ROUNDS):
             hits = self._search.search(
                 question.user_id,
@@ -148,6 +152,7 @@ class Recaller:
                 since=question.since,
                 until=question.until,
                 conversation_id=question.conversation_id,
+                now=now,
             )
             memories = [
                 remembered
@@ -162,6 +167,12 @@ class Recaller:
             best = memories[0] if memories else None
             return memories[: question.limit] if best and _reaches(best, self._least(best.memory.lang)) else []
         return [m for m in memories if _reaches(m, question.min_score)][: question.limit]
+
+    def _now(self, user_id: str, query: str) -> datetime | None:
+        """The time where the user is, if the query has time words; the user's time zone is a query by itself."""
+        if self._clock is None or not spans(query, self._clock()):
+            return None
+        return self._clock().astimezone(zone(self._rows.user_timezone(user_id)))
 
     def _one_per_message(self, question: Question, hits: Sequence[Recalled]) -> list[Remembered]:
         """Of each message that was found the best memory that stands."""

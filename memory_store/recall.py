@@ -1,11 +1,14 @@
 """Recall: the memories of a user that are nearest to a question."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from memory_store.models import Hit, Memory, Query
+from memory_store.payload import microseconds
 from memory_store.port import Embedder, MemoryStore
-from memory_store.scoring import MOST_WORDS
+from memory_store.scoring import MOST_WORDS, TIME_BONUS
+from memory_store.when import Span, spans
 from memory_store.wording import as_told
 from memory_store.words import asked
 
@@ -38,16 +41,20 @@ class Recall:
         since: datetime | None = None,
         until: datetime | None = None,
         conversation_id: str | None = None,
+        now: datetime | None = None,
     ) -> list[Recalled]:
         """At most `limit` results, one per message; fewer only if the user has no more. Raises StoreError.
 
         Best first, then the latest said, then by id. Scores are at most 1 and compare across questions
-        (`memory_store/scoring.py`). Said from `since` on and before `until`.
+        (`memory_store/scoring.py`). Said from `since` on and before `until`. `now`, in the user's UTC offset, is
+        what the question's time words start from; without it they are not minded.
         """
         version = self._store.live()
         question = as_told(query)
         vector, words = self._embedder.queries([question])[0], asked(question, MOST_WORDS)
-        ask = limit + limit // 2 + 10
+        times = spans(query, now) if now is not None else ()
+        # What was said then may stand further down.
+        ask = 4 * limit + 10 if times else limit + limit // 2 + 10
         while True:
             hits = version.search(
                 Query(
@@ -60,10 +67,23 @@ class Recall:
                     conversation_id=conversation_id,
                 )
             )
-            results = merged(hits)
+            results = merged(_timed(hits, times))
             if len(results) >= limit or len(hits) < ask or ask >= _MOST_HITS:
                 return results[:limit]
             ask = min(4 * ask, _MOST_HITS)
+
+
+def _timed(hits: list[Hit], times: Sequence[Span]) -> list[Hit]:
+    """Hits, best first, where those said at one of the times come to more."""
+    if not times:
+        return hits
+    scored = [
+        replace(hit, score=min(1.0, hit.score + TIME_BONUS))
+        if any(span.since <= hit.memory.said_at < span.until for span in times)
+        else hit
+        for hit in hits
+    ]
+    return sorted(scored, key=lambda hit: (-hit.score, -microseconds(hit.memory.said_at), hit.memory.id))
 
 
 def merged(hits: list[Hit]) -> list[Recalled]:

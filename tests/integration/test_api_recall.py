@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.api import EXTRACTOR, Api, MySql, receipt_for, serving, settings_for
+from tests.support.api import EXTRACTOR, Api, MySql, execute, receipt_for, serving, settings_for
 
 
 def texts(found: dict[str, Any]) -> list[str]:
@@ -194,6 +194,18 @@ def test_where_the_best_memory_is_too_far_nothing_is_returned(api: Api, user: st
         assert texts(asked.recall(user, "thunder and lightning")) == []
         assert len(texts(asked.recall(user, "thunder and lightning", min_score=0))) == 2
         assert texts(asked.recall(user, "green tea")) == ["green tea", "green tea and black coffee"]
+
+
+def test_a_day_in_a_question_is_the_users_own(api: Api, user: str, mysql: MySql) -> None:
+    """Three in the morning and four in the afternoon of one day in UTC: two days in Japan."""
+    for created_at in ("2024-03-10T03:00:00+00:00", "2024-03-10T16:00:00+00:00"):
+        api.learn(user, api.say(user, "I drink tea", created_at=created_at))
+    question = "What did I drink on March 10, 2024?"
+    in_utc = api.recall(user, question)["memories"][0]["said_at"]
+    execute(mysql.root, f"UPDATE users SET timezone = 'Asia/Tokyo' WHERE user_id = '{user}'")  # noqa: S608
+    in_japan = api.recall(user, question)["memories"][0]["said_at"]
+
+    assert (in_utc[11:13], in_japan[11:13]) == ("16", "03")
 
 
 def test_what_was_just_said_is_never_missed(api: Api, user: str) -> None:

@@ -1,5 +1,7 @@
 """Recall gives one result per message, and as many as were asked for."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from memory_store.errors import NoLiveVersion
@@ -77,3 +79,16 @@ def test_a_switch_of_the_live_version_is_seen_by_the_next_recall() -> None:
 def test_without_a_live_version_recall_says_so() -> None:
     with pytest.raises(NoLiveVersion):
         Recall(FakeStore(), EMBEDDER).search("alice", "tea")
+
+
+def test_what_was_said_when_the_question_says_comes_first() -> None:
+    store = FakeStore()
+    recall = recall_over(store)
+    said = [datetime(2026, 2, day, 12, tzinfo=UTC) for day in (3, 11, 19)]
+    file(store.live(), *(filing(number, "I drink tea", said_at=at) for number, at in enumerate(said, start=1)))
+    now = datetime(2026, 2, 20, 9, tzinfo=UTC)
+    [first, *others] = recall.search("alice", "What did I drink last week?", now=now)
+
+    assert (first.memory.message_id, [other.memory.message_id for other in others]) == (2, [3, 1])
+    assert first.score == pytest.approx(others[0].score + 0.03)
+    assert recall.search("alice", "What did I drink last week?")[0].memory.message_id == 3
