@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,11 +14,16 @@ from faststream.confluent.message import FAKE_CONSUMER
 from faststream.confluent.subscriber.usecase import BatchSubscriber
 
 from memory_consumer import names
+from memory_consumer.deferred import Deferred
 from memory_consumer.extract import ExtractStage
-from memory_consumer.extractors import offline
+from memory_consumer.fold import Extractor
 from memory_consumer.kafka_errors import translated
+from memory_consumer.model import ModelStage, Near
 from memory_consumer.project import Fillable, ProjectStage
 from memory_consumer.settings import ConsumerSettings
+from memory_consumer.stage import Report
+from memory_consumer.tenures import Tenures
+from memory_consumer.windows import WindowExtractor
 from memory_store.port import Embedder
 
 _log = logging.getLogger(__name__)
@@ -27,19 +31,30 @@ _log = logging.getLogger(__name__)
 _QUIET = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
 class Learning:
-    """The running consumer: start and stop the broker, read the reports."""
+    """The running consumer: start and stop the stages, read their reports."""
 
-    broker: KafkaBroker
-    extract: ExtractStage
-    project: ProjectStage
+    def __init__(
+        self, broker: KafkaBroker, extract: ExtractStage, project: ProjectStage, model: ModelStage | None
+    ) -> None:
+        self.broker = broker
+        self.extract = extract
+        self.project = project
+        self.model = model
+        self._asking: asyncio.Task[None] | None = None
+
+    def reports(self) -> list[Report]:
+        """What each stage has done and what it waits for."""
+        stages = (self.extract, self.model, self.project)
+        return [stage.report for stage in stages if stage is not None]
 
     async def start(self) -> None:
-        """Subscribes both stages. Raises Transient, with nothing left subscribed."""
+        """Subscribes the stages. Raises Transient, with nothing left subscribed."""
         try:
             with translated():
                 await self.broker.start()
+            if self.model is not None:
+                self._asking = asyncio.create_task(self.model.run())
         except BaseException:
             # A second try must not add to what was subscribed already.
             await self.stop()
@@ -49,6 +64,10 @@ class Learning:
         """Lets the batches under way finish, then leaves the groups."""
         self.extract.stop()
         self.project.stop()
+        if self.model is not None:
+            self.model.stop()
+        if self._asking is not None:
+            await self._asking
         await self.broker.stop()
         await asyncio.to_thread(self.extract.close)
 
@@ -58,8 +77,11 @@ def build(
     version: Fillable,
     embedder: Embedder,
     clock: Callable[[], datetime],
+    *,
+    extractor: Extractor | WindowExtractor,
+    near: Near,
 ) -> Learning:
-    """Wires both stages to a broker that is not started yet."""
+    """Wires the stages to a broker that is not started yet. `near` finds what a window's model is to know."""
     # FastStream's type lists only a part of what librdkafka takes.
     config: Any = settings.client() | {"enable.auto.offset.store": False, "error_cb": _Complaints(clock)}
     broker = KafkaBroker(
@@ -71,11 +93,23 @@ def build(
         log_level=logging.DEBUG,
         config=config,
     )
-    extract = ExtractStage(settings, offline.EXTRACTOR, clock)
+    at_once = extractor if isinstance(extractor, Extractor) else Deferred(extractor.version)
+    tenures = Tenures(settings, at_once, clock)
+    extract = ExtractStage(tenures)
     project = ProjectStage(version, embedder, broker, clock)
     subscribe_extract(broker, settings, extract)
     subscribe_project(broker, settings, project)
-    return Learning(broker, extract, project)
+    model = None
+    if not isinstance(extractor, Extractor):
+        model = ModelStage(
+            tenures,
+            extractor,
+            near,
+            settings.window_policy(),
+            clock=clock,
+            concurrency=settings.model_concurrency,
+        )
+    return Learning(broker, extract, project, model)
 
 
 def subscribe_extract(broker: KafkaBroker, settings: ConsumerSettings, stage: ExtractStage) -> None:

@@ -16,7 +16,8 @@ from memory_consumer.errors import Invalid
 #: Characters of a turn that are kept as context for the turn after it.
 CONTEXT_CHARACTERS = 500
 
-State = Literal["learned", "deleted", "dead"]
+#: `pending`: read, and to be learned when its window closes.
+State = Literal["pending", "learned", "deleted", "dead"]
 
 
 class _Frozen(BaseModel):
@@ -69,6 +70,11 @@ class FactsRecord(_Frozen):
     context: Context | None = None
     #: The end of the turn's text, from which the next turn takes its context; empty if it may not be used.
     said: str = ""
+    #: Of what is learned in windows: when it was said, with the speaker's own offset, a digest of role and text,
+    #: and the whole text of what a model may have to read (again).
+    said_at: datetime | None = None
+    content_hash: str = ""
+    text: str = ""
     #: Offset of the event in the messages log (same partition), its commit in MySQL, and when it was learned.
     source_offset: int
     committed_at: datetime

@@ -1,7 +1,8 @@
 """The fold: what a change event makes of what has been learned. Pure; live learning and replay share it.
 
-A record is a function of its message's row and of the living turn before it. So a change to a message
-rewrites its own record and every record that holds or rests on its text.
+A record is a function of its message's row and of the living turn before it; of what is learned in windows, of
+the answer of its window. So a change to a message rewrites its own record and every record that holds or rests on
+its text.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from memory_consumer import deferred
 from memory_consumer.cdc import Change, MessageRow, Removed, Written
+from memory_consumer.deferred import Deferred
 from memory_consumer.facts import CONTEXT_CHARACTERS, Context, Fact, FactsRecord, Source, State, fact_hash
 
 #: Roles whose words help to understand the turn after them.
@@ -63,7 +66,7 @@ class Event:
     offset: int
 
 
-def needs_learning(event: Event, learned: Learned, extractor: Extractor) -> bool:
+def needs_learning(event: Event, learned: Learned, extractor: Extractor | Deferred) -> bool:
     """False for what is learned already: redeliveries, rows read again, updates that change nothing."""
     known = learned.record(event.change.message_id)
     match event.change:
@@ -77,24 +80,27 @@ def needs_learning(event: Event, learned: Learned, extractor: Extractor) -> bool
             return known is not None and known.state != "deleted"
 
 
-def fold(event: Event, learned: Learned, extractor: Extractor, now: datetime) -> list[FactsRecord]:
+def fold(event: Event, learned: Learned, extractor: Extractor | Deferred, now: datetime) -> list[FactsRecord]:
     """The records that an event writes: its message's own first, then those that cite it, rewritten."""
     if not needs_learning(event, learned, extractor):
         return []
+    known = learned.record(event.change.message_id)
     match event.change:
         case Written():
-            own = _written(event.change, event.offset, extractor, now)
-            own = _with_context(own, learned.turn_before(own))
-        case Removed(message_id=message, committed_at=committed_at):
-            known = learned.record(message)
+            if isinstance(extractor, Deferred):
+                own = deferred.written(event.change, event.offset, extractor.version, known, now)
+            else:
+                own = _written(event.change, event.offset, extractor, now)
+                own = _with_context(own, learned.turn_before(own))
+        case Removed(committed_at=committed_at):
             assert known is not None  # noqa: S101  needs_learning has seen it
             own = emptied(known, "deleted", event.offset, committed_at, now)
     learned.put(own)
-    return [own, *_rewritten(own, learned, now)]
+    return [own, *_rewritten(own, _effect(event.change, known, own), learned, now)]
 
 
 def set_aside(
-    message_id: int, offset: int, learned: Learned, extractor: Extractor, now: datetime
+    message_id: int, offset: int, learned: Learned, extractor: Extractor | Deferred, now: datetime
 ) -> list[FactsRecord]:
     """The records that an unreadable event writes: its message is dead until a later event can be read."""
     known = learned.record(message_id)
@@ -103,7 +109,7 @@ def set_aside(
     else:
         own = emptied(known, "dead", offset, now, now)
     learned.put(own)
-    return [own, *_rewritten(own, learned, now)]
+    return [own, *_rewritten(own, Effect(own), learned, now)]
 
 
 def emptied(known: FactsRecord, state: State, offset: int, committed_at: datetime, now: datetime) -> FactsRecord:
@@ -122,7 +128,7 @@ def emptied(known: FactsRecord, state: State, offset: int, committed_at: datetim
     )
 
 
-def _unknown(message_id: int, offset: int, extractor: Extractor, now: datetime) -> FactsRecord:
+def _unknown(message_id: int, offset: int, extractor: Extractor | Deferred, now: datetime) -> FactsRecord:
     return FactsRecord(
         message_id=message_id,
         user_id="",
@@ -189,14 +195,47 @@ def _with_context(record: FactsRecord, before: FactsRecord | None) -> FactsRecor
     return record.model_copy(update={"context": context})
 
 
-def _rewritten(own: FactsRecord, learned: Learned, now: datetime) -> list[FactsRecord]:
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a change to a message does to the facts that rest on it."""
+
+    own: FactsRecord
+    #: Only its suppressions changed: its words are those that were learned.
+    says_the_same: bool = False
+    refused: frozenset[str] = frozenset()
+
+    def on(self, fact: Fact) -> Fact | None:
+        """The fact as it stands from now on; None where it does not: a message it rests on says something else."""
+        cited = [source for source in fact.sources if source.message_id == self.own.message_id]
+        if not cited or (self._lives() and cited[0].revision == self.own.revision):
+            return fact
+        if not self.says_the_same or "all" in self.refused or self.forbids(fact):
+            return None
+        return deferred.restated(fact, self.own.message_id, self.own.revision)
+
+    def forbids(self, fact: Fact) -> bool:
+        """Whether the user told to forget it."""
+        return f"{self.own.extractor}:{fact.hash}" in self.refused
+
+    def _lives(self) -> bool:
+        return self.own.state in ("learned", "pending")
+
+
+def _effect(change: Change, known: FactsRecord | None, own: FactsRecord) -> Effect:
+    suppressed = change.row.suppressed if isinstance(change, Written) else None
+    refused = frozenset(("all",) if suppressed == "all" else suppressed or ())
+    same = known is not None and deferred.says_the_same(known, own)
+    return Effect(own, says_the_same=same, refused=refused)
+
+
+def _rewritten(own: FactsRecord, effect: Effect, learned: Learned, now: datetime) -> list[FactsRecord]:
     touched = {record.message_id: record for record in learned.citing(own.message_id)}
     touched |= {record.message_id: record for record in learned.turns_after(own)}
     changed: list[FactsRecord] = []
     for message in sorted(touched):
-        standing = tuple(fact for fact in touched[message].facts if _stands(fact, own))
-        record = touched[message].model_copy(update={"facts": standing})
-        record = _with_context(record, learned.turn_before(record))
+        record = _affected(touched[message], effect)
+        if not record.content_hash:
+            record = _with_context(record, learned.turn_before(record))
         if record != touched[message]:
             record = record.model_copy(update={"learned_at": now})
             learned.put(record)
@@ -204,10 +243,9 @@ def _rewritten(own: FactsRecord, learned: Learned, now: datetime) -> list[FactsR
     return changed
 
 
-def _stands(fact: Fact, changed: FactsRecord) -> bool:
-    """A fact stands while every message it rests on says what it said."""
-    return not any(
-        source.message_id == changed.message_id
-        and (changed.state != "learned" or source.revision != changed.revision)
-        for source in fact.sources
-    )
+def _affected(record: FactsRecord, effect: Effect) -> FactsRecord:
+    standing = tuple(stands for fact in record.facts if (stands := effect.on(fact)) is not None)
+    gone = {fact.hash for fact in record.facts} - {fact.hash for fact in standing}
+    left = record.model_copy(update={"facts": standing})
+    lost = any(fact.hash in gone and not effect.forbids(fact) for fact in record.facts)
+    return deferred.again(left) if lost else left

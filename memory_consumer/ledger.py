@@ -7,13 +7,16 @@ its data, and it can be thrown away and read again from the log. Erased text is 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from memory_consumer.errors import Transient
 from memory_consumer.facts import FactsRecord
+from memory_consumer.tokens import estimated
+from memory_consumer.windows import Waiting
 
 #: Raise it whenever the tables change: a ledger of another format is read again from the log.
-_FORMAT = "1"
+_FORMAT = "2"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
@@ -22,8 +25,12 @@ CREATE TABLE IF NOT EXISTS records (
     conversation_id TEXT NOT NULL,
     said INTEGER NOT NULL,
     listed INTEGER NOT NULL,
+    pending INTEGER NOT NULL,
+    since REAL NOT NULL,
     record TEXT NOT NULL
 );
+CREATE INDEX IF NOT EXISTS latest ON records (user_id, message_id) WHERE listed;
+CREATE INDEX IF NOT EXISTS waiting ON records (user_id, message_id) WHERE pending;
 CREATE INDEX IF NOT EXISTS turns ON records (user_id, conversation_id, message_id);
 CREATE TABLE IF NOT EXISTS cites (
     cited INTEGER NOT NULL,
@@ -82,13 +89,15 @@ class Ledger:
         replaced = self._db.execute("DELETE FROM records WHERE message_id = ?", (record.message_id,))
         self._erased += replaced.rowcount
         self._db.execute(
-            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 record.message_id,
                 record.user_id,
                 record.conversation_id,
                 bool(record.said),
                 bool(record.facts),
+                max(1, estimated(record.text)) if record.state == "pending" else 0,
+                record.learned_at.timestamp(),
                 record.model_dump_json(),
             ),
         )
@@ -131,6 +140,43 @@ class Ledger:
         )
         return [FactsRecord.model_validate_json(text) for (text,) in found]
 
+    def waiting(self) -> list[Waiting]:
+        """The users that have pending messages, who waits longest first."""
+        found = self._db.execute(
+            "SELECT user_id, count(*), sum(pending), max(since) FROM records WHERE pending"
+            " GROUP BY user_id ORDER BY min(since)"
+        )
+        return [
+            Waiting(user, messages, tokens, datetime.fromtimestamp(since, UTC))
+            for user, messages, tokens, since in found
+        ]
+
+    def pending(self, user_id: str, most: int) -> list[FactsRecord]:
+        """A user's first pending messages."""
+        return self._all(
+            "SELECT record FROM records WHERE user_id = ? AND pending ORDER BY message_id LIMIT ?", user_id, most
+        )
+
+    def turns_before(self, record: FactsRecord, *, most: int) -> list[FactsRecord]:
+        """The last learned turns of its conversation before a message, the nearest last."""
+        found = self._all(
+            "SELECT record FROM records WHERE user_id = ? AND conversation_id = ? AND message_id < ? AND said"
+            " ORDER BY message_id DESC LIMIT ?",
+            record.user_id,
+            record.conversation_id,
+            record.message_id,
+            most,
+        )
+        return found[::-1]
+
+    def latest(self, user_id: str, most: int) -> list[FactsRecord]:
+        """A user's latest messages that have facts, the latest first."""
+        return self._all(
+            "SELECT record FROM records WHERE user_id = ? AND listed ORDER BY message_id DESC LIMIT ?",
+            user_id,
+            most,
+        )
+
     def start_anew(self) -> None:
         """Throws everything away, as if nothing had been read from the log yet."""
         self._db.close()
@@ -171,6 +217,9 @@ class Ledger:
     def _meta(self, name: str) -> str | None:
         row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
+
+    def _all(self, query: str, *arguments: object) -> list[FactsRecord]:
+        return [FactsRecord.model_validate_json(text) for (text,) in self._db.execute(query, arguments)]
 
     def _first(self, query: str, *arguments: object) -> FactsRecord | None:
         row = self._db.execute(query, arguments).fetchone()

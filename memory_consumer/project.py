@@ -1,7 +1,6 @@
 """The project stage: facts records in, memories and receipts out; offsets are committed once they are durable."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import Protocol
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from faststream.confluent import KafkaBroker
 
-from memory_consumer import names
+from memory_consumer import dead_letters, names
 from memory_consumer.errors import Transient
 from memory_consumer.filings import Slice, first_slice
 from memory_consumer.kafka_errors import translated
@@ -102,15 +101,17 @@ class ProjectStage:
             self._version.apply(dated, vectors)
 
     async def _set_aside(self, message: Message, cause: str) -> None:
-        where = {"topic": message.topic(), "partition": message.partition(), "offset": message.offset()}
-        letter = {"cause": cause, "stage": "project", **where, "at": self._clock().isoformat()}
+        key, value = dead_letters.letter(
+            message.key(),
+            cause=cause,
+            stage="project",
+            topic=message.topic(),
+            partition=message.partition(),
+            offset=message.offset(),
+            at=self._clock(),
+        )
         with translated():
-            await self._broker.publish(
-                json.dumps(letter).encode(),
-                names.DEAD_LETTERS,
-                key=message.key() or json.dumps(where).encode(),
-                partition=message.partition(),
-            )
+            await self._broker.publish(value, names.DEAD_LETTERS, key=key, partition=message.partition())
 
 
 def _commit(consumer: Consumer, messages: Sequence[Message]) -> None:

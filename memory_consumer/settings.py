@@ -6,6 +6,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from memory_consumer.windows import WindowPolicy
+
 
 class ConsumerSettings(BaseSettings):
     """How change events become memories."""
@@ -38,6 +40,31 @@ class ConsumerSettings(BaseSettings):
         gt=timedelta(0),
         description="How long a stage waits for a batch to fill. Added to the freshness of each stage.",
     )
+    window_idle: timedelta = Field(
+        default=timedelta(seconds=5),
+        ge=timedelta(0),
+        description="With a language model: a user's messages are learned once nothing more came for so long."
+        " Shorter is fresher, longer costs fewer calls of the model.",
+    )
+    window_messages: int = Field(
+        default=10,
+        ge=1,
+        le=100,
+        description="With a language model: so many messages of a user are learned at once, in one call.",
+    )
+    window_tokens: int = Field(
+        default=2000,
+        ge=1,
+        description="With a language model: so many tokens (about) of a user's messages are learned at once; a"
+        " longer message has a call of its own.",
+    )
+    model_concurrency: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="Calls of the language model at the same time, for different users. A model on the same CPU"
+        " gains nothing from more.",
+    )
     transaction_timeout: timedelta = Field(
         default=timedelta(seconds=10),
         gt=timedelta(0),
@@ -50,6 +77,10 @@ class ConsumerSettings(BaseSettings):
         description="The promise for erased text: compaction has removed it from both logs within this time"
         " of the next write to its partition.",
     )
+
+    def window_policy(self) -> WindowPolicy:
+        """When a window of messages closes."""
+        return WindowPolicy(idle=self.window_idle, messages=self.window_messages, tokens=self.window_tokens)
 
     def client(self) -> dict[str, str | int | float | bool]:
         """What every Kafka client of ours is configured with."""

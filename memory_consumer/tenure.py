@@ -1,23 +1,27 @@
 """One partition while this process owns it without a break: its ledger, its writer, its learning."""
 
-import json
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Lock
 from typing import Any
 
 from confluent_kafka import Message, TopicPartition
 
-from memory_consumer import cdc, facts, names
-from memory_consumer.errors import Invalid
+from memory_consumer import cdc, dead_letters, deferred, facts, names, open_windows
+from memory_consumer.deferred import Deferred
+from memory_consumer.errors import Fenced, Invalid
 from memory_consumer.facts import FactsRecord
 from memory_consumer.fold import Event, Extractor, fold, set_aside
 from memory_consumer.ledger import Ledger
 from memory_consumer.log_reader import LogReader
+from memory_consumer.open_windows import OpenWindow
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.transactions import Outgoing, TransactionalWriter
+from memory_consumer.transactions import Consumed, Outgoing, TransactionalWriter
+from memory_consumer.windows import Found, Waiting
+from memory_store.models import Memory
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +36,7 @@ class Learnt:
 
 
 class Tenure:
-    """Learns one partition of the messages log. One thread at a time."""
+    """Learns one partition of the messages log. Safe to call from any thread; one at a time gets in."""
 
     def __init__(
         self,
@@ -40,7 +44,7 @@ class Tenure:
         partition: int,
         *,
         log_id: str,
-        extractor: Extractor,
+        extractor: Extractor | Deferred,
         clock: Callable[[], datetime],
     ) -> None:
         """Fences the former owner, then catches the ledger up to the log's stable end. Raises Transient."""
@@ -48,6 +52,8 @@ class Tenure:
         self._facts_topic = names.facts_log(settings.facts_version)
         self._extractor = extractor
         self._clock = clock
+        self._turn = Lock()
+        self._closed = False
         path = settings.home / "ledger" / settings.facts_version / f"{partition:02}.db"
         with ExitStack() as opened:
             self._writer = TransactionalWriter(settings, partition)
@@ -64,31 +70,90 @@ class Tenure:
         """
         last = messages[-1].offset()
         assert last is not None  # noqa: S101  a consumed record has its offset
-        consumed = TopicPartition(names.MESSAGES, self._partition, last + 1)
-        with self._ledger.batch():
+        consumed = Consumed(TopicPartition(names.MESSAGES, self._partition, last + 1), group)
+        with self._alone(), self._ledger.batch():
             latest: dict[int, FactsRecord] = {}
             dead: list[Outgoing] = []
             for message in messages:
                 for record in self._fold(message, dead):
                     latest[record.message_id] = record
-            outgoing = [self._outgoing(record) for record in latest.values()]
-            offsets = self._writer.write([*outgoing, *dead], consumed, group)
-            if outgoing:
-                self._ledger.advance(
-                    max(offset for (topic, _), offset in offsets.items() if topic == self._facts_topic) + 1
-                )
+            self._write(list(latest.values()), dead, consumed)
         return Learnt(len(messages), len(latest), len(dead))
 
+    def waiting(self) -> list[Waiting]:
+        """The users with pending messages, who waits longest first; none while a batch is being learned."""
+        if not self._turn.acquire(blocking=False):
+            return []
+        try:
+            return [] if self._closed else self._ledger.waiting()
+        finally:
+            self._turn.release()
+
+    def open_window(self, user_id: str, *, messages: int, tokens: int) -> OpenWindow | None:
+        """A user's first pending messages as a window; None if there are none. Raises Fenced."""
+        with self._alone():
+            return open_windows.opened(self._ledger, user_id, messages=messages, tokens=tokens)
+
+    def with_known(self, window: OpenWindow, near: Sequence[Memory]) -> OpenWindow:
+        """The window with the memories near it that still stand, and the user's latest. Raises Fenced."""
+        with self._alone():
+            return open_windows.with_known(window, self._ledger, near)
+
+    def keep(self, window: OpenWindow, found: Sequence[Found]) -> int | None:
+        """Writes what was found; answers the number of records, None where the window changed meanwhile.
+
+        Then nothing is written, as what was found may rest on what was deleted. Raises Transient and Fenced.
+        """
+        with self._alone():
+            if not open_windows.stands(window, self._ledger):
+                return None
+            records = deferred.settled(window.given, found, self._clock())
+            with self._ledger.batch():
+                for record in records:
+                    self._ledger.put(record)
+                self._write(records)
+            return len(records)
+
+    def set_aside(self, message_id: int, cause: str) -> None:
+        """Makes a pending message dead: nobody could find its facts. Raises Transient and Fenced."""
+        with self._alone(), self._ledger.batch():
+            record = self._ledger.record(message_id)
+            if record is not None and record.state == "pending":
+                offset = record.source_offset
+                records = set_aside(message_id, offset, self._ledger, self._extractor, self._clock())
+                key = cdc.encode_key(message_id)
+                self._write(records, [self._dead_letter(key, names.MESSAGES, offset, cause, "model")])
+
     def close(self) -> None:
-        """Gives the partition up."""
-        self._parts.close()
+        """Gives the partition up; twice is once."""
+        with self._turn:
+            if not self._closed:
+                self._closed = True
+                self._parts.close()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._turn:
+            if self._closed:
+                raise Fenced(f"Partition {self._partition} was given up.")
+            yield
+
+    def _write(
+        self, records: Sequence[FactsRecord], dead: Sequence[Outgoing] = (), consumed: Consumed | None = None
+    ) -> None:
+        outgoing = [self._outgoing(record) for record in records]
+        offsets = self._writer.write([*outgoing, *dead], consumed)
+        if outgoing:
+            self._ledger.advance(
+                max(offset for (topic, _), offset in offsets.items() if topic == self._facts_topic) + 1
+            )
 
     def _fold(self, message: Message, dead: list[Outgoing]) -> list[FactsRecord]:
         offset = message.offset() or 0
         try:
             change = cdc.decode(message.key(), message.value())
         except Invalid as exc:
-            dead.append(self._dead_letter(message, str(exc)))
+            dead.append(self._dead_letter(message.key(), message.topic(), offset, str(exc), "extract"))
             return self._set_aside(message.key(), offset)
         if change is None:
             return []
@@ -107,12 +172,17 @@ class Tenure:
         key, value = facts.encode(record)
         return Outgoing(self._facts_topic, self._partition, key, value)
 
-    def _dead_letter(self, message: Message, cause: str) -> Outgoing:
-        # A compacted topic refuses records without a key.
-        where = {"topic": message.topic(), "partition": self._partition, "offset": message.offset()}
-        key = message.key() or json.dumps(where).encode()
-        letter = {"cause": cause, "stage": "extract", **where, "at": self._clock().isoformat()}
-        return Outgoing(names.DEAD_LETTERS, self._partition, key, json.dumps(letter).encode())
+    def _dead_letter(self, key: bytes | None, topic: str | None, offset: int, cause: str, stage: str) -> Outgoing:
+        letter = dead_letters.letter(
+            key,
+            cause=cause,
+            stage=stage,
+            topic=topic,
+            partition=self._partition,
+            offset=offset,
+            at=self._clock(),
+        )
+        return Outgoing(names.DEAD_LETTERS, self._partition, *letter)
 
     def _catch_up(self, settings: ConsumerSettings) -> None:
         reader = LogReader(settings)

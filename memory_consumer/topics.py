@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import stamina
-from confluent_kafka import TopicCollection
+from confluent_kafka import TopicCollection, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     ConfigResource,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
@@ -103,7 +104,21 @@ def _is_known(admin: AdminClient, spec: TopicSpec) -> bool:
             described = admin.describe_topics(TopicCollection([spec.name]))[spec.name].result(_TIMEOUT_S)
     except Transient:
         return False
-    return len(described.partitions) == spec.partitions
+    return len(described.partitions) == spec.partitions and _are_led(admin, spec)
+
+
+def _are_led(admin: AdminClient, spec: TopicSpec) -> bool:
+    # A partition is described a moment before its leader answers for it.
+    wanted: dict[TopicPartition, OffsetSpec] = {
+        TopicPartition(spec.name, partition): OffsetSpec.latest() for partition in range(spec.partitions)
+    }
+    try:
+        with translated():
+            for answer in admin.list_offsets(wanted).values():
+                answer.result(_TIMEOUT_S)
+    except Transient:
+        return False
+    return True
 
 
 def _partitions(admin: AdminClient) -> dict[str, int]:

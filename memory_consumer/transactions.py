@@ -25,6 +25,14 @@ class Outgoing:
     value: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Consumed:
+    """Up to where a log was consumed, and the group's metadata as of the poll (opaque to us)."""
+
+    position: TopicPartition
+    group: Any
+
+
 class TransactionalWriter:
     """The one writer of a partition's facts. Making it fences whoever wrote there before."""
 
@@ -45,13 +53,8 @@ class TransactionalWriter:
         with translated():
             self._producer.init_transactions(_OPENING_S)
 
-    def write(
-        self,
-        records: Sequence[Outgoing],
-        consumed: TopicPartition,
-        group: Any,  # noqa: ANN401  the client's opaque group metadata
-    ) -> dict[tuple[str, bytes], int]:
-        """Commits records and the consumed offset as one; answers each record's offset.
+    def write(self, records: Sequence[Outgoing], consumed: Consumed | None = None) -> dict[tuple[str, bytes], int]:
+        """Commits records, and the offset that was consumed for them, as one; answers each record's offset.
 
         Raises Fenced where the partition is no longer ours, Transient where it was aborted or is undecided;
         then what Kafka says is committed is the truth.
@@ -74,7 +77,10 @@ class TransactionalWriter:
                         on_delivery=delivered,
                     )
                     self._producer.poll(0)
-                self._producer.send_offsets_to_transaction([consumed], group, self._timeout_s)
+                if consumed is not None:
+                    self._producer.send_offsets_to_transaction(
+                        [consumed.position], consumed.group, self._timeout_s
+                    )
                 self._commit()
         except Fenced:
             raise

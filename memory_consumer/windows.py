@@ -5,7 +5,7 @@ message with those around it.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 
@@ -49,6 +49,30 @@ class Found:
     #: Ids of known memories that it replaces, as what they say is no longer so.
     supersedes: tuple[str, ...] = ()
     speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The pending messages of a user: how many, about how many tokens, and since when the last one waits."""
+
+    user_id: str
+    messages: int
+    tokens: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WindowPolicy:
+    """When a window closes: sooner is fresher, later is cheaper."""
+
+    idle: timedelta = timedelta(seconds=5)
+    messages: int = 10
+    tokens: int = 2000
+
+    def closes(self, waiting: Waiting, now: datetime) -> bool:
+        """Whether what waits is to be learned now: enough of it, or nothing more came for a while."""
+        full = waiting.messages >= self.messages or waiting.tokens >= self.tokens
+        return full or now - waiting.since >= self.idle
 
 
 class WindowExtractor(Protocol):

@@ -35,7 +35,7 @@ def current(filings: Sequence[Filing], vectors: Vectors, stored: Mapping[int, Re
         before = filed[receipt.message_id].receipt if receipt.message_id in filed else None
         before = before or stored.get(receipt.message_id)
         if before is None or receipt.facts_offset >= before.facts_offset:
-            kept = points if receipt.state == "learned" else []
+            kept = points if receipt.state in ("learned", "pending") else []
             filing_points = tuple({p.memory.id: p for p in kept}.values())
             filed[receipt.message_id] = Filed(_first_filed(receipt, before), filing_points)
     return list(filed.values())

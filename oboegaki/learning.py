@@ -10,12 +10,16 @@ from memory_consumer import app, opening
 from memory_consumer.errors import LearningError, Refused
 from memory_consumer.extractors import offline
 from memory_store.errors import StoreError
+from memory_store.models import Memory
 from memory_store.port import Embedder, MemoryStore
+from memory_store.recall import Recall
 from oboegaki.instance import Instance
 
 _log = logging.getLogger(__name__)
 
 _PAUSE_S = 2.0
+#: Memories near a window that its model is shown.
+_NEAR = 20
 
 
 class Learner:
@@ -25,6 +29,7 @@ class Learner:
         self._instance = instance
         self._store = store
         self._embedder = embedder
+        self._recall = Recall(store, embedder)
         self._running: app.Learning | None = None
         self._waiting_for: str | None = "not started yet"
 
@@ -32,7 +37,7 @@ class Learner:
         """What each stage has done and what it waits for."""
         if self._running is None:
             return ({"name": "learning", "waiting_for": self._waiting_for},)
-        return (self._running.extract.report.as_dict(), self._running.project.report.as_dict())
+        return [report.as_dict() for report in self._running.reports()]
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Learns until told to stop."""
@@ -56,10 +61,20 @@ class Learner:
             extractor=offline.VERSION,
             embedder=self._embedder.name,
         )
-        learning = app.build(consumer, version, self._embedder, lambda: datetime.now(UTC))
+        learning = app.build(
+            consumer,
+            version,
+            self._embedder,
+            lambda: datetime.now(UTC),
+            extractor=offline.EXTRACTOR,
+            near=self._near,
+        )
         await learning.start()
         self._running = learning
         _log.info("Learning has started.", extra={"action": "learning_started"})
+
+    def _near(self, user_id: str, text: str) -> list[Memory]:
+        return [found.memory for found in self._recall.search(user_id, text, limit=_NEAR)]
 
     def _note(self, exc: Exception) -> None:
         if str(exc) != self._waiting_for:

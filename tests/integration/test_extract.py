@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from memory_consumer import facts, names, topics
+from memory_consumer import facts, names
 from memory_consumer.errors import Fenced
 from memory_consumer.extract import ExtractStage
 from memory_consumer.extractors import offline
@@ -18,6 +18,7 @@ from memory_consumer.ledger import Ledger
 from memory_consumer.log_reader import topic_id
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.tenure import Tenure
+from memory_consumer.tenures import Tenures
 from tests.support import events
 from tests.support.deadline import DEADLINE_S, eventually
 from tests.support.events import Row
@@ -25,18 +26,6 @@ from tests.support.logs import ALICE, FACTS, Logs, eventually_read, learn_all, l
 from tests.support.services import now
 
 GROUP = names.extract_group("v1")
-
-
-@pytest.fixture
-def settings(kafka: str, tmp_path: Path) -> ConsumerSettings:
-    made = ConsumerSettings(kafka=kafka, home=tmp_path)
-    topics.ensure(made)
-    return made
-
-
-@pytest.fixture
-def logs(settings: ConsumerSettings) -> Logs:
-    return Logs(settings)
 
 
 def opened(settings: ConsumerSettings) -> Tenure:
@@ -180,7 +169,7 @@ def test_a_facts_record_that_cannot_be_read_holds_no_learning_up(settings: Consu
 
 def test_a_batch_of_a_partition_that_was_given_up_is_dropped(settings: ConsumerSettings, logs: Logs) -> None:
     logs.say("I like tea.")
-    stage = ExtractStage(settings, offline.EXTRACTOR, now)
+    stage = ExtractStage(Tenures(settings, offline.EXTRACTOR, now))
     with reading(settings) as reader:
         batch = taken(reader, 1)
         held = Held(reader)
@@ -198,7 +187,7 @@ def test_a_batch_that_could_not_be_written_is_read_again_and_written_once(
     settings: ConsumerSettings, logs: Logs
 ) -> None:
     logs.say("I like tea.")
-    stage = ExtractStage(settings, offline.EXTRACTOR, now)
+    stage = ExtractStage(Tenures(settings, offline.EXTRACTOR, now))
     with reading(settings, GROUP) as reader:
         batch = taken(reader, 1)
         held = Held(reader)

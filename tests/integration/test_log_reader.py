@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
@@ -12,18 +11,6 @@ from memory_consumer.log_reader import LogReader, topic_id
 from memory_consumer.settings import ConsumerSettings
 from tests.support.logs import ALICE, FACTS, Logs
 from tests.support.services import delete_topics
-
-
-@pytest.fixture
-def settings(kafka: str, tmp_path: Path) -> ConsumerSettings:
-    made = ConsumerSettings(kafka=kafka, home=tmp_path)
-    topics.ensure(made)
-    return made
-
-
-@pytest.fixture
-def logs(settings: ConsumerSettings) -> Logs:
-    return Logs(settings)
 
 
 @pytest.fixture

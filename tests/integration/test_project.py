@@ -3,12 +3,11 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from memory_consumer import names, topics
+from memory_consumer import names
 from memory_consumer.facts import FactsRecord
 from memory_consumer.settings import ConsumerSettings
 from memory_store.errors import Unavailable
@@ -25,18 +24,6 @@ EVERYWHERE = range(names.PARTITIONS)
 
 BREAD = Row(1, "I bake bread.")
 YEARS = Row(2, "I have done so for 8 years.")
-
-
-@pytest.fixture
-def settings(kafka: str, tmp_path: Path) -> ConsumerSettings:
-    made = ConsumerSettings(kafka=kafka, home=tmp_path)
-    topics.ensure(made)
-    return made
-
-
-@pytest.fixture
-def logs(settings: ConsumerSettings) -> Logs:
-    return Logs(settings)
 
 
 @pytest.fixture

@@ -1,29 +1,14 @@
 """Where a message is in both logs."""
 
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
-
-from memory_consumer import names, topics
+from memory_consumer import names
 from memory_consumer.partition import partition_of
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.tracing import find
 from tests.support import events
 from tests.support.logs import ALICE, FACTS, Logs, learn_all
 from tests.support.services import now
-
-
-@pytest.fixture
-def settings(kafka: str, tmp_path: Path) -> ConsumerSettings:
-    made = ConsumerSettings(kafka=kafka, home=tmp_path)
-    topics.ensure(made)
-    return made
-
-
-@pytest.fixture
-def logs(settings: ConsumerSettings) -> Logs:
-    return Logs(settings)
 
 
 def test_a_learned_message_is_found_with_its_event_and_its_facts(settings: ConsumerSettings, logs: Logs) -> None:

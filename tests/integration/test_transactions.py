@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from memory_consumer import names, topics
+from memory_consumer import names
 from memory_consumer.errors import Fenced, Transient
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.transactions import Outgoing, TransactionalWriter
+from memory_consumer.transactions import Consumed, Outgoing, TransactionalWriter
 from tests.support.deadline import DEADLINE_S, wait_until
 from tests.support.logs import ALICE, FACTS, Logs
 
@@ -25,7 +25,7 @@ STALLED_OWNER = """
 import sys
 from confluent_kafka import Consumer
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.transactions import TransactionalWriter
+from memory_consumer.transactions import Consumed, TransactionalWriter
 from tests.integration.test_transactions import FIRST, RECORD
 
 class OneAndThenNothing:
@@ -36,20 +36,8 @@ class OneAndThenNothing:
 settings = ConsumerSettings()
 consumer = Consumer(settings.client() | {"group.id": "stalled"})
 writer = TransactionalWriter(settings, RECORD.partition)
-writer.write(OneAndThenNothing(), FIRST, consumer.consumer_group_metadata())
+writer.write(OneAndThenNothing(), Consumed(FIRST, consumer.consumer_group_metadata()))
 """
-
-
-@pytest.fixture
-def settings(kafka: str, tmp_path: Path) -> ConsumerSettings:
-    made = ConsumerSettings(kafka=kafka, home=tmp_path)
-    topics.ensure(made)
-    return made
-
-
-@pytest.fixture
-def logs(settings: ConsumerSettings) -> Logs:
-    return Logs(settings)
 
 
 @pytest.fixture
@@ -77,7 +65,7 @@ def test_a_former_owner_is_fenced_as_soon_as_a_new_one_opens_the_partition(
 ) -> None:
     with closing(TransactionalWriter(settings, ALICE)) as former, closing(TransactionalWriter(settings, ALICE)):
         with pytest.raises(Fenced):
-            former.write([RECORD], FIRST, member.consumer_group_metadata())
+            former.write([RECORD], Consumed(FIRST, member.consumer_group_metadata()))
 
         assert logs.read(FACTS) == []
 
@@ -85,7 +73,7 @@ def test_a_former_owner_is_fenced_as_soon_as_a_new_one_opens_the_partition(
 def test_a_fenced_owner_can_still_be_closed(settings: ConsumerSettings, member: Consumer) -> None:
     former, new = TransactionalWriter(settings, ALICE), TransactionalWriter(settings, ALICE)
     with pytest.raises(Fenced):
-        former.write([RECORD], FIRST, member.consumer_group_metadata())
+        former.write([RECORD], Consumed(FIRST, member.consumer_group_metadata()))
 
     former.close()
     new.close()
@@ -98,7 +86,7 @@ def test_a_batch_polled_before_a_rebalance_is_refused_and_moves_no_offset(
     with closing(member_of(settings)) as other:
         wait_until(lambda: assigned(other, member))
         with closing(TransactionalWriter(settings, ALICE)) as writer, pytest.raises(Fenced):
-            writer.write([RECORD], FIRST, as_of_the_poll)
+            writer.write([RECORD], Consumed(FIRST, as_of_the_poll))
 
         assert logs.read(FACTS) == []
         assert logs.committed(GROUP, names.MESSAGES) == [-1001]
@@ -110,9 +98,9 @@ def test_a_record_that_kafka_refuses_aborts_the_whole_batch_and_the_owner_can_go
     too_large = Outgoing(FACTS, ALICE, b"{}", b"x" * (names.MAX_RECORD_BYTES + 1))
     with closing(TransactionalWriter(settings, ALICE)) as writer:
         with pytest.raises(Transient):
-            writer.write([RECORD, too_large], FIRST, member.consumer_group_metadata())
+            writer.write([RECORD, too_large], Consumed(FIRST, member.consumer_group_metadata()))
         aborted = (logs.read(FACTS), logs.committed(GROUP, names.MESSAGES))
-        offsets = writer.write([RECORD], FIRST, member.consumer_group_metadata())
+        offsets = writer.write([RECORD], Consumed(FIRST, member.consumer_group_metadata()))
 
     [written] = logs.read(FACTS)
     assert aborted == ([], [-1001])

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -13,14 +14,20 @@ from faststream.confluent import KafkaBroker
 
 from memory_consumer import facts, names
 from memory_consumer.app import subscribe_extract, subscribe_project
+from memory_consumer.deferred import Deferred
 from memory_consumer.extract import ExtractStage
 from memory_consumer.extractors import offline
 from memory_consumer.facts import FactsRecord
 from memory_consumer.log_reader import LogReader
+from memory_consumer.model import ModelStage, Near
 from memory_consumer.partition import partition_of
 from memory_consumer.project import Fillable, ProjectStage
+from memory_consumer.retry import Backoff
 from memory_consumer.settings import ConsumerSettings
+from memory_consumer.tenures import Tenures
+from memory_consumer.windows import WindowExtractor, WindowPolicy
 from memory_store.fake import HashEmbedder
+from memory_store.models import Memory
 from tests.support import events
 from tests.support.deadline import DEADLINE_S, eventually, wait_until
 from tests.support.events import Row
@@ -28,6 +35,12 @@ from tests.support.services import now
 
 ALICE = partition_of("alice")
 FACTS = names.facts_log("v1")
+
+
+def nothing(_user_id: str, _text: str) -> Sequence[Memory]:
+    """No memory is near."""
+    return ()
+
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -131,7 +144,7 @@ class Logs:
 async def learning(settings: ConsumerSettings) -> AsyncIterator[ExtractStage]:
     """The extract stage at work."""
     broker = _broker(settings)
-    stage = ExtractStage(settings, offline.EXTRACTOR, now)
+    stage = ExtractStage(Tenures(settings, offline.EXTRACTOR, now))
     subscribe_extract(broker, settings, stage)
     await broker.start()
     try:
@@ -140,6 +153,29 @@ async def learning(settings: ConsumerSettings) -> AsyncIterator[ExtractStage]:
         stage.stop()
         await broker.stop()
         stage.close()
+
+
+@asynccontextmanager
+async def asking(
+    settings: ConsumerSettings, model: WindowExtractor, *, near: Near = nothing, idle: timedelta = timedelta(0)
+) -> AsyncIterator[ModelStage]:
+    """The extract and the model stage at work."""
+    broker = _broker(settings)
+    tenures = Tenures(settings, Deferred(model.version), now)
+    extract = ExtractStage(tenures)
+    policy = WindowPolicy(idle=idle)
+    stage = ModelStage(tenures, model, near, policy, clock=now, concurrency=2, backoff=Backoff(0.01, 0.05))
+    subscribe_extract(broker, settings, extract)
+    await broker.start()
+    running = asyncio.create_task(stage.run())
+    try:
+        yield stage
+    finally:
+        extract.stop()
+        stage.stop()
+        await running
+        await broker.stop()
+        extract.close()
 
 
 @asynccontextmanager

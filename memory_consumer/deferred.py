@@ -1,0 +1,138 @@
+"""What is learned in windows: the record of a message before, and after, a model has read it. Pure.
+
+A model words a fact otherwise each time. So an answer is kept as it came; what a user suppressed is only told
+from what else was learned by that very answer, and a message with suppressions is not given to a model again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from memory_consumer.cdc import MessageRow, Written
+from memory_consumer.facts import CONTEXT_CHARACTERS, Fact, FactsRecord, Source, fact_hash
+from memory_consumer.windows import Found, Turn
+
+#: What an assistant said helps to understand what a user said, and is nothing to remember by itself.
+_REMEMBERED_ROLES = frozenset({"user", "note"})
+_SPOKEN_ROLES = _REMEMBERED_ROLES | {"assistant"}
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """An extractor that learns in windows; `version` names exactly its behaviour."""
+
+    version: str
+
+
+def written(change: Written, offset: int, version: str, known: FactsRecord | None, now: datetime) -> FactsRecord:
+    """The record of a message that was written: pending where a model is to read it."""
+    row = change.row
+    blank = FactsRecord(
+        message_id=row.id,
+        user_id=row.user_id,
+        conversation_id=row.conversation_id,
+        role=row.role,
+        revision=row.revision,
+        extractor=version,
+        state="learned",
+        said_at=row.said_at,
+        content_hash=_content_hash(row),
+        source_offset=offset,
+        committed_at=change.committed_at,
+        learned_at=now,
+    )
+    if row.suppressed:
+        facts = _left(row, known) if known and says_the_same(known, blank) else ()
+        return blank.model_copy(update={"facts": facts})
+    if row.role not in _SPOKEN_ROLES or not row.content.strip():
+        return blank
+    spoken = {"said": row.content.strip()[-CONTEXT_CHARACTERS:]}
+    if row.role not in _REMEMBERED_ROLES:
+        return blank.model_copy(update=spoken)
+    return blank.model_copy(update=spoken | {"state": "pending", "text": row.content})
+
+
+def says_the_same(known: FactsRecord, written: FactsRecord) -> bool:
+    """Whether a message's words are those that were learned, so that only its suppressions changed."""
+    same = (known.content_hash, known.extractor) == (written.content_hash, written.extractor)
+    return bool(known.content_hash) and same and known.state == written.state == "learned"
+
+
+def again(record: FactsRecord) -> FactsRecord:
+    """The record once facts of it have gone with what they rested on: a model is to read the message again."""
+    return record.model_copy(update={"state": "pending"}) if record.text else record
+
+
+def turn(record: FactsRecord) -> Turn:
+    """A message as a window shows it."""
+    return Turn(
+        message_id=record.message_id,
+        conversation_id=record.conversation_id,
+        role=record.role,
+        text=record.text or record.said,
+        said_at=record.said_at or record.committed_at,
+    )
+
+
+def settled(given: Mapping[int, FactsRecord], found: Sequence[Found], now: datetime) -> list[FactsRecord]:
+    """The records of a window's pending messages, learned.
+
+    `given` are the records of all messages that the model was shown. A fact is filed under the latest pending
+    message that it rests on; one that rests on none was learned, or not, with an earlier window.
+    """
+    facts: dict[int, dict[str, Fact]] = {
+        message: {} for message, record in given.items() if record.state == "pending"
+    }
+    for each in found:
+        sources = sorted(set(each.sources) & given.keys())
+        filed = max((source for source in sources if source in facts), default=None)
+        if filed is not None:
+            fact = _fact(each, [given[source] for source in sources], given[filed])
+            facts[filed].setdefault(fact.hash, fact)
+    window = tuple(sorted(given))
+    return [
+        given[message].model_copy(
+            update={
+                "state": "learned",
+                "window": window,
+                "facts": tuple(of_message.values()),
+                "learned_at": now,
+            }
+        )
+        for message, of_message in facts.items()
+    ]
+
+
+def _fact(found: Found, sources: Sequence[FactsRecord], filed: FactsRecord) -> Fact:
+    return Fact(
+        text=found.text,
+        hash=fact_hash(found.text),
+        sources=tuple(Source(message_id=each.message_id, revision=each.revision) for each in sources),
+        supersedes=found.supersedes,
+        said_at=filed.said_at or filed.committed_at,
+        speaker=found.speaker,
+        lang=found.lang,
+    )
+
+
+def _left(row: MessageRow, known: FactsRecord) -> tuple[Fact, ...]:
+    if row.suppressed == "all":
+        return ()
+    refused = frozenset(row.suppressed or ())
+    if any(not ref.startswith(f"{known.extractor}:") for ref in refused):
+        return ()
+    left = (fact for fact in known.facts if f"{known.extractor}:{fact.hash}" not in refused)
+    return tuple(restated(fact, row.id, row.revision) for fact in left)
+
+
+def restated(fact: Fact, message_id: int, revision: str) -> Fact:
+    """A fact whose source has another revision, but the same words."""
+    sources = tuple(
+        Source(message_id=each.message_id, revision=revision) if each.message_id == message_id else each
+        for each in fact.sources
+    )
+    return fact.model_copy(update={"sources": sources})
+
+
+def _content_hash(row: MessageRow) -> str:
+    return fact_hash(f"{row.role}\0{row.content}")

@@ -1,0 +1,209 @@
+"""The model stage: windows of pending messages in, facts records out. It asks a language model, so it may be slow.
+
+It runs beside extract and holds nothing up: who waits for the model is a user, not a partition. An answer is
+written in a transaction of the partition's own writer, so a former owner's answer is refused.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random, SystemRandom
+from threading import Lock, Thread
+
+from memory_consumer.errors import Invalid, LearningError, Transient
+from memory_consumer.open_windows import OpenWindow
+from memory_consumer.retry import LIVE, Backoff
+from memory_consumer.stage import Report
+from memory_consumer.tenures import Tenures
+from memory_consumer.windows import Waiting, WindowExtractor, WindowPolicy
+from memory_store.errors import StoreError
+from memory_store.models import Memory
+
+_log = logging.getLogger(__name__)
+
+_TICK_S = 0.2
+#: Characters of what a window's users said last, by which the memories near it are searched.
+_SEARCHED_CHARACTERS = 1000
+#: How often a single message is tried before it is set aside.
+_TRIES = 3
+#: How many are set aside in a row, without one that is learned between: then it is the model, not the messages.
+_MOST_SET_ASIDE = 3
+
+#: The memories of a user that are nearest to a text. Raises StoreError.
+Near = Callable[[str, str], Sequence[Memory]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Whose:
+    partition: int
+    user_id: str
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """A user whose windows were answered in a way that cannot be used."""
+
+    times: int
+    messages: int
+    until: datetime
+
+
+@dataclass(slots=True)
+class _State:
+    """Shared by the threads; behind one lock."""
+
+    busy: set[_Whose] = field(default_factory=set)
+    troubled: dict[_Whose, _Trouble] = field(default_factory=dict)
+    away: int = 0
+    spoilt: int = 0
+    until: datetime | None = None
+
+
+class ModelStage:
+    """Closes windows and learns them, a few users at a time, each user's windows in order."""
+
+    def __init__(
+        self,
+        tenures: Tenures,
+        extractor: WindowExtractor,
+        near: Near,
+        policy: WindowPolicy,
+        *,
+        clock: Callable[[], datetime],
+        concurrency: int,
+        backoff: Backoff = LIVE,
+        chance: Random | None = None,
+    ) -> None:
+        self._tenures = tenures
+        self._extractor = extractor
+        self._near = near
+        self._policy = policy
+        self._clock = clock
+        self._concurrency = concurrency
+        self._backoff = backoff
+        self._chance = chance or SystemRandom()
+        self._lock = Lock()
+        self._state = _State()
+        self._stopping = asyncio.Event()
+        self.report = Report("model")
+
+    async def run(self) -> None:
+        """Learns windows as they close, until it is stopped."""
+        while not self._stopping.is_set():
+            await asyncio.to_thread(self._begin)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _TICK_S)
+
+    def stop(self) -> None:
+        """Begins no more windows. An answer that comes later finds its partition given up, and is dropped."""
+        self._stopping.set()
+
+    def _begin(self) -> None:
+        now = self._clock()
+        for partition in self._tenures.owned:
+            try:
+                waiting = self._tenures.get(partition).waiting()
+            except LearningError as exc:
+                _log.info("Partition %s cannot be looked at: %s", partition, exc)
+                continue
+            for each in waiting:
+                self._submit(_Whose(partition, each.user_id), each, now)
+
+    def _submit(self, whose: _Whose, waiting: Waiting, now: datetime) -> None:
+        with self._lock:
+            state = self._state
+            trouble = state.troubled.get(whose)
+            rests = state.until is not None and now < state.until
+            # While the model is away one window at a time finds out whether it is back.
+            most = 1 if state.away else self._concurrency
+            if rests or whose in state.busy or len(state.busy) >= most:
+                return
+            if trouble is not None and now < trouble.until:
+                return
+            if not self._policy.closes(waiting, now):
+                return
+            state.busy.add(whose)
+        messages = trouble.messages if trouble else self._policy.messages
+        # Not waited for at the end of the process: a model may take minutes.
+        Thread(target=self._learn, args=(whose, messages), name="model", daemon=True).start()
+
+    def _learn(self, whose: _Whose, messages: int) -> None:
+        window = None
+        try:
+            window = self._opened(whose, messages)
+            if window is not None:
+                self._keep(whose, window)
+        except Invalid as exc:
+            self._could_not_be_used(whose, window, exc)
+        except (Transient, StoreError) as exc:
+            self._rest(exc)
+        except Exception as exc:  # noqa: BLE001  a thread's boundary: this user waits, others go on
+            _log.exception("Learning a window failed in a way that was not foreseen.")
+            self._trouble(whose, messages, exc)
+        finally:
+            with self._lock:
+                self._state.busy.discard(whose)
+
+    def _opened(self, whose: _Whose, messages: int) -> OpenWindow | None:
+        tenure = self._tenures.get(whose.partition)
+        opened = tenure.open_window(whose.user_id, messages=messages, tokens=self._policy.tokens)
+        if opened is None:
+            return None
+        said = "\n".join(turn.text for turn in opened.window.turns if turn.message_id in opened.learns)
+        return tenure.with_known(opened, self._near(whose.user_id, said[-_SEARCHED_CHARACTERS:]))
+
+    def _keep(self, whose: _Whose, window: OpenWindow) -> None:
+        found = self._extractor.extract(window.window)
+        try:
+            records = self._tenures.get(whose.partition).keep(window, found)
+        except Transient:
+            # The ledger and the writer may be behind what Kafka has.
+            self._tenures.reset(whose.partition)
+            raise
+        with self._lock:
+            self._state.away, self._state.spoilt, self._state.until = 0, 0, None
+            self._state.troubled.pop(whose, None)
+            self.report.events += records or 0
+            self.report.written += records or 0
+            self.report.waiting_for = None
+
+    def _rest(self, cause: Exception) -> None:
+        with self._lock:
+            self._state.away += 1
+            wait = self._backoff.wait(self._state.away, self._chance.random())
+            self._state.until = self._clock() + timedelta(seconds=wait)
+            self.report.waiting_for = str(cause)
+
+    def _could_not_be_used(self, whose: _Whose, window: OpenWindow | None, cause: Invalid) -> None:
+        """Fewer messages at a time, until the one that makes the trouble is alone and can be set aside."""
+        learns = window.learns if window is not None else ()
+        trouble = self._trouble(whose, max(1, len(learns) // 2), cause)
+        if len(learns) != 1 or trouble.times < _TRIES:
+            return
+        if self._state.spoilt >= _MOST_SET_ASIDE:
+            self._rest(cause)
+            return
+        try:
+            self._tenures.get(whose.partition).set_aside(learns[0], str(cause))
+        except Transient as exc:
+            self._tenures.reset(whose.partition)
+            self._rest(exc)
+            return
+        with self._lock:
+            self._state.troubled.pop(whose, None)
+            self._state.spoilt += 1
+            self.report.dead += 1
+            self.report.waiting_for = None
+
+    def _trouble(self, whose: _Whose, messages: int, cause: Exception) -> _Trouble:
+        with self._lock:
+            before = self._state.troubled.get(whose)
+            times = before.times + 1 if before and before.messages == messages else 1
+            wait = self._backoff.wait(times, self._chance.random())
+            trouble = _Trouble(times, messages, self._clock() + timedelta(seconds=wait))
+            self._state.troubled[whose] = trouble
+            self.report.waiting_for = f"an answer that can be used: {cause}"
+            return trouble

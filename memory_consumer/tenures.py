@@ -1,0 +1,89 @@
+"""The partitions that Kafka assigned to this process, each with its tenure."""
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from threading import Lock
+
+from memory_consumer import names
+from memory_consumer.deferred import Deferred
+from memory_consumer.errors import Fenced, LearningError
+from memory_consumer.fold import Extractor
+from memory_consumer.log_reader import topic_id
+from memory_consumer.settings import ConsumerSettings
+from memory_consumer.tenure import Tenure
+
+_log = logging.getLogger(__name__)
+
+
+class Tenures:
+    """Opens tenures and closes them. Safe to use from any thread."""
+
+    def __init__(
+        self, settings: ConsumerSettings, extractor: Extractor | Deferred, clock: Callable[[], datetime]
+    ) -> None:
+        self._settings = settings
+        self._extractor = extractor
+        self._clock = clock
+        self._owned: set[int] = set()
+        self._opened: dict[int, Tenure] = {}
+        self._changing = [Lock() for _ in range(names.PARTITIONS)]
+
+    def __contains__(self, partition: int) -> bool:
+        return partition in self._owned
+
+    def __len__(self) -> int:
+        return len(self._owned)
+
+    @property
+    def owned(self) -> tuple[int, ...]:
+        """The partitions that are ours now."""
+        return tuple(sorted(self._owned))
+
+    def assigned(self, partitions: Iterable[int]) -> None:
+        """Takes partitions over, side by side and at once, so that a former owner is fenced."""
+        mine = set(partitions)
+        self._owned |= mine
+        try:
+            # All of them, and then the first error: those that could be opened are kept.
+            with ThreadPoolExecutor(names.PARTITIONS) as threads:
+                opening = [threads.submit(self.get, partition) for partition in mine]
+            for each in opening:
+                each.result()
+        except LearningError as exc:
+            _log.warning("Partitions will be opened with their next batch: %s", exc)
+        except Exception:  # noqa: BLE001  one that left Kafka's callback would take its poll's records with it
+            _log.exception("Opening partitions failed in a way that was not foreseen.")
+
+    def revoked(self, partitions: Iterable[int]) -> None:
+        """Gives partitions up; what is in hand for them will be dropped."""
+        for partition in partitions:
+            self._owned.discard(partition)
+            self.reset(partition)
+
+    def get(self, partition: int) -> Tenure:
+        """The tenure of a partition, opened where it is not. Raises Fenced if it is not ours, and Transient."""
+        with self._changing[partition]:
+            if partition not in self._owned:
+                raise Fenced(f"Partition {partition} was given up.")
+            if partition not in self._opened:
+                self._opened[partition] = Tenure(
+                    self._settings,
+                    partition,
+                    log_id=topic_id(self._settings, names.facts_log(self._settings.facts_version)),
+                    extractor=self._extractor,
+                    clock=self._clock,
+                )
+            return self._opened[partition]
+
+    def reset(self, partition: int) -> None:
+        """Closes a tenure that may be behind what Kafka has: opening it again reads it."""
+        with self._changing[partition]:
+            tenure = self._opened.pop(partition, None)
+            if tenure is not None:
+                tenure.close()
+
+    def close(self) -> None:
+        """Gives everything up."""
+        self.revoked(self.owned)

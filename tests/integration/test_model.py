@@ -1,0 +1,201 @@
+"""The model stage on a real broker: windows are learned once, and a silent model holds nothing else up."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from memory_consumer import names
+from memory_consumer.deferred import Deferred
+from memory_consumer.errors import Fenced, Invalid, Transient
+from memory_consumer.facts import FactsRecord
+from memory_consumer.log_reader import topic_id
+from memory_consumer.model import ModelStage
+from memory_consumer.settings import ConsumerSettings
+from memory_consumer.tenure import Tenure
+from memory_consumer.windows import Found, Window
+from tests.support.deadline import DEADLINE_S, eventually
+from tests.support.logs import ALICE, FACTS, Logs, asking, eventually_read
+from tests.support.scripted import ScriptedModel, Silent, each_message
+from tests.support.services import now
+
+
+def opened(settings: ConsumerSettings) -> Tenure:
+    return Tenure(settings, ALICE, log_id=topic_id(settings, FACTS), extractor=Deferred("scripted-1"), clock=now)
+
+
+def latest(logs: Logs) -> dict[int, FactsRecord]:
+    return {record.message_id: record for record in logs.all_facts()}
+
+
+def states(logs: Logs) -> dict[int, str]:
+    return {message: record.state for message, record in latest(logs).items()}
+
+
+def facts_of(logs: Logs, message_id: int) -> list[str]:
+    return [fact.text for fact in latest(logs)[message_id].facts]
+
+
+def ask(
+    settings: ConsumerSettings,
+    model: ScriptedModel,
+    until: Callable[[ModelStage], Awaitable[None]],
+    idle: timedelta = timedelta(0),
+) -> ModelStage:
+    """Runs both stages until something is so."""
+
+    async def run() -> ModelStage:
+        async with asking(settings, model, idle=idle) as stage:
+            await until(stage)
+        return stage
+
+    return asyncio.run(run())
+
+
+def all_learned(logs: Logs, count: int) -> Callable[[ModelStage], Awaitable[None]]:
+    async def until(_stage: ModelStage) -> None:
+        await eventually_read(lambda: list(states(logs).values()).count("learned") == count)
+
+    return until
+
+
+def test_a_backlog_is_learned_in_windows_of_ten(settings: ConsumerSettings, logs: Logs) -> None:
+    for number in range(100):
+        logs.say(f"I like number {number}.")
+    model = ScriptedModel()
+    # Idle enough never to close a window before it is full.
+    ask(settings, model, all_learned(logs, 100), idle=timedelta(hours=1))
+
+    assert len(model.asked) == 10
+    assert facts_of(logs, 100) == ["I LIKE NUMBER 99."]
+    assert latest(logs)[100].window == tuple(range(87, 101))
+
+
+def test_a_window_that_is_not_full_closes_once_nothing_more_comes(settings: ConsumerSettings, logs: Logs) -> None:
+    logs.say("I bake bread.")
+    logs.say("I live in Kyoto.")
+    model = ScriptedModel()
+    ask(settings, model, all_learned(logs, 2), idle=timedelta(milliseconds=300))
+
+    assert [len(window.turns) for window in model.asked] == [2]
+
+
+def test_what_is_pending_is_learned_after_a_restart(settings: ConsumerSettings, logs: Logs) -> None:
+    logs.say("I bake bread.")
+    model = ScriptedModel()
+
+    async def pending(_stage: ModelStage) -> None:
+        await eventually_read(lambda: states(logs) == {1: "pending"})
+
+    ask(settings, model, pending, idle=timedelta(hours=1))
+    ask(settings, model, all_learned(logs, 1))
+
+    assert facts_of(logs, 1) == ["I BAKE BREAD."]
+
+
+def test_a_silent_model_holds_back_neither_other_users_nor_erasure(settings: ConsumerSettings, logs: Logs) -> None:
+    secret = logs.say("My secret.")
+    silent = Silent("alice")
+
+    async def until(_stage: ModelStage) -> None:
+        assert await asyncio.to_thread(silent.begun.wait, DEADLINE_S)
+        # Of the same partition.
+        await asyncio.to_thread(logs.say, "I bake bread.", user_id="ecila")
+        await asyncio.to_thread(logs.remove, secret)
+        await eventually_read(lambda: states(logs) == {1: "deleted", 2: "learned"})
+        silent.let_go.set()
+
+    ask(settings, ScriptedModel(silent), until)
+    assert states(logs) == {1: "deleted", 2: "learned"}
+
+
+def test_an_answer_is_thrown_away_where_its_window_changed_meanwhile(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    secret = logs.say("My secret.")
+    logs.say("I bake bread.")
+    silent = Silent("alice")
+    model = ScriptedModel(silent)
+
+    async def until(_stage: ModelStage) -> None:
+        assert await asyncio.to_thread(silent.begun.wait, DEADLINE_S)
+        await asyncio.to_thread(logs.remove, secret)
+        await eventually_read(lambda: states(logs) == {1: "deleted", 2: "pending"})
+        silent.let_go.set()
+        await eventually_read(lambda: states(logs) == {1: "deleted", 2: "learned"})
+
+    ask(settings, model, until, idle=timedelta(milliseconds=500))
+    assert [[turn.message_id for turn in window.turns] for window in model.asked] == [[1, 2], [2]]
+
+
+def test_the_answer_of_a_former_owner_is_refused(settings: ConsumerSettings, logs: Logs) -> None:
+    logs.say("I bake bread.")
+    with closing(Consumer(settings.client() | {"group.id": "reading", "auto.offset.reset": "earliest"})) as reader:
+        reader.assign([TopicPartition(names.MESSAGES, ALICE, 0)])
+        batch = reader.consume(1, DEADLINE_S)
+        with closing(opened(settings)) as former:
+            former.learn(batch, reader.consumer_group_metadata())
+            window = former.open_window("alice", messages=10, tokens=2000)
+            assert window is not None
+            with closing(opened(settings)), pytest.raises(Fenced):
+                former.keep(window, each_message(window.window))
+
+    assert states(logs) == {1: "pending"}
+
+
+def test_a_model_that_is_away_loses_nothing(settings: ConsumerSettings, logs: Logs) -> None:
+    logs.say("I bake bread.")
+    tries: list[int] = []
+
+    def away_at_first(window: Window) -> tuple[Found, ...]:
+        tries.append(1)
+        if len(tries) < 4:
+            raise Transient("The model is away.")
+        return each_message(window)
+
+    async def until(stage: ModelStage) -> None:
+        await eventually(lambda: stage.report.waiting_for == "The model is away.")
+        await all_learned(logs, 1)(stage)
+
+    stage = ask(settings, ScriptedModel(away_at_first), until)
+    assert (stage.report.waiting_for, stage.report.dead, logs.dead_letters()) == (None, 0, [])
+
+
+def test_the_message_that_no_answer_can_be_had_for_is_set_aside_alone(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    for text in ("I bake bread.", "My secret poison.", "I live in Kyoto.", "I have a cat."):
+        logs.say(text)
+
+    def refuses(window: Window) -> tuple[Found, ...]:
+        if any("poison" in turn.text for turn in window.turns):
+            raise Invalid("The answer is no JSON.")
+        return each_message(window)
+
+    ask(settings, ScriptedModel(refuses), all_learned(logs, 3), idle=timedelta(milliseconds=300))
+
+    [letter] = logs.dead_letters()
+    assert states(logs) == {1: "learned", 2: "dead", 3: "learned", 4: "learned"}
+    assert (letter["stage"], letter["cause"], letter["offset"]) == ("model", "The answer is no JSON.", 1)
+
+
+def test_a_model_that_never_answers_well_does_not_drain_the_messages_into_dead_letters(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    for number in range(10):
+        logs.say(f"I like number {number}.")
+
+    def refuses(_window: Window) -> tuple[Found, ...]:
+        raise Invalid("The answer is no JSON.")
+
+    async def until(stage: ModelStage) -> None:
+        await eventually(lambda: stage.report.dead == 3)
+        asked = len(model.asked)
+        await eventually(lambda: len(model.asked) > asked + 5)
+
+    model = ScriptedModel(refuses)
+    ask(settings, model, until)
+    assert sorted(states(logs).values()) == ["dead"] * 3 + ["pending"] * 7
