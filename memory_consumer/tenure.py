@@ -10,7 +10,7 @@ from typing import Any
 
 from confluent_kafka import Message, TopicPartition
 
-from memory_consumer import cdc, dead_letters, deferred, facts, names, open_windows
+from memory_consumer import cdc, dead_letters, deferred, facts, names, open_windows, profile, profiling
 from memory_consumer.deferred import Deferred
 from memory_consumer.errors import Fenced, Invalid
 from memory_consumer.facts import FactsRecord
@@ -141,7 +141,11 @@ class Tenure:
     def _write(
         self, records: Sequence[FactsRecord], dead: Sequence[Outgoing] = (), consumed: Consumed | None = None
     ) -> None:
-        outgoing = [self._outgoing(record) for record in records]
+        profiles = profiling.changed(self._ledger, self._ledger.touched, self._clock())
+        for each in profiles:
+            self._ledger.put_profile(each)
+        written = [facts.encode(record) for record in records] + [profile.encode(each) for each in profiles]
+        outgoing = [Outgoing(self._facts_topic, self._partition, key, value) for key, value in written]
         offsets = self._writer.write([*outgoing, *dead], consumed)
         if outgoing:
             self._ledger.advance(
@@ -167,10 +171,6 @@ class Tenure:
         if message is None:
             return []
         return set_aside(message, offset, self._ledger, self._extractor, self._clock())
-
-    def _outgoing(self, record: FactsRecord) -> Outgoing:
-        key, value = facts.encode(record)
-        return Outgoing(self._facts_topic, self._partition, key, value)
 
     def _dead_letter(self, key: bytes | None, topic: str | None, offset: int, cause: str, stage: str) -> Outgoing:
         letter = dead_letters.letter(
@@ -198,8 +198,10 @@ class Tenure:
 
     def _absorb(self, message: Message) -> None:
         try:
-            value = message.value()
-            if value and cdc.message_id(message.key()) is not None:
+            key, value = message.key(), message.value()
+            if value and profile.user_of(key) is not None:
+                self._ledger.put_profile(profile.decode(key, value))
+            elif value and cdc.message_id(key) is not None:
                 self._ledger.put(facts.decode(value))
         except Invalid as exc:
             # Project sets it aside; here it counts as not written, and the next event of its message replaces it.

@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from memory_store.errors import NoLiveVersion, Refused, Unavailable
 from memory_store.models import Memory, Profile, Receipt
-from memory_store.payload import from_payload, microseconds, to_payload
+from memory_store.payload import (
+    from_payload,
+    microseconds,
+    profile_from_payload,
+    profile_to_payload,
+    to_payload,
+)
 from memory_store.points import Point, Scores, Where
 from memory_store.version import FiledVersion, checked_name
 
@@ -165,7 +171,8 @@ class _Profiles:
         self._rows: dict[str, Profile] | None = rows
 
     def put(self, profiles: Sequence[Profile]) -> None:
-        self._open().update((profile.user_id, profile) for profile in profiles)
+        stored = [profile_from_payload(profile_to_payload(each)) for each in profiles]
+        self._open().update((profile.user_id, profile) for profile in stored)
 
     def get(self, user_ids: Sequence[str]) -> dict[str, Profile]:
         rows = self._open()
