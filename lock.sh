@@ -9,3 +9,5 @@ compile() {
 }
 compile requirements.txt --group setup
 compile requirements-dev.txt --group dev -c requirements.txt
+compile requirements-sentence-transformers.txt --group sentence-transformers \
+    --extra sentence-transformers-onnx -c requirements-dev.txt

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chat_api.messages import Added, Conversation, Message, Role
 from chat_api.profile import KnownLine
+from memory_store.models import Memory, Receipt
 
 
 class _Answer(BaseModel):
@@ -210,6 +211,61 @@ class HealthOut(_Answer):
 
     status: Literal["ok", "degraded"]
     parts: dict[str, Literal["ok", "away"]] = {}
+
+
+class ReceiptOut(_Answer):
+    """That a revision of a message has been learned and filed."""
+
+    user_id: str
+    revision: str
+    state: str
+    facts: int
+    learned_at: datetime
+    facts_offset: int
+    filed_at: datetime | None
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> Self:
+        return cls(
+            user_id=receipt.user_id,
+            revision=receipt.revision,
+            state=receipt.state,
+            facts=receipt.facts,
+            learned_at=receipt.learned_at,
+            facts_offset=receipt.facts_offset,
+            filed_at=receipt.filed_at,
+        )
+
+
+class PointOut(_Answer):
+    """A memory as it is filed."""
+
+    id: str
+    text: str
+    said_at: datetime
+    learned_at: datetime
+
+    @classmethod
+    def of(cls, memory: Memory) -> Self:
+        return cls(id=memory.id, text=memory.text, said_at=memory.said_at, learned_at=memory.learned_at)
+
+
+class FiledOut(_Answer):
+    """A message's row, and what is filed under it in the live version."""
+
+    message_id: int
+    row: MessageOut | None
+    version: str
+    receipt: ReceiptOut | None
+    points: list[PointOut]
+
+
+class StatusOut(_Answer):
+    """What this process serves and has learned since it started."""
+
+    version: str | None
+    memories: int | None
+    stages: list[dict[str, Any]]
 
 
 def sources(rows: Sequence[Message]) -> list[SourceOut]:

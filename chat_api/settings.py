@@ -91,7 +91,8 @@ class ApiSettings(BaseSettings):
     llm_url: str | None = Field(
         default=None,
         description="Base address of an OpenAI-compatible server, such as `http://127.0.0.1:11434/v1`."
-        " Without it, `/v1/chat` answers with what it recalled and says that no model is connected.",
+        " Without it, `/v1/chat` answers with what it recalled and says that no model is connected, and learning"
+        " asks none.",
     )
     llm_model: str = Field(default="default", description="Name of the model to ask that server for.")
     llm_api_key: SecretStr = Field(

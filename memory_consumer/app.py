@@ -14,17 +14,18 @@ from faststream.confluent.message import FAKE_CONSUMER
 from faststream.confluent.subscriber.usecase import BatchSubscriber
 
 from memory_consumer import names
+from memory_consumer.ask import AskStage, Near
 from memory_consumer.deferred import Deferred
 from memory_consumer.extract import ExtractStage
 from memory_consumer.fold import Extractor
 from memory_consumer.kafka_errors import translated
-from memory_consumer.model import ModelStage, Near
 from memory_consumer.project import Fillable, ProjectStage
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.stage import Report
 from memory_consumer.tenures import Tenures
 from memory_consumer.windows import WindowExtractor
 from memory_store.port import Embedder
+from memory_store.vector_cache import VectorCache
 
 _log = logging.getLogger(__name__)
 
@@ -35,17 +36,17 @@ class Learning:
     """The running consumer: start and stop the stages, read their reports."""
 
     def __init__(
-        self, broker: KafkaBroker, extract: ExtractStage, project: ProjectStage, model: ModelStage | None
+        self, broker: KafkaBroker, extract: ExtractStage, project: ProjectStage, ask: AskStage | None
     ) -> None:
         self.broker = broker
         self.extract = extract
         self.project = project
-        self.model = model
+        self.ask = ask
         self._asking: asyncio.Task[None] | None = None
 
     def reports(self) -> list[Report]:
         """What each stage has done and what it waits for."""
-        stages = (self.extract, self.model, self.project)
+        stages = (self.extract, self.ask, self.project)
         return [stage.report for stage in stages if stage is not None]
 
     async def start(self) -> None:
@@ -53,8 +54,8 @@ class Learning:
         try:
             with translated():
                 await self.broker.start()
-            if self.model is not None:
-                self._asking = asyncio.create_task(self.model.run())
+            if self.ask is not None:
+                self._asking = asyncio.create_task(self.ask.run())
         except BaseException:
             # A second try must not add to what was subscribed already.
             await self.stop()
@@ -64,8 +65,8 @@ class Learning:
         """Lets the batches under way finish, then leaves the groups."""
         self.extract.stop()
         self.project.stop()
-        if self.model is not None:
-            self.model.stop()
+        if self.ask is not None:
+            self.ask.stop()
         if self._asking is not None:
             await self._asking
         await self.broker.stop()
@@ -80,6 +81,7 @@ def build(
     *,
     extractor: Extractor | WindowExtractor,
     near: Near,
+    cache: VectorCache | None = None,
 ) -> Learning:
     """Wires the stages to a broker that is not started yet. `near` finds what a window's model is to know."""
     # FastStream's type lists only a part of what librdkafka takes.
@@ -96,20 +98,20 @@ def build(
     at_once = extractor if isinstance(extractor, Extractor) else Deferred(extractor.version)
     tenures = Tenures(settings, at_once, clock)
     extract = ExtractStage(tenures)
-    project = ProjectStage(version, embedder, broker, clock)
+    project = ProjectStage(version, embedder, broker, clock, cache)
     subscribe_extract(broker, settings, extract)
     subscribe_project(broker, settings, project)
-    model = None
+    ask = None
     if not isinstance(extractor, Extractor):
-        model = ModelStage(
+        ask = AskStage(
             tenures,
             extractor,
             near,
             settings.window_policy(),
             clock=clock,
-            concurrency=settings.model_concurrency,
+            concurrency=settings.ask_concurrency,
         )
-    return Learning(broker, extract, project, model)
+    return Learning(broker, extract, project, ask)
 
 
 def subscribe_extract(broker: KafkaBroker, settings: ConsumerSettings, stage: ExtractStage) -> None:

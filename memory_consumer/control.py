@@ -43,28 +43,46 @@ def read(settings: ConsumerSettings) -> dict[str, VersionRecord]:
         reader.close()
 
 
-def ensure(settings: ConsumerSettings, wanted: VersionRecord, *, is_filled: bool = False) -> None:
+def check_extractor(settings: ConsumerSettings, wanted: VersionRecord) -> None:
+    """Raises Refused where a version's facts were learned by another extractor; Transient where Kafka is away."""
+    known = read(settings).get(wanted.name)
+    if known is not None and known.facts_log_id == wanted.facts_log_id and known.extractor != wanted.extractor:
+        raise Refused(
+            f"The facts of version {wanted.name} were learned by extractor {known.extractor}, but"
+            f" {wanted.extractor} is set now. Set that one again, or learn everything anew into a facts log of"
+            f" its own: start with OBOEGAKI_FACTS_VERSION={_next(wanted.name)}."
+        )
+
+
+def ensure(
+    settings: ConsumerSettings, wanted: VersionRecord, *, is_filled: bool = False, rebuild: bool = False
+) -> None:
     """Registers a version at its first start, and refuses to feed one that was built otherwise.
 
-    Raises Refused where extractor or embedder changed, and where the store is filled already but from another
-    log; Transient where Kafka is away.
+    Raises Refused where the extractor changed, where the embedder did without a `rebuild`, and where the store is
+    filled already but from another log; Transient where Kafka is away.
     """
+    check_extractor(settings, wanted)
     known = read(settings).get(wanted.name)
     same_log = known is not None and known.facts_log_id == wanted.facts_log_id
     if is_filled and not same_log:
         # Its receipts name offsets of the former log: what is learned now would look older than they are.
         raise Refused(
-            f"The memories of version {wanted.name} were filled from a facts log that Kafka no longer has. Move"
-            f" {settings.home / 'store'} away and start again: the memories are filled anew."
+            f"The memories of version {wanted.name} were filled from a facts log that Kafka no longer has. Start"
+            " once with `oboegaki run --rebuild` (or `oboegaki serve --rebuild`): they are filled anew."
         )
-    if known is None or not same_log:
+    if known is None or not same_log or (rebuild and known != wanted):
         _write(settings, wanted)
-    elif (known.extractor, known.embedder) != (wanted.extractor, wanted.embedder):
+    elif known.embedder != wanted.embedder:
         raise Refused(
-            f"Version {wanted.name} was built with extractor {known.extractor} and embedder {known.embedder}, but"
-            f" {wanted.extractor} and {wanted.embedder} are set now. Its memories would not fit together: set"
-            " them back, or build a new version in a new OBOEGAKI_HOME."
+            f"The memories of version {wanted.name} were built with embedder {known.embedder}, but"
+            f" {wanted.embedder} is set now. To build them anew from what was learned, start once with"
+            " `oboegaki run --rebuild` (or `oboegaki serve --rebuild`); or set that embedder again."
         )
+
+
+def _next(name: str) -> str:
+    return f"v{int(name.removeprefix('v')) + 1}"
 
 
 def _write(settings: ConsumerSettings, record: VersionRecord) -> None:

@@ -2,10 +2,13 @@
 
 LearningError
 ├── Transient       the same call may work later: hold the offsets, wait, try again
+│   ├── Busy        a server asks to wait, and says how long
 │   └── Fenced      another owner took the partition: drop what is in hand, keep nothing
 ├── Invalid         the record will not get better: set it aside as a dead letter
 └── Refused         the set-up could lose data: do not start, say what to do
 """
+
+from datetime import timedelta
 
 
 class LearningError(Exception):
@@ -14,6 +17,15 @@ class LearningError(Exception):
 
 class Transient(LearningError):
     """A part that learning needs is away; the offsets are held until it is back."""
+
+
+class Busy(Transient):
+    """A server asks to be left alone for a while."""
+
+    def __init__(self, message: str, after: timedelta) -> None:
+        super().__init__(message)
+        #: How long it wants to be left alone.
+        self.after = after
 
 
 class Fenced(Transient):

@@ -51,7 +51,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Extractor:
-    """What finds the facts in a message; `version` names exactly this behaviour."""
+    """What finds the facts in a message by itself; `version` names exactly this behaviour."""
 
     version: str
     extract: Callable[[MessageRow], tuple[Passage, ...]]

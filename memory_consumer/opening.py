@@ -14,12 +14,26 @@ from memory_store.port import MemoryStore, MemoryVersion
 _TIMEOUT_S = 30.0
 
 
+def built_by(settings: ConsumerSettings) -> str | None:
+    """The extractor that the version's facts come from so far; None for a new one. Raises as open_version."""
+    topics.ensure(settings)
+    known = control.read(settings).get(settings.facts_version)
+    return None if known is None else known.extractor
+
+
 def open_version(
-    settings: ConsumerSettings, store: MemoryStore, *, store_name: str, extractor: str, embedder: str
+    settings: ConsumerSettings,
+    store: MemoryStore,
+    *,
+    store_name: str,
+    extractor: str,
+    embedder: str,
+    rebuild: bool = False,
 ) -> MemoryVersion:
     """The version to project into, live; safe to repeat after a stop at any point.
 
-    A store without a live version is a new or a lost one: it is filled from the beginning of the facts log.
+    A store whose live version is another, or none, is filled from the beginning of the facts log; so is one that
+    is to be rebuilt, after its live version was deleted. What was learned stays as it is.
     Raises Refused where what is there does not fit, Transient where Kafka is away, and StoreError.
     """
     topics.ensure(settings)
@@ -32,23 +46,31 @@ def open_version(
         embedder=embedder,
         state="live",
     )
-    live = _live(store)
-    control.ensure(settings, record, is_filled=live is not None)
+    if rebuild:
+        control.check_extractor(settings, record)
+        # Before the record: a stop in between leaves no version that was built otherwise than the record says.
+        store.retire()
+    live = _live(store, record.name)
+    control.ensure(settings, record, is_filled=live is not None, rebuild=rebuild)
     return live or _begun(settings, store)
 
 
-def _live(store: MemoryStore) -> MemoryVersion | None:
+def _live(store: MemoryStore, name: str) -> MemoryVersion | None:
     try:
-        return store.live()
+        live = store.live()
     except NoLiveVersion:
         return None
+    return live if live.name == name else None
 
 
 def _begun(settings: ConsumerSettings, store: MemoryStore) -> MemoryVersion:
     # Before it goes live: a stop in between begins here again.
     _forget_offsets(settings)
     name = settings.facts_version
-    version = store.open(name) if name in store.versions() else store.create(name)
+    if name in store.versions():
+        # Half-made, or left behind by another facts log or embedder; all of it comes again.
+        store.drop(name)
+    version = store.create(name)
     store.activate(name)
     return version
 

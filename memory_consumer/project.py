@@ -19,6 +19,7 @@ from memory_store.embed import embed
 from memory_store.errors import StoreError
 from memory_store.models import Filing, Profile, Vectors
 from memory_store.port import Embedder
+from memory_store.vector_cache import VectorCache
 
 _log = logging.getLogger(__name__)
 
@@ -46,9 +47,11 @@ class ProjectStage:
         embedder: Embedder,
         broker: KafkaBroker,
         clock: Callable[[], datetime],
+        cache: VectorCache | None = None,
     ) -> None:
         self._version = version
         self._embedder = embedder
+        self._cache = cache
         self._broker = broker
         self._clock = clock
         self._owned: set[Partition] = set()
@@ -100,7 +103,7 @@ class ProjectStage:
 
     def _file(self, filings: Sequence[Filing]) -> None:
         if filings:
-            vectors = embed(filings, self._embedder)
+            vectors = embed(filings, self._embedder, self._cache)
             filed_at = self._clock()
             dated = [replace(each, receipt=replace(each.receipt, filed_at=filed_at)) for each in filings]
             self._version.apply(dated, vectors)

@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memory_consumer.windows import WindowPolicy
@@ -50,7 +51,14 @@ class ConsumerSettings(BaseSettings):
         default=10,
         ge=1,
         le=100,
-        description="With a language model: so many messages of a user are learned at once, in one call.",
+        description="With a language model: once so many messages of a user wait they are learned, in one call.",
+    )
+    window_backlog: int = Field(
+        default=20,
+        ge=1,
+        le=100,
+        description="With a language model: most messages of a user in one call where more wait than"
+        " `OBOEGAKI_WINDOW_MESSAGES`, as after an import. More cost fewer calls; a small model overlooks more.",
     )
     window_tokens: int = Field(
         default=2000,
@@ -58,12 +66,12 @@ class ConsumerSettings(BaseSettings):
         description="With a language model: so many tokens (about) of a user's messages are learned at once; a"
         " longer message has a call of its own.",
     )
-    model_concurrency: int = Field(
-        default=2,
+    ask_concurrency: int = Field(
+        default=1,
         ge=1,
         le=64,
-        description="Calls of the language model at the same time, for different users. A model on the same CPU"
-        " gains nothing from more.",
+        description="With a language model: calls at the same time, for different users. More help only where the"
+        " server answers several at once; a second call would wait within `OBOEGAKI_ASK_TIMEOUT`.",
     )
     transaction_timeout: timedelta = Field(
         default=timedelta(seconds=10),
@@ -77,10 +85,52 @@ class ConsumerSettings(BaseSettings):
         description="The promise for erased text: compaction has removed it from both logs within this time"
         " of the next write to its partition.",
     )
+    extractor: Literal["auto", "offline", "mem0"] = Field(
+        default="auto",
+        description="Who finds the facts: `mem0` asks a language model, `offline` keeps what users say in"
+        " their own words, `auto` is `mem0` where `OBOEGAKI_LLM_URL` or another provider than `openai` is set.",
+    )
+    llm_provider: str = Field(
+        default="openai",
+        description="Which of Mem0's providers asks the model when learning. `openai` fits every OpenAI-compatible"
+        " server; some others need a package of their own. Chat replies always go to `OBOEGAKI_LLM_URL`.",
+    )
+    llm_url: str | None = Field(
+        default=None,
+        description="Base address of an OpenAI-compatible server, such as `http://127.0.0.1:11434/v1`."
+        " Without it, `/v1/chat` answers with what it recalled and says that no model is connected, and learning"
+        " asks none.",
+    )
+    llm_model: str = Field(default="default", description="Name of the model to ask that server for.")
+    llm_api_key: SecretStr = Field(
+        default=SecretStr("none"), description="Key for that server; local servers take anything."
+    )
+    ask_timeout: timedelta = Field(
+        default=timedelta(minutes=10),
+        gt=timedelta(0),
+        description="With a language model: how long an answer may take when learning before it is asked again."
+        " Only its user's learning waits for it. On a CPU a call may take minutes.",
+    )
+    extract_prompt: Literal["compact", "mem0"] = Field(
+        default="compact",
+        description="What the model is told: `compact` is of about 600 tokens, `mem0` is Mem0's own of about"
+        " 8,000, for large models. Another prompt is another extractor.",
+    )
+    extract_answer_tokens: int = Field(
+        default=4000,
+        ge=256,
+        description="Longest answer of the model when learning, in tokens, thinking included; one that is cut off"
+        " is none.",
+    )
 
     def window_policy(self) -> WindowPolicy:
         """When a window of messages closes."""
-        return WindowPolicy(idle=self.window_idle, messages=self.window_messages, tokens=self.window_tokens)
+        return WindowPolicy(
+            idle=self.window_idle,
+            messages=self.window_messages,
+            tokens=self.window_tokens,
+            most=max(self.window_messages, self.window_backlog),
+        )
 
     def client(self) -> dict[str, str | int | float | bool]:
         """What every Kafka client of ours is configured with."""

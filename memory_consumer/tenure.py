@@ -122,7 +122,7 @@ class Tenure:
                 offset = record.source_offset
                 records = set_aside(message_id, offset, self._ledger, self._extractor, self._clock())
                 key = cdc.encode_key(message_id)
-                self._write(records, [self._dead_letter(key, names.MESSAGES, offset, cause, "model")])
+                self._write(records, [self._dead_letter(key, names.MESSAGES, offset, cause, "ask")])
 
     def close(self) -> None:
         """Gives the partition up; twice is once."""

@@ -90,11 +90,19 @@ class EmbeddedStore:
             self._check_there(name)
             if name == self._live:
                 raise Refused(f"Version {name} is live: activate another one before dropping it.")
-            if name in self._opened:
-                self._opened.pop(name).close()
-            part = (self._folder / name).replace(self._folder / f".{name}.part")
+            self._remove(name)
+
+    def retire(self) -> None:
+        with self._lock:
+            self._check_open()
+            if self._live is None:
+                return
+            name, self._live = self._live, None
+            # The pointer first: a stop in between leaves a version that is not live.
+            (self._folder / "live").unlink()
             sync_folder(self._folder)
-            shutil.rmtree(part)
+            if name in self.versions():
+                self._remove(name)
 
     def close(self) -> None:
         with self._lock:
@@ -102,6 +110,13 @@ class EmbeddedStore:
             while self._opened:
                 self._opened.popitem()[1].close()
             self._owned.release()
+
+    def _remove(self, name: str) -> None:
+        if name in self._opened:
+            self._opened.pop(name).close()
+        part = (self._folder / name).replace(self._folder / f".{name}.part")
+        sync_folder(self._folder)
+        shutil.rmtree(part)
 
     def _check_there(self, name: str) -> None:
         if name not in self.versions():

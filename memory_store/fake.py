@@ -84,6 +84,13 @@ class FakeStore:
             dropped.close()
             del self._opened[name], self._kept[name]
 
+    def retire(self) -> None:
+        with self._lock:
+            self._check_open()
+            retired, self._live = self._live, None
+            if retired is not None:
+                self.drop(retired)
+
     def close(self) -> None:
         with self._lock:
             self._closed = True

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from memory_store.models import Filing, Receipt, Vectors
 from memory_store.points import Point
 
+#: States of a message under which memories are filed.
+WITH_MEMORIES = ("learned", "pending")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Filed:
@@ -35,7 +38,7 @@ def current(filings: Sequence[Filing], vectors: Vectors, stored: Mapping[int, Re
         before = filed[receipt.message_id].receipt if receipt.message_id in filed else None
         before = before or stored.get(receipt.message_id)
         if before is None or receipt.facts_offset >= before.facts_offset:
-            kept = points if receipt.state in ("learned", "pending") else []
+            kept = points if receipt.state in WITH_MEMORIES else []
             filing_points = tuple({p.memory.id: p for p in kept}.values())
             filed[receipt.message_id] = Filed(_first_filed(receipt, before), filing_points)
     return list(filed.values())

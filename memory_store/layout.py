@@ -25,7 +25,9 @@ def check(name: str, stored: Mapping[str, Any] | None, wanted: Layout) -> None:
     if found != described(wanted):
         raise WrongLayout(
             f"Version {name} of the memories was built with {_words(found)}, but the settings say "
-            f"{_words(described(wanted))}. Go back to that embedder, or build another version with this one."
+            f"{_words(described(wanted))}. To build them anew from what was learned, start once with"
+            " `oboegaki run --rebuild` (or `oboegaki serve --rebuild`); nothing else changes. Or set that"
+            " embedder again."
         )
 
 

@@ -88,23 +88,30 @@ class MemoryStore(Protocol):
     def drop(self, name: str) -> None:
         """Deletes a version for good. Raises Refused for the live one."""
 
+    def retire(self) -> None:
+        """Deletes the live version for good, whatever it was built with; then none is live. Twice is once."""
+
     def close(self) -> None:
         """Closes all versions and lets go of the store."""
 
 
 class Embedder(Protocol):
-    """Texts to unit vectors. Any text is accepted; equal texts give equal vectors, bit for bit, in any batch."""
+    """Texts to unit vectors. Any text is accepted.
+
+    Equal texts give equal vectors, bit for bit, in any batch and on any thread of one machine. On a server they
+    are only as equal as it computes them: docs/decisions/0011.
+    """
 
     @property
     def name(self) -> str:
-        """Names one behaviour: vectors of two embedders with one name are equal."""
+        """Names one behaviour: model, prompts, longest text and engine. Another name's vectors do not compare."""
 
     @property
     def dim(self) -> int:
         """Length of a vector."""
 
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(n, dim) vectors of what is to be found. Raises Unavailable."""
+        """(n, dim) vectors of what is to be found. Raises Unavailable, and Refused for a server that will not."""
 
     def queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(n, dim) vectors of what is looked for. Raises Unavailable."""
+        """(n, dim) vectors of what is looked for. Raises as passages does."""

@@ -91,11 +91,17 @@ class ServerStore:
             self._check_there(name)
             if name == self._live_name():
                 raise Refused(f"Version {name} is live: activate another one before dropping it.")
-            if name in self._opened:
-                self._opened.pop(name).close()
+            self._remove(name)
+
+    def retire(self) -> None:
+        with self._lock:
+            name = self._live_name()
+            if name is None:
+                return
+            alias = models.DeleteAlias(alias_name=self._prefix)
             with self._calls() as client:
-                client.delete_collection(self._collection(name))
-                client.delete_collection(self._collection(name) + _RECEIPTS)
+                client.update_collection_aliases([models.DeleteAliasOperation(delete_alias=alias)])
+            self._remove(name)
 
     def close(self) -> None:
         with self._lock:
@@ -122,6 +128,13 @@ class ServerStore:
         client.create_payload_index(collection, "message_id", models.PayloadSchemaType.INTEGER)
         client.create_payload_index(collection, "said_at_us", models.PayloadSchemaType.INTEGER)
         client.create_payload_index(collection, "supersedes", models.PayloadSchemaType.KEYWORD)
+
+    def _remove(self, name: str) -> None:
+        if name in self._opened:
+            self._opened.pop(name).close()
+        with self._calls() as client:
+            client.delete_collection(self._collection(name))
+            client.delete_collection(self._collection(name) + _RECEIPTS)
 
     def _live_name(self) -> str | None:
         with self._calls() as client:

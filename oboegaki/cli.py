@@ -24,6 +24,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks print local values, what was said among them
 )
 
+Rebuild = Annotated[
+    bool,
+    typer.Option("--rebuild", help="Build the memories anew from what was learned, with the embedder set now."),
+]
 User = Annotated[str, typer.Option("--user", help="Whose memory.")]
 
 
@@ -44,9 +48,9 @@ def setup() -> None:
 
 
 @app.command()
-def run() -> None:
+def run(*, rebuild: Rebuild = False) -> None:
     """Start everything, show what to paste, stop everything with Ctrl-C."""
-    running.run(instance.load(), Console())
+    running.run(instance.load(), Console(), rebuild=rebuild)
 
 
 @app.command()
@@ -67,9 +71,9 @@ def down() -> None:
 
 
 @app.command()
-def serve() -> None:
+def serve(*, rebuild: Rebuild = False) -> None:
     """Run the API, the learning and the store in this process."""
-    serving.serve(instance.load())
+    serving.serve(instance.load(), rebuild=rebuild)
 
 
 @app.command()

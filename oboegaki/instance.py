@@ -11,6 +11,7 @@ from devstack import secrets
 from devstack.secrets import Secrets
 from devstack.settings import StackSettings
 from memory_consumer.settings import ConsumerSettings
+from memory_store.settings import EmbedderSettings
 from oboegaki.errors import CommandError
 
 
@@ -22,6 +23,7 @@ class Instance:
     secrets: Secrets
     api: ApiSettings
     consumer: ConsumerSettings
+    embedder: EmbedderSettings
 
     def migrator(self) -> Account:
         """The account that makes the tables."""
@@ -47,9 +49,10 @@ def load() -> Instance:
             )
         )
         consumer = ConsumerSettings(home=stack.home, **_unless_set(kafka=stack.kafka()))
+        embedder = EmbedderSettings()
     except ValidationError as exc:
         raise CommandError(_complaint(exc)) from None  # the cause would quote what was set, secrets too
-    return Instance(stack, kept, api, consumer)
+    return Instance(stack, kept, api, consumer, embedder)
 
 
 def _unless_set(**defaults: SecretStr | int | str) -> dict[str, Any]:

@@ -3,16 +3,20 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from memory_consumer import app, opening
+from memory_consumer import app, names, opening
 from memory_consumer.errors import LearningError, Refused
-from memory_consumer.extractors import offline
+from memory_consumer.extractors.choice import chosen, goes_on_without
+from memory_consumer.extractors.usage import Tally
+from memory_consumer.log_reader import topic_id
 from memory_store.errors import StoreError
 from memory_store.models import Memory
 from memory_store.port import Embedder, MemoryStore
 from memory_store.recall import Recall
+from memory_store.vector_cache import VectorCache
 from oboegaki.instance import Instance
 
 _log = logging.getLogger(__name__)
@@ -20,16 +24,33 @@ _log = logging.getLogger(__name__)
 _PAUSE_S = 2.0
 #: Memories near a window that its model is shown.
 _NEAR = 20
+_GOES_ON = (
+    "A language model is set, but version %s has been learned without one and goes on so. To learn everything anew"
+    " with it, start with another OBOEGAKI_FACTS_VERSION, such as v2."
+)
 
 
 class Learner:
     """The consumer of one process. What it cannot do now it tries again; chatting goes on meanwhile."""
 
-    def __init__(self, instance: Instance, store: MemoryStore, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        store: MemoryStore,
+        embedder: Embedder,
+        *,
+        cache: VectorCache | None = None,
+        rebuild: bool = False,
+    ) -> None:
+        """With `rebuild`, the memories are built anew from what was learned, once."""
         self._instance = instance
         self._store = store
         self._embedder = embedder
+        self._cache = cache
+        self._rebuild = rebuild
         self._recall = Recall(store, embedder)
+        self._tally = Tally()
+        self._extractor = ""
         self._running: app.Learning | None = None
         self._waiting_for: str | None = "not started yet"
 
@@ -37,7 +58,7 @@ class Learner:
         """What each stage has done and what it waits for."""
         if self._running is None:
             return ({"name": "learning", "waiting_for": self._waiting_for},)
-        return [report.as_dict() for report in self._running.reports()]
+        return [self._told(report.as_dict()) for report in self._running.reports()]
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Learns until told to stop."""
@@ -51,25 +72,41 @@ class Learner:
         if self._running is not None:
             await self._running.stop()
 
+    def _told(self, stage: dict[str, Any]) -> dict[str, Any]:
+        more = {"extract": {"extractor": self._extractor}, "ask": asdict(self._tally.totals())}
+        return stage | more.get(stage["name"], {})
+
     async def _start(self) -> None:
         consumer = self._instance.consumer
+        built_by = await asyncio.to_thread(opening.built_by, consumer)
+        extractor = await asyncio.to_thread(chosen, consumer, built_by, self._tally)
+        if goes_on_without(consumer, built_by):
+            _log.warning(_GOES_ON, consumer.facts_version, extra={"action": "learning_goes_on"})
         version = await asyncio.to_thread(
             opening.open_version,
             consumer,
             self._store,
             store_name="embedded",
-            extractor=offline.VERSION,
+            extractor=extractor.version,
             embedder=self._embedder.name,
+            rebuild=self._rebuild,
         )
+        # Learning may have to be started again, the memories not.
+        self._rebuild = False
+        if self._cache is not None:
+            facts_log = names.facts_log(consumer.facts_version)
+            self._cache.belongs_to(await asyncio.to_thread(topic_id, consumer, facts_log))
         learning = app.build(
             consumer,
             version,
             self._embedder,
             lambda: datetime.now(UTC),
-            extractor=offline.EXTRACTOR,
+            extractor=extractor,
             near=self._near,
+            cache=self._cache,
         )
         await learning.start()
+        self._extractor = extractor.version
         self._running = learning
         _log.info("Learning has started.", extra={"action": "learning_started"})
 

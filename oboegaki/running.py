@@ -16,7 +16,7 @@ from devstack import process, stack
 from devstack.errors import Failed
 from devstack.ports import Port, check_free
 from devstack.process import Process
-from oboegaki import welcome
+from oboegaki import discovery, welcome
 from oboegaki.bringing_up import Steps, bring_up, steps
 from oboegaki.client import address
 from oboegaki.errors import CommandError
@@ -34,14 +34,14 @@ class _Stopped(Exception):
     """The user wants all of it to stop."""
 
 
-def run(instance: Instance, console: Console) -> None:
+def run(instance: Instance, console: Console, *, rebuild: bool = False) -> None:
     """Runs until Ctrl-C. Raises StackError, CommandError and what tables and topics refuse; nothing runs then."""
     with _only_one(instance), _stoppable():
         _refuse_if_served(instance)
         try:
             with steps(console) as reported:
-                parts = _start(instance, reported)
-            welcome.show(instance, console)
+                parts = _start(instance, reported, rebuild=rebuild)
+            welcome.show(instance, console, discovery.find() if instance.api.llm_url is None else ())
             _watch(parts)
         except _Stopped:
             console.print()
@@ -58,10 +58,10 @@ def stop(instance: Instance) -> list[str]:
     return ours + stack.stop(instance.stack)
 
 
-def start_serving(instance: Instance) -> Process:
+def start_serving(instance: Instance, *, rebuild: bool = False) -> Process:
     """Starts `oboegaki serve` and returns once it answers. Raises Taken, and Failed with its last log lines."""
-    check_free([Port(instance.api.port, "oboegaki", "OBOEGAKI_PORT")])
-    command = [sys.executable, "-m", "oboegaki", "serve"]
+    check_free([Port(instance.api.port, NAME, "OBOEGAKI_PORT")])
+    command = [sys.executable, "-m", "oboegaki", "serve", *(["--rebuild"] if rebuild else [])]
     served = process.start(NAME, command, home=instance.stack.home)
     process.wait_until(lambda: _answers(instance), time.monotonic() + _READY_S, served)
     return served
@@ -75,16 +75,16 @@ def _refuse_if_served(instance: Instance) -> None:
             f"`oboegaki serve` runs here already (process {found.pid}). Stop it first: `oboegaki down`."
         )
     if found is None:
-        check_free([Port(instance.api.port, "oboegaki", "OBOEGAKI_PORT")])
+        check_free([Port(instance.api.port, NAME, "OBOEGAKI_PORT")])
 
 
-def _start(instance: Instance, reported: Steps) -> list[Process]:
+def _start(instance: Instance, reported: Steps, *, rebuild: bool) -> list[Process]:
     home = instance.stack.home
     # One that outlived a killed `run`: it may be of another version of the program.
     process.stop(home, NAME, patience_s=_STOP_S)
     bring_up(instance, reported)
     reported.on_part(NAME, "starting")
-    served = start_serving(instance)
+    served = start_serving(instance, rebuild=rebuild)
     reported.on_part(NAME, "ready")
     found = (process.find(home, name) for name in ("mysql", "kafka", "connect"))
     return [served, *(part for part in found if part is not None)]

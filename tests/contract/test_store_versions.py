@@ -36,6 +36,7 @@ STORE_CALLS: list[Callable[[MemoryStore], object]] = [
     lambda store: store.versions(),
     lambda store: store.activate("v1"),
     lambda store: store.drop("v1"),
+    lambda store: store.retire(),
 ]
 
 
@@ -173,6 +174,31 @@ def test_a_dropped_version_is_gone_and_its_name_free_and_empty(store: MemoryStor
     assert raised([store.open], "v1") == {Refused}
     assert store.create("v1").count() == 0
     assert store.open("v1").receipts([1]) == {}
+
+
+def test_a_retired_version_is_gone_and_none_is_live(store: MemoryStore) -> None:
+    file(store.create("v1"), filing(1, "I like tea"))
+    kept = store.create("v2")
+    store.activate("v1")
+    store.retire()
+    store.retire()
+
+    assert raised([lambda each: each.live()], store) == {NoLiveVersion}
+    assert store.versions() == [kept.name]
+    assert store.create("v1").count() == 0
+
+
+def test_a_version_is_retired_whatever_it_was_built_with_and_stays_gone(tmp_path: Path, opener: Opener) -> None:
+    with opener(tmp_path, LAYOUT) as store:
+        store.create("v1")
+        store.activate("v1")
+    other = Layout("another", LAYOUT.dim + 1)
+    with opener(tmp_path, other) as store:
+        assert raised([lambda each: each.live()], store) == {WrongLayout}
+        store.retire()
+    with opener(tmp_path, other) as store:
+        assert store.versions() == []
+        assert store.create("v1").count() == 0
 
 
 def test_a_version_in_hand_is_closed_when_it_is_dropped(store: MemoryStore) -> None:

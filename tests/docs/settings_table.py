@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 from chat_api.settings import ApiSettings
 from devstack.settings import StackSettings
 from memory_consumer.settings import ConsumerSettings
+from memory_store.settings import EmbedderSettings
 
 _INTRODUCTION = """\
 # Settings
@@ -30,6 +31,7 @@ SECTIONS: tuple[tuple[str, str, type[BaseSettings]], ...] = (
     ("The stack", "devstack/settings.py", StackSettings),
     ("The API", "chat_api/settings.py", ApiSettings),
     ("Learning", "memory_consumer/settings.py", ConsumerSettings),
+    ("Embedders", "memory_store/settings.py", EmbedderSettings),
 )
 
 

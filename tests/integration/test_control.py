@@ -31,14 +31,30 @@ def test_later_starts_write_nothing(settings: ConsumerSettings, logs: Logs) -> N
     assert len(logs.read(names.CONTROL, [0])) == 1
 
 
-@pytest.mark.parametrize("changed", ["extractor", "embedder"])
-def test_a_version_built_otherwise_is_refused_with_what_to_do(settings: ConsumerSettings, changed: str) -> None:
+@pytest.mark.parametrize(
+    ("changed", "remedy"),
+    [("extractor", r"OBOEGAKI_FACTS_VERSION=v2\."), ("embedder", "`oboegaki run --rebuild`")],
+)
+def test_a_version_built_otherwise_is_refused_with_what_to_do(
+    settings: ConsumerSettings, changed: str, remedy: str
+) -> None:
     control.ensure(settings, V1)
     other = V1.model_copy(update={changed: "something-else"})
 
-    with pytest.raises(Refused, match=r"something-else.*set them back, or build a new version"):
+    with pytest.raises(Refused, match=f"something-else is set now.*{remedy}"):
         control.ensure(settings, other)
     assert control.read(settings) == {"v1": V1}
+
+
+def test_a_rebuild_registers_another_embedder_but_no_other_extractor(settings: ConsumerSettings) -> None:
+    control.ensure(settings, V1)
+    other = V1.model_copy(update={"embedder": "something-else"})
+    control.ensure(settings, other, rebuild=True)
+
+    assert control.read(settings) == {"v1": other}
+    with pytest.raises(Refused, match="OBOEGAKI_FACTS_VERSION=v2"):
+        control.ensure(settings, other.model_copy(update={"extractor": "other"}), rebuild=True)
+    assert control.read(settings) == {"v1": other}
 
 
 def test_versions_stand_beside_each_other_and_the_latest_record_of_each_counts(

@@ -1,6 +1,7 @@
 """What happens before learning starts."""
 
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -10,11 +11,38 @@ from memory_consumer.errors import Refused
 from memory_consumer.opening import open_version
 from memory_consumer.settings import ConsumerSettings
 from memory_store.fake import FakeStore
-from memory_store.port import MemoryVersion
+from memory_store.models import Layout
+from memory_store.port import MemoryStore, MemoryVersion
+from tests.contract.making import said
+from tests.contract.stores import embedded
 from tests.support.deadline import wait_until
 from tests.support.events import Row, learned
-from tests.support.logs import FACTS, Logs, project_all
+from tests.support.logs import FACTS, Logs, learn_all, project_all
 from tests.support.services import delete_topics
+
+
+class Stopped(Exception):
+    """As far as the process came."""
+
+
+class StoppingAfter:
+    """A store whose process ends after one of its calls."""
+
+    def __init__(self, store: MemoryStore, call: str) -> None:
+        self._store = store
+        self._call = call
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the store has
+        made = getattr(self._store, name)
+        if name != self._call:
+            return made
+
+        def stops(*arguments: object) -> None:
+            made(*arguments)
+            raise Stopped
+
+        return stops
+
 
 GROUP = names.project_group("v1")
 
@@ -24,8 +52,17 @@ def settings(kafka: str, tmp_path: Path) -> ConsumerSettings:
     return ConsumerSettings(kafka=kafka, home=tmp_path)
 
 
-def opened(settings: ConsumerSettings, store: FakeStore, embedder: str = "hash-64") -> MemoryVersion:
-    return open_version(settings, store, store_name="fake", extractor="offline-1", embedder=embedder)
+def opened(
+    settings: ConsumerSettings,
+    store: MemoryStore,
+    embedder: str = "hash-64",
+    *,
+    extractor: str = "offline-1",
+    rebuild: bool = False,
+) -> MemoryVersion:
+    return open_version(
+        settings, store, store_name="fake", extractor=extractor, embedder=embedder, rebuild=rebuild
+    )
 
 
 def test_the_first_start_makes_topics_a_version_that_is_live_and_its_record(settings: ConsumerSettings) -> None:
@@ -61,10 +98,10 @@ def test_a_lost_store_is_filled_from_the_beginning_of_the_facts_log(settings: Co
 
 def test_a_start_that_stopped_before_the_version_was_live_begins_there_again(settings: ConsumerSettings) -> None:
     store = FakeStore()
-    made = store.create("v1")
-    opened(settings, store)
+    store.create("v1")
+    version = opened(settings, store)
 
-    assert store.live() is made
+    assert store.live() is version
 
 
 def test_another_embedder_is_refused_before_the_store_is_touched(settings: ConsumerSettings) -> None:
@@ -83,9 +120,90 @@ def test_a_store_that_was_filled_from_a_log_that_is_gone_is_refused_until_it_is_
     opened(settings, store)
     delete_topics(broker)
 
-    with pytest.raises(Refused, match=r"filled from a facts log .* Move .*store away"):
+    with pytest.raises(Refused, match=r"filled from a facts log .*`oboegaki run --rebuild`"):
         opened(settings, store)
     assert opened(settings, FakeStore()).name == "v1"
+
+
+def test_a_rebuild_fills_the_memories_again_from_a_log_that_was_made_anew(
+    settings: ConsumerSettings, broker: str
+) -> None:
+    store = FakeStore()
+    former = opened(settings, store)
+    Logs(settings).learn(learned(Row(1, "I bake bread.")))
+    project_all(settings, former, until=1)
+    delete_topics(broker)
+
+    assert opened(settings, store, rebuild=True).count() == 0
+    assert opened(settings, store) is store.live()
+
+
+def test_a_rebuild_files_what_was_learned_anew_and_registers_the_embedder(settings: ConsumerSettings) -> None:
+    store = FakeStore()
+    first = opened(settings, store)
+    logs = Logs(settings)
+    logs.learn(learned(Row(1, "I bake bread.")))
+    project_all(settings, first, until=1)
+    before = list(first.scan())
+    rebuilt = opened(settings, store, "other-64", rebuild=True)
+    assert (rebuilt.count(), store.live()) == (0, rebuilt)
+    project_all(settings, rebuilt, until=1)
+
+    assert list(rebuilt.scan()) == before
+    assert control.read(settings)["v1"].embedder == "other-64"
+    assert opened(settings, store, "other-64") is rebuilt
+
+
+@pytest.mark.parametrize("call", ["retire", "create", "activate"])
+def test_a_rebuild_that_stopped_anywhere_is_done_by_the_next_and_refused_without_it(
+    settings: ConsumerSettings, tmp_path: Path, call: str
+) -> None:
+    with embedded(tmp_path) as store:
+        opened(settings, store)
+    other = Layout("other-64", 64)
+    with embedded(tmp_path, other) as store, pytest.raises(Stopped):
+        opened(settings, cast("MemoryStore", StoppingAfter(store, call)), "other-64", rebuild=True)
+    with embedded(tmp_path, other) as store:
+        if call == "retire":
+            with pytest.raises(Refused, match="--rebuild"):
+                opened(settings, store, "other-64")
+        assert opened(settings, store, "other-64", rebuild=True).name == "v1"
+    with embedded(tmp_path, other) as store:
+        assert opened(settings, store, "other-64") is store.live()
+
+
+def test_another_extractor_is_refused_before_a_rebuild_deletes_anything(settings: ConsumerSettings) -> None:
+    store = FakeStore()
+    first = opened(settings, store)
+
+    with pytest.raises(Refused, match="OBOEGAKI_FACTS_VERSION=v2"):
+        opened(settings, store, extractor="mem0-1", rebuild=True)
+    assert store.live() is first
+
+
+def test_another_facts_version_learns_everything_anew_beside_the_first_and_becomes_live(
+    settings: ConsumerSettings,
+) -> None:
+    store = FakeStore()
+    first = opened(settings, store)
+    logs = Logs(settings)
+    logs.say("I bake bread.")
+    logs.say("I moved to Lisbon.")
+    learn_all(settings, until=2)
+    project_all(settings, first, until=2)
+    anew = settings.model_copy(update={"facts_version": "v2"})
+    second = opened(anew, store, extractor="mem0-1")
+    learn_all(anew, until=2)
+    project_all(anew, second, until=2)
+
+    assert store.live() is second
+    assert said(second.scan()) == said(first.scan())
+    assert {name: record.extractor for name, record in control.read(settings).items()} == {
+        "v1": "offline-1",
+        "v2": "mem0-1",
+    }
+    assert sorted(path.name for path in (settings.home / "ledger").iterdir()) == ["v1", "v2"]
+    assert opened(anew, store, extractor="mem0-1") is second
 
 
 def test_a_lost_store_is_filled_again_although_the_log_was_made_anew(settings: ConsumerSettings) -> None:

@@ -27,6 +27,8 @@ class RunningInstance:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.ports = free_ports(5)
+        #: Settings beyond its home and ports.
+        self.settings: dict[str, str] = {}
         self.served: subprocess.Popen[bytes] | None = None
 
     @property
@@ -40,6 +42,7 @@ class RunningInstance:
             "OBOEGAKI_DIST": str(DIST),
             "COLUMNS": "200",
             **ports,
+            **self.settings,
         }
 
     @property

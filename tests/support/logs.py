@@ -14,12 +14,13 @@ from faststream.confluent import KafkaBroker
 
 from memory_consumer import facts, names, profile
 from memory_consumer.app import subscribe_extract, subscribe_project
+from memory_consumer.ask import AskStage, Near
 from memory_consumer.deferred import Deferred
 from memory_consumer.extract import ExtractStage
 from memory_consumer.extractors import offline
 from memory_consumer.facts import FactsRecord
+from memory_consumer.fold import Extractor
 from memory_consumer.log_reader import LogReader
-from memory_consumer.model import ModelStage, Near
 from memory_consumer.partition import partition_of
 from memory_consumer.profile import ProfileRecord
 from memory_consumer.project import Fillable, ProjectStage
@@ -148,10 +149,12 @@ class Logs:
 
 
 @asynccontextmanager
-async def learning(settings: ConsumerSettings) -> AsyncIterator[ExtractStage]:
+async def learning(
+    settings: ConsumerSettings, extractor: Extractor | Deferred = offline.EXTRACTOR
+) -> AsyncIterator[ExtractStage]:
     """The extract stage at work."""
     broker = _broker(settings)
-    stage = ExtractStage(Tenures(settings, offline.EXTRACTOR, now))
+    stage = ExtractStage(Tenures(settings, extractor, now))
     subscribe_extract(broker, settings, stage)
     await broker.start()
     try:
@@ -165,13 +168,13 @@ async def learning(settings: ConsumerSettings) -> AsyncIterator[ExtractStage]:
 @asynccontextmanager
 async def asking(
     settings: ConsumerSettings, model: WindowExtractor, *, near: Near = nothing, idle: timedelta = timedelta(0)
-) -> AsyncIterator[ModelStage]:
+) -> AsyncIterator[AskStage]:
     """The extract and the model stage at work."""
     broker = _broker(settings)
     tenures = Tenures(settings, Deferred(model.version), now)
     extract = ExtractStage(tenures)
     policy = WindowPolicy(idle=idle)
-    stage = ModelStage(tenures, model, near, policy, clock=now, concurrency=2, backoff=Backoff(0.01, 0.05))
+    stage = AskStage(tenures, model, near, policy, clock=now, concurrency=2, backoff=Backoff(0.01, 0.05))
     subscribe_extract(broker, settings, extract)
     await broker.start()
     running = asyncio.create_task(stage.run())

@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from chat_api.answers import MessageOut
-from chat_api.routes.admin import FiledOut, PointOut, ReceiptOut
+from chat_api.answers import FiledOut, MessageOut, PointOut, ReceiptOut
 from memory_consumer.facts import FactsRecord
 from memory_consumer.tracing import LoggedMessage, Place
 from oboegaki import tracing
@@ -53,6 +52,12 @@ def test_an_edit_that_is_not_learned_yet_is_being_learned() -> None:
     found = FiledOut(message_id=5, row=row("newer"), version="v1", receipt=receipt("learned"), points=[POINT])
 
     assert told(found, LoggedMessage(EVENT, "write", FACTS, record()))["now"] == "being learned"
+
+
+def test_a_message_whose_window_is_open_waits_for_the_model() -> None:
+    found = FiledOut(message_id=5, row=row("new"), version="v1", receipt=receipt("pending"), points=[])
+
+    assert told(found, LoggedMessage(EVENT, "write", FACTS, record()))["now"] == "waits for the language model"
 
 
 def test_a_new_message_is_nowhere_yet() -> None:

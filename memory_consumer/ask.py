@@ -1,4 +1,4 @@
-"""The model stage: windows of pending messages in, facts records out. It asks a language model, so it may be slow.
+"""The ask stage: windows of pending messages in, facts records out. It asks a language model, so it may be slow.
 
 It runs beside extract and holds nothing up: who waits for the model is a user, not a partition. An answer is
 written in a transaction of the partition's own writer, so a former owner's answer is refused.
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from random import Random, SystemRandom
 from threading import Lock, Thread
 
-from memory_consumer.errors import Invalid, LearningError, Transient
+from memory_consumer.errors import Busy, Fenced, Invalid, LearningError, Transient
 from memory_consumer.open_windows import OpenWindow
 from memory_consumer.retry import LIVE, Backoff
 from memory_consumer.stage import Report
@@ -62,7 +62,7 @@ class _State:
     until: datetime | None = None
 
 
-class ModelStage:
+class AskStage:
     """Closes windows and learns them, a few users at a time, each user's windows in order."""
 
     def __init__(
@@ -87,19 +87,24 @@ class ModelStage:
         self._chance = chance or SystemRandom()
         self._lock = Lock()
         self._state = _State()
-        self._stopping = asyncio.Event()
-        self.report = Report("model")
+        self._stopped = False
+        self._woken = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.report = Report("ask")
 
     async def run(self) -> None:
         """Learns windows as they close, until it is stopped."""
-        while not self._stopping.is_set():
+        self._loop = asyncio.get_running_loop()
+        while not self._stopped:
+            self._woken.clear()
             await asyncio.to_thread(self._begin)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), _TICK_S)
+                await asyncio.wait_for(self._woken.wait(), _TICK_S)
 
     def stop(self) -> None:
         """Begins no more windows. An answer that comes later finds its partition given up, and is dropped."""
-        self._stopping.set()
+        self._stopped = True
+        self._woken.set()
 
     def _begin(self) -> None:
         now = self._clock()
@@ -126,9 +131,9 @@ class ModelStage:
             if not self._policy.closes(waiting, now):
                 return
             state.busy.add(whose)
-        messages = trouble.messages if trouble else self._policy.messages
+        messages = trouble.messages if trouble else self._policy.most
         # Not waited for at the end of the process: a model may take minutes.
-        Thread(target=self._learn, args=(whose, messages), name="model", daemon=True).start()
+        Thread(target=self._learn, args=(whose, messages), name="ask", daemon=True).start()
 
     def _learn(self, whose: _Whose, messages: int) -> None:
         window = None
@@ -136,6 +141,8 @@ class ModelStage:
             window = self._opened(whose, messages)
             if window is not None:
                 self._keep(whose, window)
+        except Fenced as exc:
+            _log.info("What was learned is dropped: %s", exc)
         except Invalid as exc:
             self._could_not_be_used(whose, window, exc)
         except (Transient, StoreError) as exc:
@@ -146,6 +153,13 @@ class ModelStage:
         finally:
             with self._lock:
                 self._state.busy.discard(whose)
+            self._wake()
+
+    def _wake(self) -> None:
+        # The next window need not wait for the clock. A loop that is closed has nobody left to wake.
+        if self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._woken.set)
 
     def _opened(self, whose: _Whose, messages: int) -> OpenWindow | None:
         tenure = self._tenures.get(whose.partition)
@@ -173,8 +187,9 @@ class ModelStage:
     def _rest(self, cause: Exception) -> None:
         with self._lock:
             self._state.away += 1
-            wait = self._backoff.wait(self._state.away, self._chance.random())
-            self._state.until = self._clock() + timedelta(seconds=wait)
+            wait = timedelta(seconds=self._backoff.wait(self._state.away, self._chance.random()))
+            asked_for = cause.after if isinstance(cause, Busy) else timedelta(0)
+            self._state.until = self._clock() + max(wait, asked_for)
             self.report.waiting_for = str(cause)
 
     def _could_not_be_used(self, whose: _Whose, window: OpenWindow | None, cause: Invalid) -> None:

@@ -1,4 +1,4 @@
-"""The model stage on a real broker: windows are learned once, and a silent model holds nothing else up."""
+"""The ask stage on a real broker: windows are learned once, and a silent model holds nothing else up."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,16 +9,16 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from memory_consumer import names
+from memory_consumer.ask import AskStage
 from memory_consumer.deferred import Deferred
 from memory_consumer.errors import Fenced, Invalid, Transient
 from memory_consumer.facts import FactsRecord
 from memory_consumer.log_reader import topic_id
-from memory_consumer.model import ModelStage
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.tenure import Tenure
 from memory_consumer.windows import Found, Window
 from tests.support.deadline import DEADLINE_S, eventually
-from tests.support.logs import ALICE, FACTS, Logs, asking, eventually_read
+from tests.support.logs import ALICE, FACTS, Logs, asking, eventually_read, learning
 from tests.support.scripted import ScriptedModel, Silent, each_message
 from tests.support.services import now
 
@@ -42,12 +42,12 @@ def facts_of(logs: Logs, message_id: int) -> list[str]:
 def ask(
     settings: ConsumerSettings,
     model: ScriptedModel,
-    until: Callable[[ModelStage], Awaitable[None]],
+    until: Callable[[AskStage], Awaitable[None]],
     idle: timedelta = timedelta(0),
-) -> ModelStage:
+) -> AskStage:
     """Runs both stages until something is so."""
 
-    async def run() -> ModelStage:
+    async def run() -> AskStage:
         async with asking(settings, model, idle=idle) as stage:
             await until(stage)
         return stage
@@ -55,23 +55,34 @@ def ask(
     return asyncio.run(run())
 
 
-def all_learned(logs: Logs, count: int) -> Callable[[ModelStage], Awaitable[None]]:
-    async def until(_stage: ModelStage) -> None:
+def all_learned(logs: Logs, count: int) -> Callable[[AskStage], Awaitable[None]]:
+    async def until(_stage: AskStage) -> None:
         await eventually_read(lambda: list(states(logs).values()).count("learned") == count)
 
     return until
 
 
-def test_a_backlog_is_learned_in_windows_of_ten(settings: ConsumerSettings, logs: Logs) -> None:
+def learn_as_pending(settings: ConsumerSettings, logs: Logs, count: int) -> None:
+    """Runs the extract stage alone."""
+
+    async def run() -> None:
+        async with learning(settings, Deferred("scripted-1")):
+            await eventually_read(lambda: len(states(logs)) == count)
+
+    asyncio.run(run())
+
+
+def test_a_backlog_of_a_hundred_messages_costs_five_calls(settings: ConsumerSettings, logs: Logs) -> None:
     for number in range(100):
         logs.say(f"I like number {number}.")
+    learn_as_pending(settings, logs, 100)
     model = ScriptedModel()
     # Idle enough never to close a window before it is full.
     ask(settings, model, all_learned(logs, 100), idle=timedelta(hours=1))
 
-    assert len(model.asked) == 10
+    assert len(model.asked) == 5
     assert facts_of(logs, 100) == ["I LIKE NUMBER 99."]
-    assert latest(logs)[100].window == tuple(range(87, 101))
+    assert latest(logs)[100].window == tuple(range(77, 101))
 
 
 def test_a_window_that_is_not_full_closes_once_nothing_more_comes(settings: ConsumerSettings, logs: Logs) -> None:
@@ -87,7 +98,7 @@ def test_what_is_pending_is_learned_after_a_restart(settings: ConsumerSettings, 
     logs.say("I bake bread.")
     model = ScriptedModel()
 
-    async def pending(_stage: ModelStage) -> None:
+    async def pending(_stage: AskStage) -> None:
         await eventually_read(lambda: states(logs) == {1: "pending"})
 
     ask(settings, model, pending, idle=timedelta(hours=1))
@@ -100,7 +111,7 @@ def test_a_silent_model_holds_back_neither_other_users_nor_erasure(settings: Con
     secret = logs.say("My secret.")
     silent = Silent("alice")
 
-    async def until(_stage: ModelStage) -> None:
+    async def until(_stage: AskStage) -> None:
         assert await asyncio.to_thread(silent.begun.wait, DEADLINE_S)
         # Of the same partition.
         await asyncio.to_thread(logs.say, "I bake bread.", user_id="ecila")
@@ -120,7 +131,7 @@ def test_an_answer_is_thrown_away_where_its_window_changed_meanwhile(
     silent = Silent("alice")
     model = ScriptedModel(silent)
 
-    async def until(_stage: ModelStage) -> None:
+    async def until(_stage: AskStage) -> None:
         assert await asyncio.to_thread(silent.begun.wait, DEADLINE_S)
         await asyncio.to_thread(logs.remove, secret)
         await eventually_read(lambda: states(logs) == {1: "deleted", 2: "pending"})
@@ -156,7 +167,7 @@ def test_a_model_that_is_away_loses_nothing(settings: ConsumerSettings, logs: Lo
             raise Transient("The model is away.")
         return each_message(window)
 
-    async def until(stage: ModelStage) -> None:
+    async def until(stage: AskStage) -> None:
         await eventually(lambda: stage.report.waiting_for == "The model is away.")
         await all_learned(logs, 1)(stage)
 
@@ -179,7 +190,7 @@ def test_the_message_that_no_answer_can_be_had_for_is_set_aside_alone(
 
     [letter] = logs.dead_letters()
     assert states(logs) == {1: "learned", 2: "dead", 3: "learned", 4: "learned"}
-    assert (letter["stage"], letter["cause"], letter["offset"]) == ("model", "The answer is no JSON.", 1)
+    assert (letter["stage"], letter["cause"], letter["offset"]) == ("ask", "The answer is no JSON.", 1)
 
 
 def test_a_model_that_never_answers_well_does_not_drain_the_messages_into_dead_letters(
@@ -191,7 +202,7 @@ def test_a_model_that_never_answers_well_does_not_drain_the_messages_into_dead_l
     def refuses(_window: Window) -> tuple[Found, ...]:
         raise Invalid("The answer is no JSON.")
 
-    async def until(stage: ModelStage) -> None:
+    async def until(stage: AskStage) -> None:
         await eventually(lambda: stage.report.dead == 3)
         asked = len(model.asked)
         await eventually(lambda: len(model.asked) > asked + 5)

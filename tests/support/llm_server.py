@@ -1,0 +1,140 @@
+"""A language model's server on this machine, OpenAI-compatible, that answers what it was told to."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Lock, Thread
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP answer; `cut` ends the connection in the middle of it, `silent` never sends it."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cut: bool = False
+    silent: bool = False
+
+
+Script = Callable[[dict[str, Any]], Reply]
+
+
+def says(content: object, *, finish_reason: str = "stop", **message: object) -> Reply:
+    """A completion; what is no text is said as JSON."""
+    text = content if isinstance(content, str | None) else json.dumps(content, ensure_ascii=False)
+    return completion({"role": "assistant", "content": text, **message}, finish_reason)
+
+
+def completion(message: Mapping[str, object], finish_reason: str = "stop") -> Reply:
+    """A completion with this message."""
+    choice = {"index": 0, "message": message, "finish_reason": finish_reason}
+    usage = {"prompt_tokens": 700, "completion_tokens": 50, "total_tokens": 750}
+    told = {
+        "id": "1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [choice],
+        "usage": usage,
+    }
+    return Reply(json.dumps(told).encode())
+
+
+def fails(status: int, told: str = "no", **headers: str) -> Reply:
+    """An error as such servers send it."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply(json.dumps({"error": {"message": told, "type": "error"}}).encode(), status, named)
+
+
+class LlmServer(ThreadingHTTPServer):
+    """Answers completions by a script, in whatever thread they are asked in, and remembers what it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self, script: Script, models: Mapping[str, object]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.script = script
+        self.models = models
+        self.over = Event()
+        self._lock = Lock()
+        self._asked: list[dict[str, Any]] = []
+
+    @property
+    def url(self) -> str:
+        """Its base address."""
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+    @property
+    def asked(self) -> list[dict[str, Any]]:
+        """Every completion that was asked for, with the request's headers under `headers`, in lower case."""
+        with self._lock:
+            return list(self._asked)
+
+    @property
+    def prompts(self) -> list[str]:
+        """What the user's part of each prompt was."""
+        return [each["messages"][-1]["content"] for each in self.asked]
+
+    def remember(self, asked: dict[str, Any]) -> None:
+        """Notes what was asked."""
+        with self._lock:
+            self._asked.append(asked)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: LlmServer
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.remember({**asked, "path": self.path, "headers": headers})
+        self._send(self.server.script(asked) if self.path == "/v1/chat/completions" else fails(404))
+
+    def do_GET(self) -> None:
+        known = self.server.models if self.path == "/v1/models" else None
+        self._send(fails(404) if known is None else Reply(json.dumps(known).encode()))
+
+    def _send(self, reply: Reply) -> None:
+        if reply.silent:
+            self.server.over.wait()
+            self.close_connection = True
+            return
+        self.send_response(reply.status)
+        for name, value in {"Content-Type": "application/json", **reply.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(reply.body) * (2 if reply.cut else 1)))
+        self.end_headers()
+        self.wfile.write(reply.body)
+        self.close_connection = self.close_connection or reply.cut
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def llm_server(*replies: Reply, script: Script | None = None, models: object = None) -> Iterator[LlmServer]:
+    """A server that gives these replies one after the other, the last for good; or follows a script."""
+    told = models if isinstance(models, dict) else {"object": "list", "data": [{"id": "m", "object": "model"}]}
+    with LlmServer(script or _in_turn(replies), told) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.over.set()
+            server.shutdown()
+            thread.join()
+
+
+def _in_turn(replies: tuple[Reply, ...]) -> Script:
+    rest, lock = list(replies), Lock()
+
+    def script(_asked: dict[str, Any]) -> Reply:
+        with lock:
+            return rest.pop(0) if len(rest) > 1 else rest[0]
+
+    return script
