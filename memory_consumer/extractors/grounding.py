@@ -9,8 +9,10 @@ from datetime import datetime
 from itertools import pairwise
 
 from memory_consumer.extractors.answer import Draft
-from memory_consumer.extractors.offline import language, pieces
+from memory_consumer.extractors.offline import language
 from memory_consumer.extractors.prompt import LEARNED_ROLES
+from memory_consumer.extractors.sentences import pieces
+from memory_consumer.extractors.speakers import turns as turns_of
 from memory_consumer.windows import Found, Known, Turn, Window
 
 #: Longer ones are split at their sentence ends.
@@ -22,7 +24,6 @@ _ALIKE = 0.85
 Dated = Callable[[str, datetime], str]
 
 #: A name of up to three words, none of which begins in lower case, before a colon.
-_SPEAKER = re.compile(r"([^\W\d_a-z][\w'.・-]{0,30}(?: [^\W\d_a-z][\w'.-]{0,30}){0,2})(?::\s|：)")
 _WORD = re.compile(r"[a-z0-9]+|[\u30a0-\u30ff]+|[\u4e00-\u9fff]+")
 #: But for what stands within a number: 3.5 is not 35.
 _PUNCTUATION = re.compile(r"(?<!\d)[\W_]+|[\W_]+(?!\d)")
@@ -72,11 +73,7 @@ def _sources(draft: Draft, turns: Sequence[Turn]) -> list[Turn]:
 
 def _speaker(sources: Sequence[Turn]) -> str | None:
     """Who said it, where all that is cited and learned begins with one and the same name."""
-    names = {
-        match[1] if (match := _SPEAKER.match(turn.text)) else None
-        for turn in sources
-        if turn.role in LEARNED_ROLES
-    }
+    names = {spoken.speaker for turn in sources if turn.role in LEARNED_ROLES for spoken in turns_of(turn.text)}
     return names.pop() if len(names) == 1 else None
 
 
