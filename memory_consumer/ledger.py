@@ -39,7 +39,12 @@ CREATE TABLE IF NOT EXISTS cites (
     PRIMARY KEY (cited, citing)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS citing ON cites (citing);
-CREATE TABLE IF NOT EXISTS profiles (user_id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS profiles (
+    user_id TEXT PRIMARY KEY,
+    written REAL NOT NULL,
+    record TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS changed (user_id TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
@@ -100,6 +105,8 @@ class Ledger:
         self._erased += len(replaced)
         if record.facts or any(listed for (listed,) in replaced):
             self._touched.add(record.user_id)
+            at = record.learned_at.timestamp()
+            self._db.execute("INSERT OR REPLACE INTO changed VALUES (?, ?)", (record.user_id, at))
         self._db.execute(
             "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -191,14 +198,30 @@ class Ledger:
 
     def put_profile(self, record: ProfileRecord) -> None:
         """Makes a record its user's latest profile."""
-        insert = "INSERT OR REPLACE INTO profiles VALUES (?, ?)"
-        self._db.execute(insert, (record.user_id, record.model_dump_json()))
+        written = 0.0 if record.written_at is None else record.written_at.timestamp()
+        insert = "INSERT OR REPLACE INTO profiles VALUES (?, ?, ?)"
+        self._db.execute(insert, (record.user_id, written, record.model_dump_json()))
+        self._db.execute("DELETE FROM changed WHERE user_id = ? AND at <= ?", (record.user_id, written))
         self._erased += 1
 
     def profile(self, user_id: str) -> ProfileRecord | None:
         """A user's latest profile record."""
         row = self._db.execute("SELECT record FROM profiles WHERE user_id = ?", (user_id,)).fetchone()
         return None if row is None else ProfileRecord.model_validate_json(row[0])
+
+    def unwritten(self, before: datetime) -> list[str]:
+        """The users of whom no model has written since their facts changed, nor since `before`; longest first.
+
+        Not those with pending messages: their facts are about to change.
+        """
+        found = self._db.execute(
+            "SELECT user_id FROM changed LEFT JOIN profiles USING (user_id)"
+            " WHERE coalesce(written, 0) <= ? AND NOT EXISTS"
+            "  (SELECT 1 FROM records WHERE records.user_id = changed.user_id AND pending)"
+            " ORDER BY at, user_id",
+            (before.timestamp(),),
+        )
+        return [user for (user,) in found]
 
     def start_anew(self) -> None:
         """Throws everything away, as if nothing had been read from the log yet."""

@@ -56,6 +56,8 @@ class ProfileRecord(_Frozen):
     author: str
     lines: tuple[Line, ...]
     learned_at: datetime
+    #: When a model last wrote it; None where none ever did.
+    written_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

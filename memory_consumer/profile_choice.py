@@ -56,15 +56,21 @@ def chosen(told: Iterable[Told], budget_tokens: int = BUDGET_TOKENS) -> tuple[Li
     Of facts that say nearly the same the latest is told. Long ones are shortened at the end of a sentence.
     """
     lines: list[Line] = []
-    for group in _in_turn(_groups(told)):
+    for each in ranked(told):
         if budget_tokens <= LINE_TOKENS:
             break
-        text = shortened(group.latest.text)
+        text = shortened(each.text)
         cost = estimated(text) + LINE_TOKENS
-        if text and cost <= budget_tokens and all(text != each.text for each in lines):
+        if text and cost <= budget_tokens and all(text != other.text for other in lines):
             budget_tokens -= cost
-            lines.append(line(text, [group.latest]))
+            lines.append(line(text, [each]))
     return tuple(lines)
+
+
+def ranked(told: Iterable[Told]) -> Iterator[Told]:
+    """The facts in the order in which they matter; of those that say nearly the same only the latest."""
+    for group in _in_turn(_groups(told)):
+        yield group.latest
 
 
 def shortened(text: str, most_tokens: int = _MOST_TOKENS) -> str:

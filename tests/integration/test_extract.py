@@ -155,7 +155,7 @@ def test_sweep_records_are_passed_over(settings: ConsumerSettings, logs: Logs) -
     logs.say("I like tea.")
     stage = learn_all(settings, until=2)
 
-    assert (len(logs.facts()), stage.report.dead) == (1, 0)
+    assert (len(logs.read(FACTS)), stage.report.dead) == (3, 0)
 
 
 def test_a_facts_record_that_cannot_be_read_holds_no_learning_up(settings: ConsumerSettings, logs: Logs) -> None:
