@@ -100,8 +100,7 @@ class ApiSettings(BaseSettings):
     )
     llm_timeout: timedelta = Field(
         default=timedelta(seconds=120),
-        description="How long a reply may take before the request ends with status 502, and how long an answer may"
-        " take when learning before it is asked for again. A large model on a slow machine needs more.",
+        description="How long a reply may take before the request ends with status 502.",
     )
     system_prompt: str = Field(
         default=_SYSTEM_PROMPT,

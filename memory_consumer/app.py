@@ -109,7 +109,7 @@ def build(
             near,
             settings.window_policy(),
             clock=clock,
-            concurrency=settings.model_concurrency,
+            concurrency=settings.ask_concurrency,
         )
     return Learning(broker, extract, project, ask)
 

@@ -87,19 +87,24 @@ class AskStage:
         self._chance = chance or SystemRandom()
         self._lock = Lock()
         self._state = _State()
-        self._stopping = asyncio.Event()
+        self._stopped = False
+        self._woken = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.report = Report("ask")
 
     async def run(self) -> None:
         """Learns windows as they close, until it is stopped."""
-        while not self._stopping.is_set():
+        self._loop = asyncio.get_running_loop()
+        while not self._stopped:
+            self._woken.clear()
             await asyncio.to_thread(self._begin)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), _TICK_S)
+                await asyncio.wait_for(self._woken.wait(), _TICK_S)
 
     def stop(self) -> None:
         """Begins no more windows. An answer that comes later finds its partition given up, and is dropped."""
-        self._stopping.set()
+        self._stopped = True
+        self._woken.set()
 
     def _begin(self) -> None:
         now = self._clock()
@@ -126,7 +131,7 @@ class AskStage:
             if not self._policy.closes(waiting, now):
                 return
             state.busy.add(whose)
-        messages = trouble.messages if trouble else self._policy.messages
+        messages = trouble.messages if trouble else self._policy.most
         # Not waited for at the end of the process: a model may take minutes.
         Thread(target=self._learn, args=(whose, messages), name="ask", daemon=True).start()
 
@@ -148,6 +153,13 @@ class AskStage:
         finally:
             with self._lock:
                 self._state.busy.discard(whose)
+            self._wake()
+
+    def _wake(self) -> None:
+        # The next window need not wait for the clock. A loop that is closed has nobody left to wake.
+        if self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._woken.set)
 
     def _opened(self, whose: _Whose, messages: int) -> OpenWindow | None:
         tenure = self._tenures.get(whose.partition)

@@ -51,7 +51,14 @@ class ConsumerSettings(BaseSettings):
         default=10,
         ge=1,
         le=100,
-        description="With a language model: so many messages of a user are learned at once, in one call.",
+        description="With a language model: once so many messages of a user wait they are learned, in one call.",
+    )
+    window_backlog: int = Field(
+        default=20,
+        ge=1,
+        le=100,
+        description="With a language model: most messages of a user in one call where more wait than"
+        " `OBOEGAKI_WINDOW_MESSAGES`, as after an import. More cost fewer calls; a small model overlooks more.",
     )
     window_tokens: int = Field(
         default=2000,
@@ -59,12 +66,12 @@ class ConsumerSettings(BaseSettings):
         description="With a language model: so many tokens (about) of a user's messages are learned at once; a"
         " longer message has a call of its own.",
     )
-    model_concurrency: int = Field(
-        default=2,
+    ask_concurrency: int = Field(
+        default=1,
         ge=1,
         le=64,
-        description="Calls of the language model at the same time, for different users. A model on the same CPU"
-        " gains nothing from more.",
+        description="With a language model: calls at the same time, for different users. More help only where the"
+        " server answers several at once; a second call would wait within `OBOEGAKI_ASK_TIMEOUT`.",
     )
     transaction_timeout: timedelta = Field(
         default=timedelta(seconds=10),
@@ -98,10 +105,11 @@ class ConsumerSettings(BaseSettings):
     llm_api_key: SecretStr = Field(
         default=SecretStr("none"), description="Key for that server; local servers take anything."
     )
-    llm_timeout: timedelta = Field(
-        default=timedelta(seconds=120),
-        description="How long a reply may take before the request ends with status 502, and how long an answer may"
-        " take when learning before it is asked for again. A large model on a slow machine needs more.",
+    ask_timeout: timedelta = Field(
+        default=timedelta(minutes=10),
+        gt=timedelta(0),
+        description="With a language model: how long an answer may take when learning before it is asked again."
+        " Only its user's learning waits for it. On a CPU a call may take minutes.",
     )
     extract_prompt: Literal["compact", "mem0"] = Field(
         default="compact",
@@ -117,7 +125,12 @@ class ConsumerSettings(BaseSettings):
 
     def window_policy(self) -> WindowPolicy:
         """When a window of messages closes."""
-        return WindowPolicy(idle=self.window_idle, messages=self.window_messages, tokens=self.window_tokens)
+        return WindowPolicy(
+            idle=self.window_idle,
+            messages=self.window_messages,
+            tokens=self.window_tokens,
+            most=max(self.window_messages, self.window_backlog),
+        )
 
     def client(self) -> dict[str, str | int | float | bool]:
         """What every Kafka client of ours is configured with."""

@@ -68,6 +68,8 @@ class WindowPolicy:
     idle: timedelta = timedelta(seconds=5)
     messages: int = 10
     tokens: int = 2000
+    #: Messages that are learned in one call where more wait than a window needs: a backlog costs fewer calls.
+    most: int = 20
 
     def closes(self, waiting: Waiting, now: datetime) -> bool:
         """Whether what waits is to be learned now: enough of it, or nothing more came for a while."""

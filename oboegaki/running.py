@@ -16,7 +16,7 @@ from devstack import process, stack
 from devstack.errors import Failed
 from devstack.ports import Port, check_free
 from devstack.process import Process
-from oboegaki import welcome
+from oboegaki import discovery, welcome
 from oboegaki.bringing_up import Steps, bring_up, steps
 from oboegaki.client import address
 from oboegaki.errors import CommandError
@@ -41,7 +41,7 @@ def run(instance: Instance, console: Console, *, rebuild: bool = False) -> None:
         try:
             with steps(console) as reported:
                 parts = _start(instance, reported, rebuild=rebuild)
-            welcome.show(instance, console)
+            welcome.show(instance, console, discovery.find() if instance.api.llm_url is None else ())
             _watch(parts)
         except _Stopped:
             console.print()
@@ -60,7 +60,7 @@ def stop(instance: Instance) -> list[str]:
 
 def start_serving(instance: Instance, *, rebuild: bool = False) -> Process:
     """Starts `oboegaki serve` and returns once it answers. Raises Taken, and Failed with its last log lines."""
-    check_free([Port(instance.api.port, "oboegaki", "OBOEGAKI_PORT")])
+    check_free([Port(instance.api.port, NAME, "OBOEGAKI_PORT")])
     command = [sys.executable, "-m", "oboegaki", "serve", *(["--rebuild"] if rebuild else [])]
     served = process.start(NAME, command, home=instance.stack.home)
     process.wait_until(lambda: _answers(instance), time.monotonic() + _READY_S, served)
@@ -75,7 +75,7 @@ def _refuse_if_served(instance: Instance) -> None:
             f"`oboegaki serve` runs here already (process {found.pid}). Stop it first: `oboegaki down`."
         )
     if found is None:
-        check_free([Port(instance.api.port, "oboegaki", "OBOEGAKI_PORT")])
+        check_free([Port(instance.api.port, NAME, "OBOEGAKI_PORT")])
 
 
 def _start(instance: Instance, reported: Steps, *, rebuild: bool) -> list[Process]:

@@ -43,7 +43,7 @@ def serve(instance: Instance, *, rebuild: bool = False) -> None:
     another embedder is set without a rebuild, Refused and Unavailable.
     """
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
-    for talkative in ("httpx", "mysql.connector", "uvicorn", "faststream", "stamina"):
+    for talkative in ("httpx", "httpx2", "mysql.connector", "uvicorn", "faststream", "stamina"):
         logging.getLogger(talkative).setLevel(logging.ERROR)
     home = instance.stack.home
     with ExitStack() as parts:

@@ -87,9 +87,11 @@ def _verdict(found: FiledOut) -> Step:
         gone = receipt is not None and receipt.state == "deleted" and not found.points
         return Step("now", None, "forgotten" if gone else "never recalled; its points are being removed")
     if receipt is not None and receipt.state == "dead":
-        return Step("now", None, "its event could not be read: see the dead letters")
-    learned = receipt is not None and receipt.revision == row.revision
-    return Step("now", None, "learned and searchable" if learned else "being learned")
+        return Step("now", None, "its event or the model's answer could not be read: see the dead letters")
+    if receipt is None or receipt.revision != row.revision:
+        return Step("now", None, "being learned")
+    waits = receipt.state == "pending"
+    return Step("now", None, "waits for the language model" if waits else "learned and searchable")
 
 
 def _filed(instance: Instance, message_id: int) -> FiledOut:

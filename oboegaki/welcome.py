@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from oboegaki.client import address
+from oboegaki.discovery import Offer
 from oboegaki.instance import Instance
 
 _USER = "hanako"
@@ -23,8 +25,11 @@ _MESSAGE = {
 _QUESTION = "犬の名前は？"
 
 
-def show(instance: Instance, console: Console) -> None:
-    """Prints it; lines to paste are printed as they are, whatever the terminal's width."""
+def show(instance: Instance, console: Console, offers: Sequence[Offer] = ()) -> None:
+    """Prints it; lines to paste are printed as they are, whatever the terminal's width.
+
+    `offers` are language models on this machine that could be used.
+    """
     key = instance.api.api_key.get_secret_value()
     grid = Table.grid(padding=(0, 2))
     grid.add_row("[bold]Address[/bold]", address(instance))
@@ -37,6 +42,8 @@ def show(instance: Instance, console: Console) -> None:
     console.out(said, highlight=False)
     console.print("\nThen ask for it:\n")
     console.out(asked, highlight=False)
+    for offer in offers:
+        console.out(f"\n{offer}", highlight=False)
 
 
 def curls(instance: Instance) -> tuple[str, str]:

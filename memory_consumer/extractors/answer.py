@@ -23,6 +23,7 @@ _UNFINISHED_THOUGHT = re.compile(r"\s*<(?:think|thinking|thought|reasoning)>", r
 _END_OF_THOUGHT = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _OPENING = re.compile(r"[{\[]")
 _NAMED = re.compile(r'"(?:memory|memories|facts)"\s*:\s*\Z')
+_NUMBERS = re.compile(r"[][(){}#,;\s]*\d{1,6}(?:[][(){}#,;\s]+\d{1,6})*[][(){}#,;\s]*")
 _NUMBER = re.compile(r"\d{1,6}")
 
 
@@ -183,7 +184,7 @@ def _text(item: Any) -> str:  # noqa: ANN401  JSON
 
 
 def _numbers(value: Any) -> tuple[int, ...]:  # noqa: ANN401  JSON
-    """Numbers however they are written: 1, "1", "[1]", "1, 2"; without doubles."""
-    each = value if isinstance(value, list) else [value]
-    found = (match for one in each if isinstance(one, int | str) for match in _NUMBER.findall(str(one)))
+    """Numbers however they are written: 1, "1", "[1]", "1, 2"; without doubles, and none out of ids or texts."""
+    each = [str(one) for one in (value if isinstance(value, list) else [value])]
+    found = (number for one in each if _NUMBERS.fullmatch(one) for number in _NUMBER.findall(one))
     return tuple(dict.fromkeys(int(number) for number in found))

@@ -45,7 +45,7 @@ def translated(error: Exception, *, seconds: float, has_answered: bool) -> Learn
     if "timeout" in type(error).__name__.lower():
         return Transient(
             f"The language model did not answer within {seconds:g} s. A slow machine needs a longer"
-            " OBOEGAKI_LLM_TIMEOUT."
+            " OBOEGAKI_ASK_TIMEOUT."
         )
     if status is not None or isinstance(error, _GARBLED):
         return Transient("The language model's server sent something that is no answer. Check OBOEGAKI_LLM_URL.")

@@ -9,8 +9,10 @@ from datetime import datetime
 from itertools import pairwise
 
 from memory_consumer.extractors.answer import Draft
-from memory_consumer.extractors.offline import language, pieces
+from memory_consumer.extractors.offline import language
 from memory_consumer.extractors.prompt import LEARNED_ROLES
+from memory_consumer.extractors.sentences import pieces
+from memory_consumer.extractors.speakers import turns as turns_of
 from memory_consumer.windows import Found, Known, Turn, Window
 
 #: Longer ones are split at their sentence ends.
@@ -21,31 +23,39 @@ _ALIKE = 0.85
 #: Gives the relative time words of a text their dates, as of when it was said.
 Dated = Callable[[str, datetime], str]
 
-_SPEAKER = re.compile(r"([^\W\d_][^:：\n]{0,39})[:：]\s")
+#: A name of up to three words, none of which begins in lower case, before a colon.
 _WORD = re.compile(r"[a-z0-9]+|[\u30a0-\u30ff]+|[\u4e00-\u9fff]+")
+#: But for what stands within a number: 3.5 is not 35.
+_PUNCTUATION = re.compile(r"(?<!\d)[\W_]+|[\W_]+(?!\d)")
 _NEGATION = re.compile(r"\b(?:no|not|never|without|stopped|quit)\b|n't\b|ない|なかった|ません|やめ")
 
 
 def found(drafts: Iterable[Draft], window: Window, dated: Dated) -> tuple[Found, ...]:
     """The facts of a window, each with its sources, in the order of the drafts and without doubles."""
-    facts: dict[str, Found] = {}
-    for draft in drafts:
-        sources = _sources(draft, window.turns)
-        if not sources:
-            continue
-        for fact in _facts(draft, sources, window.known, dated):
-            key = _normal(fact.text)
-            facts[key] = _both(facts[key], fact) if key in facts else fact
-    return tuple(fact for fact in facts.values() if not _repeats(fact, window.known))
+    facts = without_doubles(fact for draft in drafts for fact in _facts(draft, window, dated))
+    return tuple(fact for fact in facts if not _repeats(fact, window.known))
 
 
-def _facts(draft: Draft, sources: Sequence[Turn], known: Sequence[Known], dated: Dated) -> Iterator[Found]:
+def without_doubles(facts: Iterable[Found]) -> tuple[Found, ...]:
+    """Facts of equal words as one, which rests on the sources of all."""
+    joined: dict[str, Found] = {}
+    for fact in facts:
+        key = _normal(fact.text)
+        joined[key] = _both(joined[key], fact) if key in joined else fact
+    return tuple(joined.values())
+
+
+def _facts(draft: Draft, window: Window, dated: Dated) -> Iterator[Found]:
+    sources = _sources(draft, window.turns)
+    known = window.known
     supersedes = tuple(known[number].id for number in draft.supersedes if number < len(known))
-    for piece in pieces(draft.text, MOST_CHARACTERS):
+    for piece in pieces(draft.text, MOST_CHARACTERS) if sources else ():
         text = dated(piece, sources[-1].said_at)
+        if not _normal(text):
+            continue
         yield Found(
             text=text,
-            sources=tuple(turn.message_id for turn in sources),
+            sources=tuple(dict.fromkeys(turn.message_id for turn in sources)),
             lang=language(text),
             supersedes=supersedes,
             speaker=_speaker(sources),
@@ -63,11 +73,7 @@ def _sources(draft: Draft, turns: Sequence[Turn]) -> list[Turn]:
 
 def _speaker(sources: Sequence[Turn]) -> str | None:
     """Who said it, where all that is cited and learned begins with one and the same name."""
-    names = {
-        match[1] if (match := _SPEAKER.match(turn.text)) else None
-        for turn in sources
-        if turn.role in LEARNED_ROLES
-    }
+    names = {spoken.speaker for turn in sources if turn.role in LEARNED_ROLES for spoken in turns_of(turn.text)}
     return names.pop() if len(names) == 1 else None
 
 
@@ -107,4 +113,4 @@ def _folded(text: str) -> str:
 
 
 def _normal(text: str) -> str:
-    return "".join(character for character in _folded(text) if character.isalnum())
+    return _PUNCTUATION.sub("", _folded(text))

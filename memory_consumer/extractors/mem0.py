@@ -1,5 +1,6 @@
 """Learning by a language model through Mem0: its providers, its prompt or a compact one of ours, its parsing."""
 
+import hashlib
 import inspect
 import re
 import time
@@ -13,10 +14,11 @@ from memory_consumer.errors import Refused
 from memory_consumer.extractors import mem0_parts, prompt
 from memory_consumer.extractors.answer import drafts
 from memory_consumer.extractors.compact import FOR_MEM0
-from memory_consumer.extractors.grounding import found
+from memory_consumer.extractors.grounding import found, without_doubles
 from memory_consumer.extractors.mem0_parts import Mem0Parts
 from memory_consumer.extractors.model import Heard, Model
 from memory_consumer.extractors.prompt import LEARNED_ROLES, Prompt, Prompting
+from memory_consumer.extractors.slices import slices
 from memory_consumer.extractors.usage import Report
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.windows import Found, Window
@@ -25,13 +27,15 @@ from memory_store.when import dated
 #: Counts up with every change to prompts, parsing or grounding that changes what is learned.
 FORMAT = 1
 
-_MOST_NAME = 48
+_MOST_NAME = 40
+_PLAIN = re.compile(r"[A-Za-z0-9._-]+")
+_UNPLAIN = re.compile(r"[^A-Za-z0-9._-]")
 _CONNECT_S = 5.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Mem0Extractor:
-    """Finds facts by asking a model once for each window."""
+    """Finds facts by asking a model once for each window, more often only where one is too long for a call."""
 
     def __init__(
         self,
@@ -58,6 +62,9 @@ class Mem0Extractor:
 
         Raises Transient where the model is away or asks to wait (Busy), Invalid where its answer cannot be used.
         """
+        return without_doubles(fact for part in slices(window) for fact in self._found(part))
+
+    def _found(self, window: Window) -> tuple[Found, ...]:
         if not any(turn.role in LEARNED_ROLES for turn in window.turns):
             # Nothing can be learned from what the assistant alone says, so nobody is asked.
             return ()
@@ -83,13 +90,13 @@ def build(
         heard,
         # Mem0's provider for LM Studio asks for JSON by itself unless it is told otherwise.
         plain={"type": "text"} if settings.llm_provider == "lmstudio" else None,
-        seconds=settings.llm_timeout.total_seconds(),
+        seconds=settings.ask_timeout.total_seconds(),
         report=report,
         timer=timer,
     )
     return Mem0Extractor(
         model,
-        _mem0s(parts) if settings.extract_prompt == "mem0" else prompt.compact,
+        mem0s(parts) if settings.extract_prompt == "mem0" else prompt.compact,
         version=version(settings),
         cleaned=parts.cleaned,
         close=getattr(llm.client, "close", lambda: None),
@@ -98,7 +105,10 @@ def build(
 
 def version(settings: ConsumerSettings) -> str:
     """The name of the behaviour that settings ask for: short, and of characters that logs and names take."""
-    model = re.sub(r"[^A-Za-z0-9._-]+", "-", settings.llm_model)[-_MOST_NAME:]
+    model = re.sub(r"[:/]", "-", settings.llm_model)
+    if len(model) > _MOST_NAME or not _PLAIN.fullmatch(model):
+        digest = hashlib.sha256(settings.llm_model.encode()).hexdigest()[:8]
+        model = f"{re.sub(_UNPLAIN, '', model)[-_MOST_NAME:]}-{digest}"
     return f"mem0-{FORMAT}-{settings.extract_prompt}-{model}"
 
 
@@ -142,7 +152,7 @@ def _address(config: type, settings: ConsumerSettings) -> dict[str, str]:
 
 def _bound(llm: Any, settings: ConsumerSettings, heard: Heard) -> None:  # noqa: ANN401  Mem0 ships no types
     """Holds the provider's client to our address, key and time-out, and makes it say what it received."""
-    seconds = settings.llm_timeout.total_seconds()
+    seconds = settings.ask_timeout.total_seconds()
     if isinstance(llm.client, openai.OpenAI):
         # Address and key once more: where OPENROUTER_API_KEY is in the environment, Mem0 has taken that service.
         llm.client = llm.client.with_options(
@@ -164,7 +174,7 @@ def _is_local(url: str | None) -> bool:
     return url is not None and urlsplit(url).hostname in _LOOPBACK
 
 
-def _mem0s(parts: Mem0Parts) -> Prompting:
+def mem0s(parts: Mem0Parts) -> Prompting:
     """Mem0's own prompt, told what it does not know by itself."""
 
     def prompting(window: Window) -> Prompt:

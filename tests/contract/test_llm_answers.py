@@ -9,6 +9,7 @@ import pytest
 
 from memory_consumer.errors import Busy, Invalid, LearningError, Transient
 from memory_consumer.extractors import mem0
+from memory_consumer.extractors.answer import Answer, drafts
 from memory_consumer.extractors.mem0 import Mem0Extractor
 from memory_consumer.extractors.usage import Tally
 from memory_consumer.settings import ConsumerSettings
@@ -176,6 +177,20 @@ def test_only_an_empty_list_is_nothing_to_remember(answered: Answered, nothing: 
     assert answered(says(nothing)) == ()
 
 
+@pytest.mark.parametrize("told", ["a1b2c3d4-0000", "User has 1 cat", -1, 1.5, True, {"id": 1}, "1" * 5000 + "x"])
+def test_no_number_is_read_out_of_what_is_none(told: object) -> None:
+    answer = Answer(json.dumps({"memory": [{**MEMORY, "supersedes": [told]}]}))
+
+    assert drafts(answer, str)[0].supersedes == ()
+
+
+@pytest.mark.parametrize("told", [[0, 2], ["0", "2"], "0, 2", ["[0]", "#2"], ["0", 0, 2]])
+def test_numbers_are_read_however_they_are_written(told: object) -> None:
+    answer = Answer(json.dumps({"memory": [{**MEMORY, "supersedes": told}]}))
+
+    assert drafts(answer, str)[0].supersedes == (0, 2)
+
+
 def test_a_server_that_does_not_know_the_format_is_asked_without_it(asking: Asking) -> None:
     server, extractor = asking(fails(400, "'response_format.type' must be 'json_schema' or 'text'"), says(GOOD))
 
@@ -219,7 +234,7 @@ def test_a_busy_server_says_how_long_to_wait_and_is_not_asked_again_before(askin
 
 
 def test_a_silent_server_is_left_at_the_time_out(asking: Asking) -> None:
-    server, extractor = asking(Reply(silent=True), llm_timeout="PT0.2S")
+    server, extractor = asking(Reply(silent=True), ask_timeout="PT0.2S")
 
     with pytest.raises(Transient, match=r"within 0\.2 s"):
         extractor.extract(WINDOW)

@@ -18,7 +18,7 @@ from memory_consumer.settings import ConsumerSettings
 from memory_consumer.tenure import Tenure
 from memory_consumer.windows import Found, Window
 from tests.support.deadline import DEADLINE_S, eventually
-from tests.support.logs import ALICE, FACTS, Logs, asking, eventually_read
+from tests.support.logs import ALICE, FACTS, Logs, asking, eventually_read, learning
 from tests.support.scripted import ScriptedModel, Silent, each_message
 from tests.support.services import now
 
@@ -62,16 +62,27 @@ def all_learned(logs: Logs, count: int) -> Callable[[AskStage], Awaitable[None]]
     return until
 
 
-def test_a_backlog_is_learned_in_windows_of_ten(settings: ConsumerSettings, logs: Logs) -> None:
+def learn_as_pending(settings: ConsumerSettings, logs: Logs, count: int) -> None:
+    """Runs the extract stage alone."""
+
+    async def run() -> None:
+        async with learning(settings, Deferred("scripted-1")):
+            await eventually_read(lambda: len(states(logs)) == count)
+
+    asyncio.run(run())
+
+
+def test_a_backlog_of_a_hundred_messages_costs_five_calls(settings: ConsumerSettings, logs: Logs) -> None:
     for number in range(100):
         logs.say(f"I like number {number}.")
+    learn_as_pending(settings, logs, 100)
     model = ScriptedModel()
     # Idle enough never to close a window before it is full.
     ask(settings, model, all_learned(logs, 100), idle=timedelta(hours=1))
 
-    assert len(model.asked) == 10
+    assert len(model.asked) == 5
     assert facts_of(logs, 100) == ["I LIKE NUMBER 99."]
-    assert latest(logs)[100].window == tuple(range(87, 101))
+    assert latest(logs)[100].window == tuple(range(77, 101))
 
 
 def test_a_window_that_is_not_full_closes_once_nothing_more_comes(settings: ConsumerSettings, logs: Logs) -> None:

@@ -70,7 +70,7 @@ class LlmServer(ThreadingHTTPServer):
 
     @property
     def asked(self) -> list[dict[str, Any]]:
-        """Every completion that was asked for, with the request's headers under `headers`."""
+        """Every completion that was asked for, with the request's headers under `headers`, in lower case."""
         with self._lock:
             return list(self._asked)
 
@@ -90,7 +90,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.remember({**asked, "path": self.path, "headers": dict(self.headers)})
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.remember({**asked, "path": self.path, "headers": headers})
         self._send(self.server.script(asked) if self.path == "/v1/chat/completions" else fails(404))
 
     def do_GET(self) -> None:

@@ -19,6 +19,7 @@ from memory_consumer.deferred import Deferred
 from memory_consumer.extract import ExtractStage
 from memory_consumer.extractors import offline
 from memory_consumer.facts import FactsRecord
+from memory_consumer.fold import Extractor
 from memory_consumer.log_reader import LogReader
 from memory_consumer.partition import partition_of
 from memory_consumer.project import Fillable, ProjectStage
@@ -141,10 +142,12 @@ class Logs:
 
 
 @asynccontextmanager
-async def learning(settings: ConsumerSettings) -> AsyncIterator[ExtractStage]:
+async def learning(
+    settings: ConsumerSettings, extractor: Extractor | Deferred = offline.EXTRACTOR
+) -> AsyncIterator[ExtractStage]:
     """The extract stage at work."""
     broker = _broker(settings)
-    stage = ExtractStage(Tenures(settings, offline.EXTRACTOR, now))
+    stage = ExtractStage(Tenures(settings, extractor, now))
     subscribe_extract(broker, settings, stage)
     await broker.start()
     try:

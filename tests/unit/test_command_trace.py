@@ -54,6 +54,12 @@ def test_an_edit_that_is_not_learned_yet_is_being_learned() -> None:
     assert told(found, LoggedMessage(EVENT, "write", FACTS, record()))["now"] == "being learned"
 
 
+def test_a_message_whose_window_is_open_waits_for_the_model() -> None:
+    found = FiledOut(message_id=5, row=row("new"), version="v1", receipt=receipt("pending"), points=[])
+
+    assert told(found, LoggedMessage(EVENT, "write", FACTS, record()))["now"] == "waits for the language model"
+
+
 def test_a_new_message_is_nowhere_yet() -> None:
     found = FiledOut(message_id=5, row=row("new"), version="v1", receipt=None, points=[])
     steps = told(found, LoggedMessage(None, None, None, None))

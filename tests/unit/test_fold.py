@@ -182,7 +182,8 @@ def expected(rows: dict[int, Row]) -> dict[int, tuple[list[str], str]]:
     for message in sorted(rows):
         row = rows[message]
         refused = row.suppressed == "all" or (row.suppressed is not None and row.content == "I have a dog.")
-        usable = not refused and row.role != "assistant" and row.content != "thanks!"
+        tells = row.content != "thanks!" or row.role == "note"
+        usable = not refused and row.role != "assistant" and tells
         before = [
             rows[other].content for other in sorted(rows) if other < message and rows[other].suppressed is None
         ]
