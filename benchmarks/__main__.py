@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import beside_mem0, extraction, freshness, learning, recall
+from benchmarks import beside_mem0, extraction, freshness, learning, quality, recall
 from benchmarks.figures import Result
 from benchmarks.machine import this_machine
 from benchmarks.showing import draw, show, write_json
@@ -22,6 +22,7 @@ class Benchmark(StrEnum):
     EXTRACTION = "extraction"
     FRESHNESS = "freshness"
     LEARNING = "learning"
+    QUALITY = "quality"
     RECALL = "recall"
     BESIDE_MEM0 = "beside-mem0"
     MYSQL_CLIENTS = "mysql-clients"
@@ -31,6 +32,7 @@ _MEASURED: dict[Benchmark, Callable[..., Result]] = {
     Benchmark.EXTRACTION: extraction.run,
     Benchmark.FRESHNESS: freshness.run,
     Benchmark.LEARNING: learning.run,
+    Benchmark.QUALITY: quality.run,
     Benchmark.RECALL: recall.run,
     Benchmark.BESIDE_MEM0: beside_mem0.run,
 }

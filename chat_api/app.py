@@ -22,6 +22,7 @@ from chat_api.settings import ApiSettings
 from chat_api.store import Rows
 from memory_store.port import Embedder, MemoryStore
 from memory_store.recall import Recall
+from memory_store.scoring import least_score
 
 _REFUSALS = {
     400: "Unreadable",
@@ -70,7 +71,13 @@ def create_app(
         redirect_slashes=False,  # a user or a conversation may end in a slash
         responses=_documented(),
     )
-    recaller = Recaller(rows, store, Recall(store, embedder), pending_limit=settings.pending_limit)
+    recaller = Recaller(
+        rows,
+        store,
+        Recall(store, embedder),
+        pending_limit=settings.pending_limit,
+        min_score=least_score(embedder.name) if settings.min_score is None else settings.min_score,
+    )
     profiles = Profiles(rows, store)
     app.state.parts = Parts(
         settings=settings,

@@ -34,6 +34,7 @@ class Question:
     user_id: str
     limit: int
     query: str | None = None
+    #: What each memory must come to; None asks the best alone to reach the recaller's own bound.
     min_score: float | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -84,12 +85,14 @@ class Recaller:
         search: Recall,
         *,
         pending_limit: int,
+        min_score: float = 0.0,
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._rows = rows
         self._store = store
         self._search = search
         self._pending_limit = pending_limit
+        self._min_score = min_score
         self._timer = timer
 
     def recall(self, question: Question, query: str) -> Recollection:
@@ -154,9 +157,10 @@ class Recaller:
             if len(memories) >= question.limit or len(hits) < ask or ask == _MOST_HITS:
                 break
             ask = min(ask * 4, _MOST_HITS)
-        least = question.min_score
-        near = [m for m in memories if least is None or (m.score is not None and m.score >= least)]
-        return near[: question.limit]
+        if question.min_score is None:
+            # Beside an answer, less near memories are often the rest of it: the best one speaks for all.
+            return memories[: question.limit] if memories and _reaches(memories[0], self._min_score) else []
+        return [m for m in memories if _reaches(m, question.min_score)][: question.limit]
 
     def _one_per_message(self, question: Question, hits: Sequence[Recalled]) -> list[Remembered]:
         """Of each message that was found the best memory that stands."""
@@ -231,6 +235,10 @@ class Recaller:
         rows = self._rows.rows_by_ids(question.user_id, chosen)
         # Once more: a row may have been deleted or suppressed since.
         return tuple(rows[each] for each in chosen if each in rows and rows[each].suppressed is None)
+
+
+def _reaches(remembered: Remembered, least: float) -> bool:
+    return least <= 0 or (remembered.score is not None and remembered.score >= least)
 
 
 def _page(version: MemoryVersion, user_id: str, limit: int, cursor: str | None) -> Page:

@@ -76,6 +76,14 @@ class ApiSettings(BaseSettings):
         le=100,
         description="Memories that a recall returns unless it says how many, and that a chat reply is given.",
     )
+    min_score: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        description="What the best memory must come to for a recall to return any, where the request has no"
+        " `min_score`: so what only looks like an answer is kept back. 0 returns the nearest always; unset, it is"
+        " 0.76 with the bundled embedder, as measured in docs/quality.md, and 0 with any other. A request's"
+        " own `min_score` is what each memory must come to.",
+    )
     pending_limit: int = Field(
         default=20,
         ge=0,

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from memory_store.errors import Unavailable
 from memory_store.models import Memory
-from memory_store.payload import CONTEXT, TEXT, from_payload, to_payload
-from memory_store.points import Point, Scores, Where
+from memory_store.payload import CONTEXT, TEXT, WORDS, from_payload, to_payload
+from memory_store.points import Near, Point, Scores, Where
 
 #: Points per call. The engine holds Python's interpreter lock throughout a call, so calls are kept short.
 _BATCH = 256
@@ -45,7 +45,10 @@ class EdgePoints:
         }
         with _translated():
             path.mkdir()
-            shard = edge.EdgeShard.create(str(path), edge.EdgeConfig(vectors=vectors, hnsw_config=graph))
+            config = edge.EdgeConfig(
+                vectors=vectors, sparse_vectors={WORDS: edge.EdgeSparseVectorParams()}, hnsw_config=graph
+            )
+            shard = edge.EdgeShard.create(str(path), config)
             for field, schema in _INDEXES.items():
                 shard.update(edge.UpdateOperation.create_field_index(field, schema))
             shard.flush()
@@ -71,15 +74,20 @@ class EdgePoints:
         with _translated():
             self._shard.flush()
 
-    def nearest(self, vector: NDArray[np.float32], where: Where, limit: int) -> tuple[Scores, Scores]:
-        wanted, near = _filter(where), vector.tolist()
+    def nearest(
+        self, vector: NDArray[np.float32], where: Where, limit: int, words: Sequence[int] = (), most: int = 0
+    ) -> Near:
+        wanted, theirs, near = _filter(where), _filter(Where(user_id=where.user_id)), vector.tolist()
         requests = [
             edge.QueryRequest(limit=limit, query=edge.Query.Nearest(near, using=name), filter=wanted)
             for name in (TEXT, CONTEXT)
         ]
+        for word in words:
+            holding = edge.Query.Nearest(edge.SparseVector([word], [1.0]), using=WORDS)
+            requests.append(edge.QueryRequest(limit=most, query=holding, filter=theirs))
         with _translated():
-            by_text, by_context = self._shard.query_batch(edge.QueryBatchRequest(requests))
-        return _scores(by_text), _scores(by_context)
+            by_text, by_context, *held = self._shard.query_batch(edge.QueryBatchRequest(requests))
+        return Near(_scores(by_text), _scores(by_context), tuple(tuple(_scores(each)) for each in held))
 
     def find(self, where: Where) -> Iterator[Memory]:
         wanted, offset = _filter(where), None
@@ -143,7 +151,8 @@ def _filter(where: Where) -> edge.Filter:
 
 
 def _to_edge(point: Point) -> edge.Point:
-    vectors = {TEXT: point.text.tolist(), CONTEXT: point.context.tolist()}
+    words = edge.SparseVector(list(point.words), [1.0] * len(point.words))
+    vectors = {TEXT: point.text.tolist(), CONTEXT: point.context.tolist(), WORDS: words}
     return edge.Point(point.memory.id, vectors, to_payload(point.memory))
 
 

@@ -16,7 +16,7 @@ from memory_store.payload import (
     profile_to_payload,
     to_payload,
 )
-from memory_store.points import Point, Scores, Where
+from memory_store.points import Near, Point, Scores, Where
 from memory_store.version import FiledVersion, checked_name
 
 
@@ -116,11 +116,14 @@ class _Points:
     def flush(self) -> None:
         self._open()
 
-    def nearest(self, vector: NDArray[np.float32], where: Where, limit: int) -> tuple[Scores, Scores]:
-        rows = self._rows_where(where)
+    def nearest(
+        self, vector: NDArray[np.float32], where: Where, limit: int, words: Sequence[int] = (), most: int = 0
+    ) -> Near:
+        rows, theirs = self._rows_where(where), self._rows_where(Where(user_id=where.user_id))
         text = {row.memory.id: float(row.text @ vector) for row in rows}
         context = {row.memory.id: float(row.context @ vector) for row in rows}
-        return _best(text, limit), _best(context, limit)
+        held = tuple(tuple(row.memory.id for row in theirs if word in row.words)[:most] for word in words)
+        return Near(_best(text, limit), _best(context, limit), held)
 
     def find(self, where: Where) -> Iterator[Memory]:
         rows = sorted(self._rows_where(where), key=lambda row: row.memory.id)

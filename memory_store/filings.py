@@ -21,16 +21,17 @@ class Filed:
 def current(filings: Sequence[Filing], vectors: Vectors, stored: Mapping[int, Receipt]) -> list[Filed]:
     """One per message, without those that a later receipt has overtaken.
 
-    Raises ValueError if the vectors are not one row per memory.
+    Raises ValueError if the vectors and words are not one row per memory.
     """
     rows = sum(len(filing.memories) for filing in filings)
-    if not len(vectors.text) == len(vectors.context) == rows:
-        raise ValueError(f"{rows} memories need as many vectors, not {len(vectors.text)}, {len(vectors.context)}.")
+    given = (len(vectors.text), len(vectors.context), len(vectors.words))
+    if given != (rows, rows, rows):
+        raise ValueError(f"{rows} memories need as many vectors and words, not {given}.")
     filed: dict[int, Filed] = {}
     row = 0
     for filing in filings:
         points = [
-            Point(memory, vectors.text[row + i], vectors.context[row + i])
+            Point(memory, vectors.text[row + i], vectors.context[row + i], vectors.words[row + i])
             for i, memory in enumerate(filing.memories)
         ]
         row += len(points)

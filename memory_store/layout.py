@@ -24,7 +24,7 @@ def check(name: str, stored: Mapping[str, Any] | None, wanted: Layout) -> None:
     found = dict(stored or {})
     if found != described(wanted):
         raise WrongLayout(
-            f"Version {name} of the memories was built with {_words(found)}, but the settings say "
+            f"Version {name} of the memories was built with {_words(found)}, but the program and its settings say "
             f"{_words(described(wanted))}. To build them anew from what was learned, start once with"
             " `oboegaki run --rebuild` (or `oboegaki serve --rebuild`); nothing else changes. Or set that"
             " embedder again."

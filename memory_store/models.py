@@ -1,5 +1,6 @@
 """What the store keeps and gives back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -95,10 +96,12 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vectors:
-    """Unit vectors, (n, dim) float32: row i belongs to memory i of the filings, one after the other."""
+    """Unit vectors, (n, dim) float32, and words: row i belongs to memory i of the filings, one after the other."""
 
     text: NDArray[np.float32]
     context: NDArray[np.float32]
+    #: Of the text in its context, as `words.numbered` has them.
+    words: Sequence[tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +111,8 @@ class Query:
     user_id: str
     vector: NDArray[np.float32]
     limit: int
+    #: As `words.asked` has them.
+    words: tuple[int, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     conversation_id: str | None = None
@@ -115,7 +120,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A memory that was found; scores compare only within one search."""
+    """A memory that was found, and how near it is, at most 1: see docs/decisions/0010."""
 
     memory: Memory
     score: float
@@ -135,4 +140,4 @@ class Layout:
 
     embedder: str
     dim: int
-    number: int = 1
+    number: int = 2

@@ -6,9 +6,10 @@ from typing import Any
 
 from memory_store.models import Memory, Profile, ProfileLine, Receipt, SourceRef
 
-#: Names of the two vectors: Mem0 asks the unnamed one.
+#: Names of the two vectors, and of the sparse one: Mem0 asks the unnamed one, and would ask one called `bm25`.
 TEXT = ""
 CONTEXT = "ctx"
+WORDS = "words"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -12,11 +12,12 @@ from memory_store.models import Memory, Profile, Receipt
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Point:
-    """A memory with its vectors."""
+    """A memory with its vectors and its words."""
 
     memory: Memory
     text: NDArray[np.float32]
     context: NDArray[np.float32]
+    words: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,15 @@ class Where:
 Scores = dict[str, float]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Near:
+    """Cosine similarities by text and by context, each the best first; for each word the ids that hold it."""
+
+    text: Scores
+    context: Scores
+    holders: tuple[tuple[str, ...], ...] = ()
+
+
 class Points(Protocol):
     """Points by id. Every call may raise Unavailable."""
 
@@ -48,8 +58,13 @@ class Points(Protocol):
     def flush(self) -> None:
         """Returns once everything before is durable."""
 
-    def nearest(self, vector: NDArray[np.float32], where: Where, limit: int) -> tuple[Scores, Scores]:
-        """Cosine similarities of the nearest points, by text and by context; each the best first."""
+    def nearest(
+        self, vector: NDArray[np.float32], where: Where, limit: int, words: Sequence[int] = (), most: int = 0
+    ) -> Near:
+        """The nearest points by either vector, and for each word at most `most` of the user's points that hold it.
+
+        All in one request. Of `where`, the words mind the user only.
+        """
 
     def find(self, where: Where) -> Iterator[Memory]:
         """All such memories, by id, in bounded memory."""

@@ -34,7 +34,7 @@ class MemoryVersion(Protocol):
         """A user's profile, by one look; None where there never was one."""
 
     def search(self, query: Query) -> list[Hit]:
-        """The nearest memories by text and by context, fused; best first, then the latest said, then by id."""
+        """The nearest memories by text, context and words; best first, then the latest said, then by id."""
 
     def page(self, user_id: str, *, limit: int, cursor: str | None = None) -> Page:
         """A user's memories, the latest said first, then by id. Raises Refused for a cursor that is not ours."""

@@ -5,6 +5,9 @@ from datetime import datetime
 
 from memory_store.models import Hit, Memory, Query
 from memory_store.port import Embedder, MemoryStore
+from memory_store.scoring import MOST_WORDS
+from memory_store.wording import as_told
+from memory_store.words import asked
 
 #: How many hits may be read for one recall: messages with very many facts each could ask for more.
 _MOST_HITS = 10_000
@@ -38,11 +41,12 @@ class Recall:
     ) -> list[Recalled]:
         """At most `limit` results, one per message; fewer only if the user has no more. Raises StoreError.
 
-        Best first, then the latest said, then by id. Scores are cosine similarities, at most 1. Said from
-        `since` on and before `until`.
+        Best first, then the latest said, then by id. Scores are at most 1 and compare across questions
+        (`memory_store/scoring.py`). Said from `since` on and before `until`.
         """
         version = self._store.live()
-        vector = self._embedder.queries([query])[0]
+        question = as_told(query)
+        vector, words = self._embedder.queries([question])[0], asked(question, MOST_WORDS)
         ask = limit + limit // 2 + 10
         while True:
             hits = version.search(
@@ -50,6 +54,7 @@ class Recall:
                     user_id=user_id,
                     vector=vector,
                     limit=ask,
+                    words=words,
                     since=since,
                     until=until,
                     conversation_id=conversation_id,

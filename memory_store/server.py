@@ -15,7 +15,7 @@ from qdrant_client import QdrantClient, models
 from memory_store.errors import NoLiveVersion, Refused, Unavailable
 from memory_store.layout import check, described
 from memory_store.models import Layout
-from memory_store.payload import CONTEXT, TEXT
+from memory_store.payload import CONTEXT, TEXT, WORDS
 from memory_store.server_errors import translated
 from memory_store.server_points import Collection, ServerPoints, ServerProfiles, ServerReceipts
 from memory_store.version import FiledVersion, checked_name, may_name
@@ -114,6 +114,7 @@ class ServerStore:
         client.create_collection(
             collection,
             vectors_config={TEXT: vector, CONTEXT: vector},
+            sparse_vectors_config={WORDS: models.SparseVectorParams()},
             # One graph per user instead of one over all: every search is a user's.
             hnsw_config=models.HnswConfigDiff(m=0, payload_m=16),
         )

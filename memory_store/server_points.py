@@ -14,6 +14,7 @@ from memory_store.models import NAMESPACE, Memory, Profile, Receipt
 from memory_store.payload import (
     CONTEXT,
     TEXT,
+    WORDS,
     from_payload,
     profile_from_payload,
     profile_to_payload,
@@ -21,7 +22,7 @@ from memory_store.payload import (
     receipt_to_payload,
     to_payload,
 )
-from memory_store.points import Point, Scores, Where
+from memory_store.points import Near, Point, Scores, Where
 from memory_store.server_errors import translated
 
 _BATCH = 256
@@ -84,14 +85,19 @@ class ServerPoints:
     def flush(self) -> None:
         """Nothing to do: every call waited for the server's write-ahead log."""
 
-    def nearest(self, vector: NDArray[np.float32], where: Where, limit: int) -> tuple[Scores, Scores]:
-        wanted, near = _filter(where), vector.tolist()
+    def nearest(
+        self, vector: NDArray[np.float32], where: Where, limit: int, words: Sequence[int] = (), most: int = 0
+    ) -> Near:
+        wanted, theirs, near = _filter(where), _filter(Where(user_id=where.user_id)), vector.tolist()
         requests = [
             models.QueryRequest(query=near, using=name, filter=wanted, limit=limit) for name in (None, CONTEXT)
         ]
+        for word in words:
+            holding = models.SparseVector(indices=[word], values=[1.0])
+            requests.append(models.QueryRequest(query=holding, using=WORDS, filter=theirs, limit=most))
         with self._collection.client() as client:
-            by_text, by_context = client.query_batch_points(self._collection.name, requests)
-        return _scores(by_text), _scores(by_context)
+            by_text, by_context, *held = client.query_batch_points(self._collection.name, requests)
+        return Near(_scores(by_text), _scores(by_context), tuple(tuple(_scores(each)) for each in held))
 
     def find(self, where: Where) -> Iterator[Memory]:
         return map(_from_record, self._collection.scroll(_filter(where)))
@@ -190,7 +196,8 @@ def _filter(where: Where) -> models.Filter:
 
 
 def _to_struct(point: Point) -> models.PointStruct:
-    vectors: Any = {TEXT: point.text.tolist(), CONTEXT: point.context.tolist()}
+    words = models.SparseVector(indices=list(point.words), values=[1.0] * len(point.words))
+    vectors: Any = {TEXT: point.text.tolist(), CONTEXT: point.context.tolist(), WORDS: words}
     return models.PointStruct(id=point.memory.id, vector=vectors, payload=to_payload(point.memory))
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from threading import Lock
 from uuid import UUID
 
@@ -10,11 +11,8 @@ from memory_store.errors import Refused
 from memory_store.filings import current
 from memory_store.models import Filing, Hit, Memory, Page, Profile, Query, Receipt, Vectors
 from memory_store.payload import microseconds
-from memory_store.points import Points, Profiles, Receipts, Scores, Where
-
-#: Share of the text vector in a score. Measured over 301 English and 22 Japanese questions: the best between 0.2
-#: and 0.3, ahead of reciprocal ranks with any weights, and a score by itself says how near a memory is.
-TEXT_WEIGHT = 0.25
+from memory_store.points import Near, Points, Profiles, Receipts, Scores, Where
+from memory_store.scoring import COMMON, reachable, score, shares
 
 #: How often a search starts anew because a memory that it found was replaced before it was read.
 _ROUNDS = 10
@@ -139,36 +137,40 @@ class FiledVersion:
 
     def _hits(self, query: Query) -> tuple[list[Hit], bool]:
         """The best, and whether none of them was replaced while they were read."""
-        ids, scores = self._scores(query)
+        scores, whole = self._scores(query)
         ranked = sorted(scores.values(), reverse=True)
         least = ranked[min(query.limit, len(ranked)) - 1] if ranked else 0.0
         best = tuple(each for each, score in scores.items() if score >= least)
         hits = [Hit(memory, scores[memory.id]) for memory in self._by_ids(best)]
         hits.sort(key=lambda hit: (-hit.score, -microseconds(hit.memory.said_at), hit.memory.id))
-        return hits[: query.limit], len(scores) == len(ids) and len(hits) == len(best)
+        return hits[: query.limit], whole and len(hits) == len(best)
 
-    def _scores(self, query: Query) -> tuple[tuple[str, ...], Scores]:
-        """The candidates, and the scores of those that are still there."""
+    def _scores(self, query: Query) -> tuple[Scores, bool]:
+        """The scores of all that may be among the best, and whether none of the nearest was replaced meanwhile."""
         where = Where(
             user_id=query.user_id,
             since_us=None if query.since is None else microseconds(query.since),
             until_us=None if query.until is None else microseconds(query.until),
             conversation_id=query.conversation_id,
         )
-        by_text, by_context = self._nearest(query, where)
-        ids = tuple(sorted(by_text.keys() | by_context.keys()))
-        if len(by_text) != len(ids) or len(by_context) != len(ids):
-            by_text, by_context = self._points.nearest(query.vector, Where(ids=ids), len(ids))
-        both = by_text.keys() & by_context.keys()
-        return ids, {each: _fused(by_text[each], by_context[each]) for each in both}
+        near = self._nearest(query, where)
+        shared = shares(near.holders)
+        ids = near.text.keys() | near.context.keys()
+        asked = ids | reachable(near.text, near.context, shared, query.limit)
+        if len(near.text) != len(asked) or len(near.context) != len(asked):
+            # Again by all that bounds the search: who holds a word was not asked when it was said.
+            near = self._points.nearest(query.vector, replace(where, ids=tuple(sorted(asked))), len(asked))
+        both = near.text.keys() & near.context.keys()
+        scores = {each: score(near.text[each], near.context[each], shared.get(each, 0.0)) for each in both}
+        return scores, ids <= both
 
-    def _nearest(self, query: Query, where: Where) -> tuple[Scores, Scores]:
+    def _nearest(self, query: Query, where: Where) -> Near:
         limit = 4 * query.limit + 50
         while True:
-            found = [_cut(scores, limit) for scores in self._points.nearest(query.vector, where, limit + 1)]
-            by_text, by_context = found
+            near = self._points.nearest(query.vector, where, limit + 1, query.words, COMMON + 1)
+            by_text, by_context = _cut(near.text, limit), _cut(near.context, limit)
             if by_text is not None and by_context is not None:
-                return by_text, by_context
+                return Near(by_text, by_context, near.holders)
             limit *= 4
 
     def _by_ids(self, ids: tuple[str, ...]) -> list[Memory]:
@@ -176,11 +178,6 @@ class FiledVersion:
 
     def _said_at(self, user_id: str, said_us: int) -> list[Memory]:
         return list(self._points.find(Where(user_id=user_id, since_us=said_us, until_us=said_us + 1)))
-
-
-def _fused(by_text: float, by_context: float) -> float:
-    # The cosine of equal vectors may come out a little above 1.
-    return min(1.0, TEXT_WEIGHT * by_text + (1 - TEXT_WEIGHT) * by_context)
 
 
 def _cut(scores: Scores, limit: int) -> Scores | None:

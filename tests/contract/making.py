@@ -10,6 +10,7 @@ from memory_store.fake import HashEmbedder
 from memory_store.layout import layout_of
 from memory_store.models import Filing, Memory, Profile, ProfileLine, Query, Receipt, SourceRef, point_id
 from memory_store.port import MemoryVersion
+from memory_store.words import asked
 
 EMBEDDER = HashEmbedder()
 LAYOUT = layout_of(EMBEDDER)
@@ -93,7 +94,7 @@ def file(version: MemoryVersion, *filings: Filing) -> None:
 
 def query(text: str, *, user: str = "alice", limit: int = 10, **bounds: Any) -> Query:  # noqa: ANN401  its filters
     """What to look for."""
-    return Query(user_id=user, vector=EMBEDDER.queries([text])[0], limit=limit, **bounds)
+    return Query(user_id=user, vector=EMBEDDER.queries([text])[0], limit=limit, words=asked(text, 24), **bounds)
 
 
 def recalled(version: MemoryVersion, text: str, **more: Any) -> list[str]:  # noqa: ANN401  as query's

@@ -42,7 +42,7 @@ def test_a_version_is_two_collections_and_the_live_one_an_alias(client: QdrantCl
     assert [(each.alias_name, each.collection_name) for each in aliases] == [("oboegaki", "oboegaki_v2")]
 
 
-def test_the_points_have_an_unnamed_vector_and_no_sparse_one_that_mem0_would_ask(
+def test_the_points_have_an_unnamed_vector_and_no_sparse_one_by_the_name_that_mem0_asks(
     client: QdrantClient, store: ServerStore
 ) -> None:
     store.create("v1")
@@ -50,7 +50,7 @@ def test_the_points_have_an_unnamed_vector_and_no_sparse_one_that_mem0_would_ask
     cosine = models.VectorParams(size=64, distance=models.Distance.COSINE)
 
     assert params.vectors == {"": cosine, "ctx": cosine}
-    assert not params.sparse_vectors
+    assert list(params.sparse_vectors or ()) == ["words"]
 
 
 def test_what_an_interrupted_creation_leaves_is_not_listed_and_its_name_free(

@@ -128,8 +128,8 @@ def test_an_empty_batch_changes_nothing(version: MemoryVersion) -> None:
 
 def test_vectors_that_do_not_match_the_memories_file_nothing(version: MemoryVersion) -> None:
     too_few = np.full((1, 64), 0.125, dtype=np.float32)
-    with pytest.raises(ValueError, match="2 memories need as many vectors, not 1, 1"):
-        version.apply([filing(1, "I like tea", "It rains")], Vectors(too_few, too_few))
+    with pytest.raises(ValueError, match=r"2 memories need as many vectors and words, not \(1, 1, 1\)"):
+        version.apply([filing(1, "I like tea", "It rains")], Vectors(too_few, too_few, [()]))
 
     assert (version.count(), version.receipts([1])) == (0, {})
 

@@ -1,10 +1,12 @@
 """Searching: one user's memories, the nearest by text and by context first."""
 
 from datetime import timedelta
+from typing import Any
 
+import numpy as np
 import pytest
 
-from memory_store.models import Hit
+from memory_store.models import Filing, Hit, Query, Vectors
 from memory_store.port import MemoryVersion
 from tests.contract.making import file, filing, minute, query, recalled, said
 
@@ -37,13 +39,45 @@ def test_a_memory_is_found_by_the_turn_before_it(version: MemoryVersion) -> None
 
 
 def test_text_and_context_are_one_score(version: MemoryVersion) -> None:
-    """A quarter of the text's cosine similarity, three quarters of the context's."""
+    """Of what the words leave, a quarter is the text's cosine similarity and three quarters the context's."""
     file(version, filing(1, "tea", context="cats"))
     [by_text] = version.search(query("tea"))
     [by_both] = version.search(query("cats\ntea"))
     cosine = (by_text.score - 0.25) / 0.75
 
     assert by_both.score == pytest.approx(0.75 + 0.25 * cosine, abs=1e-5)
+
+
+def far_but_for_its_word() -> tuple[list[Filing], Vectors]:
+    """Two hundred memories across a question's direction, and the last against it, with the question's word."""
+    filings = [filing(number, f"Thing {number}") for number in range(1, 202)]
+    rows = np.zeros((201, 64), dtype=np.float32)
+    rows[:200, 1] = 1.0
+    rows[200, :3] = (-0.05, 0.0, 1.0)
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return filings, Vectors(unit, unit, [*([(8,)] * 200), (7, 8)])
+
+
+def word_asked(**bounds: Any) -> Query:  # noqa: ANN401  the filters of a query
+    """A question of one word."""
+    return Query("alice", np.eye(64, dtype=np.float32)[0], limit=1, words=(7,), **bounds)
+
+
+def test_a_memory_is_found_by_its_word_however_far_its_vectors_are(version: MemoryVersion) -> None:
+    version.apply(*far_but_for_its_word())
+    [hit] = version.search(word_asked())
+
+    assert hit.memory.text == "Thing 201"
+    assert hit.score == pytest.approx(0.09 - 0.91 * 0.05 / np.hypot(0.05, 1.0), abs=1e-5)
+
+
+def test_a_word_finds_nothing_outside_the_bounds_or_of_another_user(version: MemoryVersion) -> None:
+    version.apply(*far_but_for_its_word())
+    file(version, filing(300, "Mine", user_id="bob"))
+
+    assert version.search(word_asked(conversation_id="c2")) == []
+    assert [hit.memory.text for hit in version.search(word_asked(until=minute(2)))] == ["Thing 1"]
+    assert recalled(version, "Thing", user="bob") == ["Mine"]
 
 
 def test_the_very_text_without_context_scores_one_and_no_more(version: MemoryVersion) -> None:

