@@ -19,7 +19,7 @@ AUTHOR = "choice-1"
 #: Tokens of the longest line: so that a profile tells several things.
 _MOST_TOKENS = 40
 #: Facts that are looked at, the latest: one very long message has more than a thousand.
-_MOST_FACTS = 600
+_MOST_FACTS = 300
 #: Characters of a fact by which it is compared.
 _COMPARED_CHARACTERS = 200
 #: Share of what two facts are made of that both must have. At a half, "green tea" would confirm "black tea".

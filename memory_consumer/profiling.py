@@ -13,7 +13,7 @@ from memory_consumer.profile_writer import Item, shown
 from memory_consumer.standing import standing
 
 #: A user's latest messages with facts, from which a profile is made.
-MOST_RECORDS = 300
+MOST_RECORDS = 200
 
 
 class Known(Protocol):
