@@ -1,12 +1,14 @@
 # What there is to type. Each target sets up what it needs by itself; a second time there is nothing to set up.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run check test bench lock clean
+.PHONY: help setup setup-dev run check test test-sentence-transformers bench lock clean
 
 PYTHON := .venv/bin/python
+ST := .venv-st
+ST_REQUIREMENTS := requirements-sentence-transformers.txt
 PACKAGES := oboegaki chat_api memory_consumer memory_store connectors devstack tests benchmarks
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort | awk -F'\t' '{printf "make %-26s %s\n", $$1, $$2}'
 
 setup:  ## Python packages, MySQL, Kafka and Debezium, as far as they are missing
 	@./setup.sh requirements.txt
@@ -27,6 +29,15 @@ check: setup-dev  ## ruff, mypy --strict, import-linter, documents
 test: setup-dev  ## every test, on a real MySQL, Kafka, Debezium and store
 	$(PYTHON) -m pytest -q
 
+test-sentence-transformers: $(ST)/$(ST_REQUIREMENTS)  ## its tests, in an environment of their own: torch, 6.4 GB
+	$(ST)/bin/python -m pytest -q tests/local_model tests/contract/test_embedders.py \
+		-k "local_model or sentence-transformers"
+
+$(ST)/$(ST_REQUIREMENTS): $(ST_REQUIREMENTS)
+	python3 -m venv $(ST)
+	$(ST)/bin/pip install --disable-pip-version-check -q --no-cache-dir --require-hashes --only-binary :all: -r $<
+	cp $< $@
+
 bench: setup-dev  ## benchmarks: figures and ratios, with their medians
 	$(PYTHON) -m benchmarks
 
@@ -34,4 +45,4 @@ lock: setup-dev  ## write the requirements anew from pyproject.toml
 	./lock.sh
 
 clean:  ## remove what was set up; data in .oboegaki stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv $(ST) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from memory_consumer import names
+from memory_consumer import cdc, names
 from tests.support.deadline import wait_until
 
 _POLL_S = 0.2
@@ -72,7 +72,9 @@ class Arrivals:
                 self._note(message, time.time())
 
     def _note(self, message: Message, at: float) -> None:
-        message_id = json.loads(message.key() or b"{}")["id"]
+        message_id = cdc.message_id(message.key())
+        if message_id is None:
+            return
         if message.topic() == _FACTS:
             self._facts.setdefault(message_id, at)
             return

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from chat_api.messages import Added, Conversation, Message, Role
+from chat_api.profile import KnownLine
 from memory_store.models import Memory, Receipt
 
 
@@ -159,6 +160,25 @@ class MemoriesOut(_Answer):
     cursor: str | None = Field(default=None, description="To ask for the next page of a list with.")
 
 
+class ProfileLineOut(_Answer):
+    """Something that matters about a user, with the messages it rests on."""
+
+    text: str
+    said_at: datetime
+    sources: list[SourceOut]
+
+    @classmethod
+    def of(cls, line: KnownLine) -> Self:
+        return cls(text=line.text, said_at=line.said_at, sources=sources(line.sources))
+
+
+class ProfileOut(_Answer):
+    """What matters most about a user: what every chat begins with."""
+
+    lines: list[ProfileLineOut] = Field(description="The most important first, 300 tokens at most.")
+    updated_at: datetime | None = Field(description="When it was last written; null before there was anything.")
+
+
 class FreshnessOut(_Answer):
     """How far learning is behind the rows of a user."""
 
@@ -179,6 +199,7 @@ class ChatOut(_Answer):
     message_id: int = Field(description="The row of what was said.")
     reply_message_id: int = Field(description="The row of the reply.")
     reply: str
+    profile: list[ProfileLineOut]
     recalled: list[MemoryOut]
     pending: list[SourceOut]
     degraded: bool

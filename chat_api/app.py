@@ -15,6 +15,7 @@ from chat_api.chat import Chat
 from chat_api.freshness import Freshness
 from chat_api.gates import AddressGate, JsonGate, KeyGate, SizeGate
 from chat_api.parts import Parts
+from chat_api.profile import Profiles
 from chat_api.recall import Recaller
 from chat_api.replies import ModelReplier, OfflineReplier, Replier
 from chat_api.routes import admin, chat, conversations, health, memories, messages, users
@@ -79,13 +80,15 @@ def create_app(
         least=_least(settings.min_score, embedder),
         clock=clock,
     )
+    profiles = Profiles(rows, store)
     app.state.parts = Parts(
         settings=settings,
         rows=rows,
         store=store,
         recaller=recaller,
+        profiles=profiles,
         freshness=Freshness(rows, store, clock, sleep),
-        chat=Chat(settings, rows, recaller, replier or own or OfflineReplier(), clock),
+        chat=Chat(settings, rows, recaller, profiles, replier=replier or own or OfflineReplier(), clock=clock),
         stages=stages,
     )
     problems.install(app)

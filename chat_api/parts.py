@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from chat_api.chat import Chat
 from chat_api.freshness import Freshness
+from chat_api.profile import Profiles
 from chat_api.recall import Recaller
 from chat_api.settings import ApiSettings
 from chat_api.store import Rows
@@ -22,6 +23,7 @@ class Parts:
     rows: Rows
     store: MemoryStore
     recaller: Recaller
+    profiles: Profiles
     freshness: Freshness
     chat: Chat
     #: What the learning in this process has done; empty where it runs elsewhere.

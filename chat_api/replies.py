@@ -46,6 +46,8 @@ class Prompt:
     message: str
     now: datetime
     turns: Sequence[Turn]
+    #: What matters most about the user, whatever the message is about.
+    known: Sequence[Line]
     remembered: Sequence[Line]
     recent: Sequence[Line]
 
@@ -145,6 +147,8 @@ def _text(answer: bytes) -> str:
 
 def _messages(system: str, prompt: Prompt) -> list[ChatCompletionMessageParam]:
     parts = [system, f"Now: {prompt.now:%Y-%m-%d %H:%M %Z}."]
+    if prompt.known:
+        parts.append("\n".join(["What you know about the user:", *_bullets(prompt.known)]))
     if prompt.remembered:
         parts.append("\n".join(["What you remember, most relevant first:", *_bullets(prompt.remembered)]))
     if prompt.recent:

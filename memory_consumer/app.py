@@ -19,6 +19,8 @@ from memory_consumer.deferred import Deferred
 from memory_consumer.extract import ExtractStage
 from memory_consumer.fold import Extractor
 from memory_consumer.kafka_errors import translated
+from memory_consumer.profile_stage import ProfileStage
+from memory_consumer.profile_writer import ProfileWriter
 from memory_consumer.project import Fillable, ProjectStage
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.stage import Report
@@ -36,17 +38,23 @@ class Learning:
     """The running consumer: start and stop the stages, read their reports."""
 
     def __init__(
-        self, broker: KafkaBroker, extract: ExtractStage, project: ProjectStage, ask: AskStage | None
+        self,
+        broker: KafkaBroker,
+        extract: ExtractStage,
+        project: ProjectStage,
+        ask: AskStage | None,
+        profile: ProfileStage | None,
     ) -> None:
         self.broker = broker
         self.extract = extract
         self.project = project
         self.ask = ask
-        self._asking: asyncio.Task[None] | None = None
+        self.profile = profile
+        self._asking: list[asyncio.Task[None]] = []
 
     def reports(self) -> list[Report]:
         """What each stage has done and what it waits for."""
-        stages = (self.extract, self.ask, self.project)
+        stages = (self.extract, self.ask, self.profile, self.project)
         return [stage.report for stage in stages if stage is not None]
 
     async def start(self) -> None:
@@ -54,8 +62,8 @@ class Learning:
         try:
             with translated():
                 await self.broker.start()
-            if self.ask is not None:
-                self._asking = asyncio.create_task(self.ask.run())
+            asking = (self.ask, self.profile)
+            self._asking = [asyncio.create_task(each.run()) for each in asking if each is not None]
         except BaseException:
             # A second try must not add to what was subscribed already.
             await self.stop()
@@ -65,10 +73,10 @@ class Learning:
         """Lets the batches under way finish, then leaves the groups."""
         self.extract.stop()
         self.project.stop()
-        if self.ask is not None:
-            self.ask.stop()
-        if self._asking is not None:
-            await self._asking
+        for each in (self.ask, self.profile):
+            if each is not None:
+                each.stop()
+        await asyncio.gather(*self._asking)
         await self.broker.stop()
         await asyncio.to_thread(self.extract.close)
 
@@ -82,8 +90,12 @@ def build(
     extractor: Extractor | WindowExtractor,
     near: Near,
     cache: VectorCache | None = None,
+    writer: ProfileWriter | None = None,
 ) -> Learning:
-    """Wires the stages to a broker that is not started yet. `near` finds what a window's model is to know."""
+    """Wires the stages to a broker that is not started yet. `near` finds what a window's model is to know.
+
+    Without a writer, profiles are chosen from the facts.
+    """
     # FastStream's type lists only a part of what librdkafka takes.
     config: Any = settings.client() | {"enable.auto.offset.store": False, "error_cb": _Complaints(clock)}
     broker = KafkaBroker(
@@ -111,7 +123,10 @@ def build(
             clock=clock,
             concurrency=settings.ask_concurrency,
         )
-    return Learning(broker, extract, project, ask)
+    profile = None
+    if writer is not None:
+        profile = ProfileStage(tenures, writer, every=settings.profile_every, clock=clock)
+    return Learning(broker, extract, project, ask, profile)
 
 
 def subscribe_extract(broker: KafkaBroker, settings: ConsumerSettings, stage: ExtractStage) -> None:

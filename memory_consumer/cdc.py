@@ -26,6 +26,8 @@ Suppressed = Literal["all"] | tuple[str, ...] | None
 
 #: Key field of sweep records: they make Kafka roll a segment and carry nothing.
 SWEEP = "sweep"
+#: Key field of a user's profile in the facts log.
+PROFILE = "profile"
 
 #: The largest id that the ledger can keep, and the end of the year 9998.
 _MOST_ID = 2**63 - 1
@@ -119,13 +121,13 @@ Change = Written | Removed
 
 
 def message_id(key: bytes | None) -> int | None:
-    """The message id in a record's key, None for a sweep record. Raises Invalid where there is neither."""
+    """The message id in a record's key, None for sweep and profile records. Raises Invalid where there is none."""
     try:
         fields = _from_json(key or b"")
     except ValueError as exc:
         raise Invalid("The record's key is not JSON.") from exc
     if isinstance(fields, dict):
-        if SWEEP in fields:
+        if SWEEP in fields or PROFILE in fields:
             return None
         found = fields.get("id")
         if type(found) is int and 0 < found <= _MOST_ID:

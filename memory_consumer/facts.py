@@ -6,7 +6,7 @@ ledger of what has been learned, and a memory store is a fold over it.
 
 import hashlib
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -15,6 +15,8 @@ from memory_consumer.errors import Invalid
 
 #: Characters of a turn that are kept as context for the turn after it.
 CONTEXT_CHARACTERS = 500
+
+T = TypeVar("T", bound=BaseModel)
 
 #: `pending`: read, and to be learned when its window closes.
 State = Literal["pending", "learned", "deleted", "dead"]
@@ -101,8 +103,13 @@ def encode(record: FactsRecord) -> tuple[bytes, bytes]:
 
 def decode(value: bytes) -> FactsRecord:
     """A record of the facts log. Raises Invalid, without quoting what it holds."""
+    return decoded(FactsRecord, value)
+
+
+def decoded(kind: type[T], value: bytes) -> T:
+    """A record of either kind that the facts log holds. Raises Invalid, without quoting what it holds."""
     try:
-        return FactsRecord.model_validate_json(value)
+        return kind.model_validate_json(value)
     except ValidationError as exc:
         first = exc.errors(include_input=False, include_context=False, include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "record"

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 
-from memory_consumer import cdc, facts
+from memory_consumer import cdc, facts, profile
 from memory_consumer.errors import Invalid
-from memory_consumer.facts import Fact, FactsRecord
-from memory_store.models import Filing, Memory, Receipt, SourceRef, point_id
+from memory_consumer.facts import Fact, FactsRecord, Source
+from memory_consumer.profile import Line
+from memory_store.models import Filing, Memory, Profile, ProfileLine, Receipt, SourceRef, point_id
 
 
 @dataclass(slots=True)
@@ -17,6 +18,7 @@ class Slice:
 
     taken: list[Message] = field(default_factory=list)
     filings: dict[int, Filing] = field(default_factory=dict)
+    profiles: dict[str, Profile] = field(default_factory=dict)
     unreadable: list[tuple[Message, str]] = field(default_factory=list)
 
     def memories(self) -> int:
@@ -30,10 +32,13 @@ def first_slice(batch: Sequence[Message], most_memories: int) -> Slice:
     for message in batch:
         found.taken.append(message)
         try:
-            read = filing_of(message)
+            told = profile_of(message)
+            read = None if told else filing_of(message)
         except Invalid as exc:
             found.unreadable.append((message, str(exc)))
             continue
+        if told is not None:
+            found.profiles[told.user_id] = told
         if read is not None:
             found.filings[read.receipt.message_id] = read
         if found.memories() >= most_memories:
@@ -42,7 +47,7 @@ def first_slice(batch: Sequence[Message], most_memories: int) -> Slice:
 
 
 def filing_of(message: Message) -> Filing | None:
-    """A record of the facts log as what to file; None for sweeps. Raises Invalid."""
+    """A message's record of the facts log as what to file; None for other records. Raises Invalid."""
     key, value = cdc.message_id(message.key()), message.value()
     if key is None or not value:
         return None
@@ -66,6 +71,33 @@ def filing(record: FactsRecord, offset: int) -> Filing:
     return Filing(receipt=receipt, memories=tuple(_memory(record, fact) for fact in record.facts))
 
 
+def profile_of(message: Message) -> Profile | None:
+    """A user's record of the facts log as what to file; None for other records. Raises Invalid."""
+    key, value = message.key(), message.value()
+    if profile.user_of(key) is None or not value:
+        return None
+    record = profile.decode(key, value)
+    return Profile(
+        user_id=record.user_id,
+        lines=tuple(_line(line) for line in record.lines),
+        learned_at=record.learned_at,
+        facts_offset=message.offset() or 0,
+    )
+
+
+def _line(line: Line) -> ProfileLine:
+    return ProfileLine(
+        text=line.text,
+        refs=tuple(cited.ref for cited in line.facts),
+        sources=_sources(line.sources),
+        said_at=line.said_at,
+    )
+
+
+def _sources(sources: Sequence[Source]) -> tuple[SourceRef, ...]:
+    return tuple(SourceRef(message_id=each.message_id, revision=each.revision) for each in sources)
+
+
 def _memory(record: FactsRecord, fact: Fact) -> Memory:
     return Memory(
         id=point_id(record.message_id, fact.hash),
@@ -76,7 +108,7 @@ def _memory(record: FactsRecord, fact: Fact) -> Memory:
         context=_context(record, fact),
         hash=fact.hash,
         extractor=record.extractor,
-        sources=tuple(SourceRef(message_id=s.message_id, revision=s.revision) for s in fact.sources),
+        sources=_sources(fact.sources),
         supersedes=fact.supersedes,
         said_at=fact.said_at,
         speaker=fact.speaker,

@@ -1,4 +1,4 @@
-"""The ledger: the latest facts record of every message of one partition, in a local SQLite file.
+"""The ledger: the latest facts record of every message of one partition, and of every user's profile, in SQLite.
 
 It is a cache of the facts log, as a changelog-backed table is in Kafka Streams: its position is stored with
 its data, and it can be thrown away and read again from the log. Erased text is overwritten in the file.
@@ -12,11 +12,12 @@ from pathlib import Path
 
 from memory_consumer.errors import Transient
 from memory_consumer.facts import FactsRecord
+from memory_consumer.profile import ProfileRecord
 from memory_consumer.tokens import estimated
 from memory_consumer.windows import Waiting
 
 #: Raise it whenever the tables change: a ledger of another format is read again from the log.
-_FORMAT = "2"
+_FORMAT = "3"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
@@ -38,6 +39,12 @@ CREATE TABLE IF NOT EXISTS cites (
     PRIMARY KEY (cited, citing)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS citing ON cites (citing);
+CREATE TABLE IF NOT EXISTS profiles (
+    user_id TEXT PRIMARY KEY,
+    written REAL NOT NULL,
+    record TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS changed (user_id TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
@@ -53,6 +60,7 @@ class Ledger:
         self._path = path
         self._identity = {"format": _FORMAT, "log_id": log_id}
         self._erased = 0
+        self._touched: set[str] = set()
         with _translated(sqlite3.Error, OSError):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._db = self._connected()
@@ -68,6 +76,7 @@ class Ledger:
     def batch(self) -> Iterator[None]:
         """What is put inside is kept together on leaving it, and undone on an error. Raises Transient."""
         self._erased = 0
+        self._touched = set()
         with _translated(sqlite3.Error):
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -80,14 +89,24 @@ class Ledger:
             if self._erased:
                 self._forget_traces()
 
+    @property
+    def touched(self) -> frozenset[str]:
+        """The users of whom facts were put, or taken away, in this batch."""
+        return frozenset(self._touched)
+
     def advance(self, position: int) -> None:
         """Stores the position; belongs into the batch whose records it covers."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('position', ?)", (str(position),))
 
     def put(self, record: FactsRecord) -> None:
         """Makes a record its message's latest one."""
-        replaced = self._db.execute("DELETE FROM records WHERE message_id = ?", (record.message_id,))
-        self._erased += replaced.rowcount
+        delete = "DELETE FROM records WHERE message_id = ? RETURNING listed"
+        replaced = self._db.execute(delete, (record.message_id,)).fetchall()
+        self._erased += len(replaced)
+        if record.facts or any(listed for (listed,) in replaced):
+            self._touched.add(record.user_id)
+            at = record.learned_at.timestamp()
+            self._db.execute("INSERT OR REPLACE INTO changed VALUES (?, ?)", (record.user_id, at))
         self._db.execute(
             "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -176,6 +195,33 @@ class Ledger:
             user_id,
             most,
         )
+
+    def put_profile(self, record: ProfileRecord) -> None:
+        """Makes a record its user's latest profile."""
+        written = 0.0 if record.written_at is None else record.written_at.timestamp()
+        insert = "INSERT OR REPLACE INTO profiles VALUES (?, ?, ?)"
+        self._db.execute(insert, (record.user_id, written, record.model_dump_json()))
+        self._db.execute("DELETE FROM changed WHERE user_id = ? AND at <= ?", (record.user_id, written))
+        self._erased += 1
+
+    def profile(self, user_id: str) -> ProfileRecord | None:
+        """A user's latest profile record."""
+        row = self._db.execute("SELECT record FROM profiles WHERE user_id = ?", (user_id,)).fetchone()
+        return None if row is None else ProfileRecord.model_validate_json(row[0])
+
+    def unwritten(self, before: datetime) -> list[str]:
+        """The users of whom no model has written since their facts changed, nor since `before`; longest first.
+
+        Not those with pending messages: their facts are about to change.
+        """
+        found = self._db.execute(
+            "SELECT user_id FROM changed LEFT JOIN profiles USING (user_id)"
+            " WHERE coalesce(written, 0) <= ? AND NOT EXISTS"
+            "  (SELECT 1 FROM records WHERE records.user_id = changed.user_id AND pending)"
+            " ORDER BY at, user_id",
+            (before.timestamp(),),
+        )
+        return [user for (user,) in found]
 
     def start_anew(self) -> None:
         """Throws everything away, as if nothing had been read from the log yet."""

@@ -17,7 +17,7 @@ from memory_consumer.kafka_errors import translated
 from memory_consumer.stage import BatchConsumer, Partition, Patience, Report, by_partition, rewind
 from memory_store.embed import embed
 from memory_store.errors import StoreError
-from memory_store.models import Filing, Vectors
+from memory_store.models import Filing, Profile, Vectors
 from memory_store.port import Embedder
 from memory_store.vector_cache import VectorCache
 
@@ -33,6 +33,9 @@ class Fillable(Protocol):
 
     def apply(self, filings: Sequence[Filing], vectors: Vectors) -> None:
         """Files, durably on return; twice is once. Raises Unavailable."""
+
+    def apply_profiles(self, profiles: Sequence[Profile]) -> None:
+        """Puts profiles in the place of former ones, durably on return; twice is once. Raises Unavailable."""
 
 
 class ProjectStage:
@@ -86,13 +89,15 @@ class ProjectStage:
             for message, cause in batch.unreadable:
                 await self._set_aside(message, cause)
             await asyncio.to_thread(self._file, list(batch.filings.values()))
+            if batch.profiles:
+                await asyncio.to_thread(self._version.apply_profiles, list(batch.profiles.values()))
             await asyncio.to_thread(_commit, consumer.consumer, batch.taken)
         except Exception as exc:  # noqa: BLE001  FastStream would swallow it and move past the batch
             if not isinstance(exc, (Transient, StoreError)):
                 _log.exception("Filing failed in a way that was not foreseen.")
             return exc
         self.report.events += len(batch.taken)
-        self.report.written += len(batch.filings)
+        self.report.written += len(batch.filings) + len(batch.profiles)
         self.report.dead += len(batch.unreadable)
         return None
 

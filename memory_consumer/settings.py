@@ -73,6 +73,12 @@ class ConsumerSettings(BaseSettings):
         description="With a language model: calls at the same time, for different users. More help only where the"
         " server answers several at once; a second call would wait within `OBOEGAKI_ASK_TIMEOUT`.",
     )
+    profile_every: timedelta = Field(
+        default=timedelta(minutes=10),
+        ge=timedelta(0),
+        description="With a language model: a user's profile is written anew by it at most once in this time, and"
+        " only after facts changed. What is deleted leaves the profile at once in any case.",
+    )
     transaction_timeout: timedelta = Field(
         default=timedelta(seconds=10),
         gt=timedelta(0),

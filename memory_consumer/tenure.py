@@ -1,7 +1,7 @@
 """One partition while this process owns it without a break: its ledger, its writer, its learning."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from typing import Any
 
 from confluent_kafka import Message, TopicPartition
 
-from memory_consumer import cdc, dead_letters, deferred, facts, names, open_windows
+from memory_consumer import cdc, dead_letters, deferred, facts, names, open_windows, profile, profiling
 from memory_consumer.deferred import Deferred
 from memory_consumer.errors import Fenced, Invalid
 from memory_consumer.facts import FactsRecord
@@ -18,6 +18,8 @@ from memory_consumer.fold import Event, Extractor, fold, set_aside
 from memory_consumer.ledger import Ledger
 from memory_consumer.log_reader import LogReader
 from memory_consumer.open_windows import OpenWindow
+from memory_consumer.profile import ProfileRecord
+from memory_consumer.profiling import DueProfile
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.transactions import Consumed, Outgoing, TransactionalWriter
 from memory_consumer.windows import Found, Waiting
@@ -124,6 +126,16 @@ class Tenure:
                 key = cdc.encode_key(message_id)
                 self._write(records, [self._dead_letter(key, names.MESSAGES, offset, cause, "ask")])
 
+    def due_profile(self, before: datetime, without: Container[str]) -> DueProfile | None:
+        """The next profile that a model is to write, of none of those users. Raises Fenced."""
+        with self._alone():
+            return profiling.due(self._ledger, before, without, self._clock())
+
+    def keep_profile(self, written: ProfileRecord) -> None:
+        """Writes what a model wrote, without what changed meanwhile. Raises Transient and Fenced."""
+        with self._alone(), self._ledger.batch():
+            self._write([], profiles=[profiling.kept_of(self._ledger, written)])
+
     def close(self) -> None:
         """Gives the partition up; twice is once."""
         with self._turn:
@@ -139,9 +151,18 @@ class Tenure:
             yield
 
     def _write(
-        self, records: Sequence[FactsRecord], dead: Sequence[Outgoing] = (), consumed: Consumed | None = None
+        self,
+        records: Sequence[FactsRecord],
+        dead: Sequence[Outgoing] = (),
+        consumed: Consumed | None = None,
+        *,
+        profiles: Sequence[ProfileRecord] = (),
     ) -> None:
-        outgoing = [self._outgoing(record) for record in records]
+        profiles = [*profiles, *profiling.changed(self._ledger, self._ledger.touched, self._clock())]
+        for each in profiles:
+            self._ledger.put_profile(each)
+        written = [facts.encode(record) for record in records] + [profile.encode(each) for each in profiles]
+        outgoing = [Outgoing(self._facts_topic, self._partition, key, value) for key, value in written]
         offsets = self._writer.write([*outgoing, *dead], consumed)
         if outgoing:
             self._ledger.advance(
@@ -167,10 +188,6 @@ class Tenure:
         if message is None:
             return []
         return set_aside(message, offset, self._ledger, self._extractor, self._clock())
-
-    def _outgoing(self, record: FactsRecord) -> Outgoing:
-        key, value = facts.encode(record)
-        return Outgoing(self._facts_topic, self._partition, key, value)
 
     def _dead_letter(self, key: bytes | None, topic: str | None, offset: int, cause: str, stage: str) -> Outgoing:
         letter = dead_letters.letter(
@@ -198,8 +215,10 @@ class Tenure:
 
     def _absorb(self, message: Message) -> None:
         try:
-            value = message.value()
-            if value and cdc.message_id(message.key()) is not None:
+            key, value = message.key(), message.value()
+            if value and profile.user_of(key) is not None:
+                self._ledger.put_profile(profile.decode(key, value))
+            elif value and cdc.message_id(key) is not None:
                 self._ledger.put(facts.decode(value))
         except Invalid as exc:
             # Project sets it aside; here it counts as not written, and the next event of its message replaces it.

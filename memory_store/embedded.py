@@ -3,7 +3,7 @@
 store/
 ├── owner.lock      held by the owner
 ├── live            the name of the live version, replaced in one step
-└── v1/             version.json, points/ (qdrant-edge), receipts.db (SQLite)
+└── v1/             version.json, points/ (qdrant-edge), receipts.db and profiles.db (SQLite)
 """
 
 import json
@@ -16,6 +16,7 @@ from memory_store.errors import NoLiveVersion, Refused, Unavailable
 from memory_store.files import Owned, replace_durably, sync_folder
 from memory_store.layout import check, described
 from memory_store.models import Layout
+from memory_store.sqlite_profiles import SqliteProfiles
 from memory_store.sqlite_receipts import SqliteReceipts
 from memory_store.version import FiledVersion, checked_name
 
@@ -54,6 +55,7 @@ class EmbeddedStore:
             part.mkdir(mode=0o700)
             EdgePoints.create(part / "points", self._layout.dim)
             SqliteReceipts(part / "receipts.db").close()
+            SqliteProfiles(part / "profiles.db").close()
             replace_durably(part / "version.json", json.dumps(described(self._layout)))
             part.replace(folder)
             sync_folder(self._folder)
@@ -68,7 +70,8 @@ class EmbeddedStore:
                 points = EdgePoints(folder / "points")
                 # Now rather than later, as it stops the whole process.
                 points.compact()
-                self._opened[name] = FiledVersion(name, points, SqliteReceipts(folder / "receipts.db"))
+                receipts, profiles = SqliteReceipts(folder / "receipts.db"), SqliteProfiles(folder / "profiles.db")
+                self._opened[name] = FiledVersion(name, points, receipts, profiles)
             return self._opened[name]
 
     def versions(self) -> list[str]:

@@ -8,8 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory_store.errors import NoLiveVersion, Refused, Unavailable
-from memory_store.models import Memory, Receipt
-from memory_store.payload import from_payload, microseconds, to_payload
+from memory_store.models import Memory, Profile, Receipt
+from memory_store.payload import (
+    from_payload,
+    microseconds,
+    profile_from_payload,
+    profile_to_payload,
+    to_payload,
+)
 from memory_store.points import Near, Point, Scores, Where
 from memory_store.version import FiledVersion, checked_name
 
@@ -33,7 +39,7 @@ class FakeStore:
 
     def __init__(self) -> None:
         self._lock = RLock()
-        self._kept: dict[str, tuple[dict[str, Point], dict[int, Receipt]]] = {}
+        self._kept: dict[str, tuple[dict[str, Point], dict[int, Receipt], dict[str, Profile]]] = {}
         self._opened: dict[str, FiledVersion] = {}
         self._live: str | None = None
         self._closed = False
@@ -49,7 +55,7 @@ class FakeStore:
         with self._lock:
             if checked_name(name) in self.versions():
                 raise Refused(f"There is a version {name} already: choose another name.")
-            self._kept[name] = ({}, {})
+            self._kept[name] = ({}, {}, {})
             return self.open(name)
 
     def open(self, name: str) -> FiledVersion:
@@ -57,8 +63,8 @@ class FakeStore:
             if name not in self.versions():
                 raise Refused(f"There is no version {name}.")
             if name not in self._opened or self._opened[name].closed:
-                points, receipts = self._kept[name]
-                self._opened[name] = FiledVersion(name, _Points(points), _Receipts(receipts))
+                points, receipts, profiles = self._kept[name]
+                self._opened[name] = FiledVersion(name, _Points(points), _Receipts(receipts), _Profiles(profiles))
             return self._opened[name]
 
     def versions(self) -> list[str]:
@@ -165,6 +171,27 @@ class _Receipts:
         self._rows = None
 
     def _open(self) -> dict[int, Receipt]:
+        if self._rows is None:
+            raise Unavailable("This version of the memories is closed.")
+        return self._rows
+
+
+class _Profiles:
+    def __init__(self, rows: dict[str, Profile]) -> None:
+        self._rows: dict[str, Profile] | None = rows
+
+    def put(self, profiles: Sequence[Profile]) -> None:
+        stored = [profile_from_payload(profile_to_payload(each)) for each in profiles]
+        self._open().update((profile.user_id, profile) for profile in stored)
+
+    def get(self, user_ids: Sequence[str]) -> dict[str, Profile]:
+        rows = self._open()
+        return {each: rows[each] for each in user_ids if each in rows}
+
+    def close(self) -> None:
+        self._rows = None
+
+    def _open(self) -> dict[str, Profile]:
         if self._rows is None:
             raise Unavailable("This version of the memories is closed.")
         return self._rows

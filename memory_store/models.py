@@ -72,6 +72,28 @@ class Filing:
     memories: tuple[Memory, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ProfileLine:
+    """Something that matters about a user, in words that rest on all of `sources`."""
+
+    text: str
+    #: The facts it tells, as `<extractor>:<fact hash>`: so a message's suppressions name them.
+    refs: tuple[str, ...]
+    sources: tuple[SourceRef, ...]
+    said_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What matters most about a user, the most important line first; no lines once nothing is left to tell."""
+
+    user_id: str
+    lines: tuple[ProfileLine, ...]
+    learned_at: datetime
+    #: Offset in the facts log: of two profiles of one user the later one counts.
+    facts_offset: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Vectors:
     """Unit vectors, (n, dim) float32, and words: row i belongs to memory i of the filings, one after the other."""

@@ -1,10 +1,10 @@
 """A memory as the payload of a point, in Mem0's words where it has some. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from memory_store.models import Memory, Receipt, SourceRef
+from memory_store.models import Memory, Profile, ProfileLine, Receipt, SourceRef
 
 #: Names of the two vectors, and of the sparse one: Mem0 asks the unnamed one, and would ask one called `bm25`.
 TEXT = ""
@@ -36,7 +36,7 @@ def to_payload(memory: Memory) -> dict[str, Any]:
         "message_id": memory.message_id,
         "conversation_id": memory.conversation_id,
         "extractor": memory.extractor,
-        "sources": [{"message_id": s.message_id, "revision": s.revision} for s in memory.sources],
+        "sources": _sources_to_payload(memory.sources),
         "supersedes": list(memory.supersedes),
         "said_at_us": microseconds(memory.said_at),
         "speaker": memory.speaker,
@@ -56,7 +56,7 @@ def from_payload(memory_id: str, payload: Mapping[str, Any]) -> Memory:
         context="",
         hash=payload["hash"],
         extractor=payload["extractor"],
-        sources=tuple(SourceRef(s["message_id"], s["revision"]) for s in payload["sources"]),
+        sources=_sources_from_payload(payload["sources"]),
         supersedes=tuple(payload["supersedes"]),
         said_at=moment(payload["said_at_us"]),
         speaker=payload["speaker"],
@@ -91,3 +91,47 @@ def receipt_from_payload(message_id: int, payload: Mapping[str, Any]) -> Receipt
         facts_offset=payload["facts_offset"],
         filed_at=None if payload["filed_at"] is None else datetime.fromisoformat(payload["filed_at"]),
     )
+
+
+def profile_to_payload(profile: Profile) -> dict[str, Any]:
+    """What is stored of a profile."""
+    return {
+        "user_id": profile.user_id,
+        "lines": [
+            {
+                "text": line.text,
+                "refs": list(line.refs),
+                "sources": _sources_to_payload(line.sources),
+                "said_at_us": microseconds(line.said_at),
+            }
+            for line in profile.lines
+        ],
+        "learned_at": profile.learned_at.astimezone(UTC).isoformat(),
+        "facts_offset": profile.facts_offset,
+    }
+
+
+def profile_from_payload(payload: Mapping[str, Any]) -> Profile:
+    """The profile that was stored."""
+    return Profile(
+        user_id=payload["user_id"],
+        lines=tuple(
+            ProfileLine(
+                text=line["text"],
+                refs=tuple(line["refs"]),
+                sources=_sources_from_payload(line["sources"]),
+                said_at=moment(line["said_at_us"]),
+            )
+            for line in payload["lines"]
+        ),
+        learned_at=datetime.fromisoformat(payload["learned_at"]),
+        facts_offset=payload["facts_offset"],
+    )
+
+
+def _sources_to_payload(sources: Sequence[SourceRef]) -> list[dict[str, Any]]:
+    return [{"message_id": source.message_id, "revision": source.revision} for source in sources]
+
+
+def _sources_from_payload(sources: Sequence[Mapping[str, Any]]) -> tuple[SourceRef, ...]:
+    return tuple(SourceRef(source["message_id"], source["revision"]) for source in sources)

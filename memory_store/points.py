@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from memory_store.models import Memory, Receipt
+from memory_store.models import Memory, Profile, Receipt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +93,19 @@ class Receipts(Protocol):
 
     def scan(self) -> Iterator[Receipt]:
         """All of them, by message id, in bounded memory."""
+
+    def close(self) -> None:
+        """Lets go of everything; twice is once."""
+
+
+class Profiles(Protocol):
+    """Profiles by user. Every call may raise Unavailable."""
+
+    def put(self, profiles: Sequence[Profile]) -> None:
+        """Adds or replaces profiles, one of a user: durable on return, and what they replace is in no file."""
+
+    def get(self, user_ids: Sequence[str]) -> dict[str, Profile]:
+        """Those that are there."""
 
     def close(self) -> None:
         """Lets go of everything; twice is once."""

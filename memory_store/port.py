@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from memory_store.models import Filing, Hit, Memory, Page, Query, Receipt, Vectors
+from memory_store.models import Filing, Hit, Memory, Page, Profile, Query, Receipt, Vectors
 
 
 class MemoryVersion(Protocol):
@@ -23,6 +23,15 @@ class MemoryVersion(Protocol):
         lower `facts_offset` than the receipt at hand changes nothing; of equal ones the last counts. Applying
         twice is applying once. A deleted message keeps its receipt only.
         """
+
+    def apply_profiles(self, profiles: Sequence[Profile]) -> None:
+        """Puts profiles in the place of the users' former ones, durably on return.
+
+        A profile with a lower `facts_offset` than the one at hand changes nothing; of equal ones the last counts.
+        """
+
+    def profile(self, user_id: str) -> Profile | None:
+        """A user's profile, by one look; None where there never was one."""
 
     def search(self, query: Query) -> list[Hit]:
         """The nearest memories by text, context and words; best first, then the latest said, then by id."""

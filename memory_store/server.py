@@ -17,7 +17,7 @@ from memory_store.layout import check, described
 from memory_store.models import Layout
 from memory_store.payload import CONTEXT, TEXT, WORDS
 from memory_store.server_errors import translated
-from memory_store.server_points import Collection, ServerPoints, ServerReceipts
+from memory_store.server_points import Collection, ServerPoints, ServerProfiles, ServerReceipts
 from memory_store.version import FiledVersion, checked_name, may_name
 
 _RECEIPTS = "_receipts"
@@ -66,8 +66,8 @@ class ServerStore:
                     stored = client.get_collection(collection + _RECEIPTS).config.metadata
                 check(name, stored, self._layout)
                 points = ServerPoints(Collection(self._client, collection, self._turn))
-                receipts = ServerReceipts(Collection(self._client, collection + _RECEIPTS, self._turn))
-                self._opened[name] = FiledVersion(name, points, receipts)
+                beside = Collection(self._client, collection + _RECEIPTS, self._turn)
+                self._opened[name] = FiledVersion(name, points, ServerReceipts(beside), ServerProfiles(beside))
             return self._opened[name]
 
     def versions(self) -> list[str]:

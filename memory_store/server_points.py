@@ -1,20 +1,23 @@
-"""Points and receipts in two collections of a Qdrant server."""
+"""Points, receipts and profiles in two collections of a Qdrant server."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+from uuid import uuid5
 
 import numpy as np
 from numpy.typing import NDArray
 from qdrant_client import QdrantClient, models
 
 from memory_store.errors import Unavailable
-from memory_store.models import Memory, Receipt
+from memory_store.models import NAMESPACE, Memory, Profile, Receipt
 from memory_store.payload import (
     CONTEXT,
     TEXT,
     WORDS,
     from_payload,
+    profile_from_payload,
+    profile_to_payload,
     receipt_from_payload,
     receipt_to_payload,
     to_payload,
@@ -140,7 +143,33 @@ class ServerReceipts:
         return {receipt.message_id: receipt for receipt in map(_receipt, records)}
 
     def scan(self) -> Iterator[Receipt]:
-        return map(_receipt, self._collection.scroll(None))
+        # Beside them lie the profiles, whose ids are no numbers.
+        return (_receipt(record) for record in self._collection.scroll(None) if isinstance(record.id, int))
+
+    def close(self) -> None:
+        self._collection.close()
+
+
+class ServerProfiles:
+    """Profiles as points without a vector, beside the receipts, by an id that follows from the user's."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def put(self, profiles: Sequence[Profile]) -> None:
+        """What is replaced stays in the server's files until it rewrites them."""
+        self._collection.upsert(
+            [
+                models.PointStruct(id=_profile_id(each.user_id), vector={}, payload=profile_to_payload(each))
+                for each in profiles
+            ]
+        )
+
+    def get(self, user_ids: Sequence[str]) -> dict[str, Profile]:
+        with self._collection.client() as client:
+            records = client.retrieve(self._collection.name, [_profile_id(each) for each in user_ids])
+        found = [profile_from_payload(record.payload or {}) for record in records]
+        return {profile.user_id: profile for profile in found}
 
     def close(self) -> None:
         self._collection.close()
@@ -174,6 +203,10 @@ def _to_struct(point: Point) -> models.PointStruct:
 
 def _from_record(record: models.Record) -> Memory:
     return from_payload(str(record.id), record.payload or {})
+
+
+def _profile_id(user_id: str) -> str:
+    return str(uuid5(NAMESPACE, f"profile:{user_id}"))
 
 
 def _receipt(record: models.Record) -> Receipt:

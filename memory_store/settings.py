@@ -31,8 +31,8 @@ class EmbedderSettings(BaseSettings):
     )
     embedder_file: str = Field(
         default="",
-        description="For `onnx` and `openvino`: the file in the model's folder, such as"
-        " `onnx/model_qint8_avx512_vnni.onnx`, where it has more than one.",
+        description="For `onnx` and `openvino`: the file, where the model's folder has more than one, such as"
+        " onnx/model_qint8_avx512_vnni.onnx.",
     )
     embedder_query_prompt: str | None = Field(
         default=None,
@@ -71,7 +71,7 @@ class EmbedderSettings(BaseSettings):
     embedding_cache_mb: int = Field(
         default=256,
         ge=0,
-        description="Most MiB that vectors of memories may take in `cache/` of the home, for a rebuild with the"
+        description="Most MiB that vectors of memories may take in the home, for a rebuild with the"
         " same embedder; 0 keeps none.",
     )
 

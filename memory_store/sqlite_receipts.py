@@ -1,16 +1,14 @@
 """Receipts in SQLite, in the folder of an embedded version."""
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from memory_store.errors import Unavailable
 from memory_store.models import Receipt
+from memory_store.sqlite_files import opened, translated
 
 _TABLE = """CREATE TABLE IF NOT EXISTS receipts (
     message_id INTEGER PRIMARY KEY, user_id TEXT NOT NULL, revision TEXT NOT NULL, state TEXT NOT NULL,
@@ -24,15 +22,11 @@ class SqliteReceipts:
 
     def __init__(self, path: Path) -> None:
         self._lock = Lock()
-        with _translated():
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute(_TABLE)
+        self._db = opened(path, _TABLE)
 
     def put(self, receipts: Sequence[Receipt]) -> None:
         rows = [_row(receipt) for receipt in receipts]
-        with self._lock, _translated(), self._db:
+        with self._lock, translated("receipts"), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
@@ -52,17 +46,9 @@ class SqliteReceipts:
             self._db.close()
 
     def _rows(self, where: str, *values: str | int) -> list[tuple[Any, ...]]:
-        with self._lock, _translated():
+        with self._lock, translated("receipts"):
             # Only our own constants are put together here; values are bound.
             return self._db.execute(f"SELECT {_COLUMNS} FROM receipts {where}", values).fetchall()  # noqa: S608
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as exc:
-        raise Unavailable(f"The receipts of the embedded store failed: {exc}") from exc
 
 
 def _row(receipt: Receipt) -> tuple[Any, ...]:

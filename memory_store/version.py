@@ -9,9 +9,9 @@ from uuid import UUID
 
 from memory_store.errors import Refused
 from memory_store.filings import current
-from memory_store.models import Filing, Hit, Memory, Page, Query, Receipt, Vectors
+from memory_store.models import Filing, Hit, Memory, Page, Profile, Query, Receipt, Vectors
 from memory_store.payload import microseconds
-from memory_store.points import Near, Points, Receipts, Scores, Where
+from memory_store.points import Near, Points, Profiles, Receipts, Scores, Where
 from memory_store.scoring import COMMON, reachable, score, shares
 
 #: How often a search starts anew because a memory that it found was replaced before it was read.
@@ -34,12 +34,13 @@ def checked_name(name: str) -> str:
 
 
 class FiledVersion:
-    """A MemoryVersion over points and receipts."""
+    """A MemoryVersion over points, receipts and profiles."""
 
-    def __init__(self, name: str, points: Points, receipts: Receipts) -> None:
+    def __init__(self, name: str, points: Points, receipts: Receipts, profiles: Profiles) -> None:
         self.name = name
         self._points = points
         self._receipts = receipts
+        self._profiles = profiles
         self._filing = Lock()
         self._closed = False
 
@@ -61,6 +62,20 @@ class FiledVersion:
             # A receipt says that its memories are there, so they must outlive it.
             self._points.flush()
             self._receipts.put([each.receipt for each in filed])
+
+    def apply_profiles(self, profiles: Sequence[Profile]) -> None:
+        with self._filing:
+            latest = self._profiles.get([each.user_id for each in profiles]) if profiles else {}
+            newer: dict[str, Profile] = {}
+            for profile in profiles:
+                before = newer.get(profile.user_id) or latest.get(profile.user_id)
+                if before is None or profile.facts_offset >= before.facts_offset:
+                    newer[profile.user_id] = profile
+            if newer:
+                self._profiles.put(list(newer.values()))
+
+    def profile(self, user_id: str) -> Profile | None:
+        return self._profiles.get([user_id]).get(user_id)
 
     def search(self, query: Query) -> list[Hit]:
         hits: list[Hit] = []
@@ -118,6 +133,7 @@ class FiledVersion:
             self._closed = True
             self._points.close()
             self._receipts.close()
+            self._profiles.close()
 
     def _hits(self, query: Query) -> tuple[list[Hit], bool]:
         """The best, and whether none of them was replaced while they were read."""

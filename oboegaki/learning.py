@@ -9,7 +9,7 @@ from typing import Any
 
 from memory_consumer import app, names, opening
 from memory_consumer.errors import LearningError, Refused
-from memory_consumer.extractors.choice import chosen, goes_on_without
+from memory_consumer.extractors.choice import chosen, goes_on_without, profile_writer
 from memory_consumer.extractors.usage import Tally
 from memory_consumer.log_reader import topic_id
 from memory_store.errors import StoreError
@@ -104,6 +104,7 @@ class Learner:
             extractor=extractor,
             near=self._near,
             cache=self._cache,
+            writer=profile_writer(extractor),
         )
         await learning.start()
         self._extractor = extractor.version

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from chat_api.answers import ChatOut, sources
+from chat_api.answers import ChatOut, ProfileLineOut, sources
 from chat_api.parts import Wired
 from chat_api.problems import Problem
 from chat_api.requests import ChatIn
@@ -27,6 +27,7 @@ def say(parts: Wired, body: ChatIn) -> ChatOut:
         message_id=answer.said.message_id,
         reply_message_id=answer.reply.message_id,
         reply=answer.text,
+        profile=[ProfileLineOut.of(line) for line in answer.known],
         recalled=[memory_out(remembered) for remembered in recollection.memories],
         pending=sources(recollection.pending),
         degraded=recollection.degraded,

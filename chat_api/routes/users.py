@@ -1,11 +1,11 @@
-"""Users: how far learning is behind what they said."""
+"""Users: what matters most about them, and how far learning is behind what they said."""
 
 import time
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from chat_api.answers import FreshnessOut
+from chat_api.answers import FreshnessOut, ProfileLineOut, ProfileOut
 from chat_api.fields import Identifier
 from chat_api.parts import Wired
 from chat_api.requests import FreshnessQuery
@@ -13,6 +13,13 @@ from chat_api.requests import FreshnessQuery
 router = APIRouter(prefix="/v1/users", tags=["users"])
 
 UserId = Annotated[Identifier, Path(description="Percent-encoded; it may hold slashes.")]
+
+
+@router.get("/{user_id:path}/profile", summary="Read what matters most about a user")
+def profile(parts: Wired, user_id: UserId) -> ProfileOut:
+    """What every chat begins with, whatever it is about. Nothing that was edited, deleted or forgotten is told."""
+    known = parts.profiles.of(user_id)
+    return ProfileOut(lines=[ProfileLineOut.of(line) for line in known.lines], updated_at=known.updated_at)
 
 
 @router.get("/{user_id:path}/freshness", summary="Wait until a message is learned")

@@ -3,6 +3,7 @@
 from memory_consumer.extractors import mem0, offline
 from memory_consumer.extractors.usage import Report
 from memory_consumer.fold import Extractor
+from memory_consumer.profile_writer import ProfileWriter
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.windows import WindowExtractor
 
@@ -16,6 +17,11 @@ def chosen(settings: ConsumerSettings, built_by: str | None, report: Report) -> 
     if asks_a_model(settings, built_by):
         return mem0.build(settings, report)
     return offline.EXTRACTOR
+
+
+def profile_writer(extractor: Extractor | WindowExtractor) -> ProfileWriter | None:
+    """What writes profiles beside an extractor; None where they are chosen without a model."""
+    return extractor.writer() if isinstance(extractor, mem0.Mem0Extractor) else None
 
 
 def asks_a_model(settings: ConsumerSettings, built_by: str | None) -> bool:

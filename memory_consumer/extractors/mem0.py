@@ -4,14 +4,14 @@ import hashlib
 import inspect
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import openai
 
 from memory_consumer.errors import Refused
-from memory_consumer.extractors import mem0_parts, prompt
+from memory_consumer.extractors import mem0_parts, profile_prompt, prompt
 from memory_consumer.extractors.answer import drafts
 from memory_consumer.extractors.compact import FOR_MEM0
 from memory_consumer.extractors.grounding import found, without_doubles
@@ -20,6 +20,8 @@ from memory_consumer.extractors.model import Heard, Model
 from memory_consumer.extractors.prompt import LEARNED_ROLES, Prompt, Prompting
 from memory_consumer.extractors.slices import slices
 from memory_consumer.extractors.usage import Report
+from memory_consumer.profile import Line
+from memory_consumer.profile_writer import Item
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.windows import Found, Window
 from memory_store.when import dated
@@ -32,6 +34,24 @@ _PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 _UNPLAIN = re.compile(r"[^A-Za-z0-9._-]")
 _CONNECT_S = 5.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class ModelProfileWriter:
+    """Writes profiles by asking a model once for each."""
+
+    def __init__(self, model: Model, extractor: str, cleaned: Callable[[str], str]) -> None:
+        self._author = f"profile-{profile_prompt.FORMAT}-{extractor}"
+        self._model = model
+        self._cleaned = cleaned
+
+    @property
+    def author(self) -> str:
+        """`profile-<format>-<extractor>`."""
+        return self._author
+
+    def write(self, items: Sequence[Item]) -> tuple[Line, ...]:
+        """The lines of a profile, each resting on items. Raises Transient, and Invalid for what cannot be used."""
+        return profile_prompt.lines(self._model.ask(profile_prompt.prompt(items)), items, self._cleaned)
 
 
 class Mem0Extractor:
@@ -69,6 +89,10 @@ class Mem0Extractor:
             # Nothing can be learned from what the assistant alone says, so nobody is asked.
             return ()
         return found(drafts(self._model.ask(self._prompting(window)), self._cleaned), window, dated)
+
+    def writer(self) -> ModelProfileWriter:
+        """What writes profiles with the same model."""
+        return ModelProfileWriter(self._model, self._version, self._cleaned)
 
     def close(self) -> None:
         """Ends its connections."""

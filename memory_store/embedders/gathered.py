@@ -31,11 +31,14 @@ class Gathered:
         self._waiting: list[_Call] = []
         self._under_way: list[_Call] = []
         self._led = False
+        #: How many calls there were.
+        self.calls = 0
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The vectors of some texts. Raises what the embedder raises."""
         call = _Call(texts)
         with self._changed:
+            self.calls += 1
             self._waiting.append(call)
             self._changed.wait_for(lambda: call.done or not self._led)
             self._led = self._led or not call.done

@@ -13,8 +13,10 @@ from memory_store.port import Embedder
 #: Questions that are embedded in one call.
 _QUESTIONS = 32
 
-#: Passages that are embedded before questions are looked for again: a third of a second of the bundled embedder.
-_PASSAGES = 16
+#: Passages that are embedded before questions are looked for again: so many while none comes, and few while some
+#: do, as they would share the cores with them.
+_PASSAGES = 64
+_FEW_PASSAGES = 4
 
 #: Questions whose vectors are kept, in memory only: what was asked is for nobody to find later.
 _KEPT = 1024
@@ -33,10 +35,14 @@ class Shared:
 
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         parts = [np.empty((0, self.dim), dtype=np.float32)]
-        for start in range(0, len(texts), _PASSAGES):
+        done, asked = 0, self._ask.calls
+        while done < len(texts):
             # Someone waits for the answer to a question, nobody for what is learned.
             self._ask.let_by()
-            parts.append(self._embedder.passages(texts[start : start + _PASSAGES]))
+            most = _PASSAGES if self._ask.calls == asked else _FEW_PASSAGES
+            asked = self._ask.calls
+            parts.append(self._embedder.passages(texts[done : done + most]))
+            done += most
         return np.concatenate(parts)
 
     def queries(self, texts: Sequence[str]) -> NDArray[np.float32]:

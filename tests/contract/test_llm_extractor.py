@@ -17,11 +17,13 @@ import pytest
 from memory_consumer.errors import Invalid, Refused, Transient
 from memory_consumer.extractors import mem0
 from memory_consumer.extractors.usage import Call, Tally, Totals
+from memory_consumer.profile_writer import shown
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.windows import Found, Turn, Window
 from memory_store.when import dated
 from tests.support.llm_server import Reply, fails, llm_server, says
 from tests.support.windows import turn, window
+from tests.unit.test_profile_choice import told
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "../shared/data"
@@ -244,3 +246,25 @@ def learned_of(observed: list[tuple[str, list[int]]], each: Window) -> Iterator[
     for text, sources in observed:
         if cited := tuple(source for source in sources if source in said_at):
             yield dated(text, said_at[cited[-1]]), cited
+
+
+def test_a_profile_is_written_by_the_same_model_in_one_call() -> None:
+    items = shown([told(1, "User bakes bread."), told(2, "User has a dog.")], [])
+    with llm_server(says({"memory": [{"text": "A baker with a dog.", "sources": [1, 2]}]})) as server:
+        extractor = mem0.build(settings(llm_url=server.url), Tally())
+        writer = extractor.writer()
+        [line] = writer.write(items)
+        extractor.close()
+
+    assert (line.text, [source.message_id for source in line.sources]) == ("A baker with a dog.", [1, 2])
+    assert (writer.author, len(server.asked)) == ("profile-1-mem0-1-compact-m", 1)
+    assert server.prompts[0].splitlines()[0] == "1. User has a dog. (2026-03-02)"
+
+
+def test_a_profile_that_was_cut_off_or_refused_is_an_error_and_none() -> None:
+    for reply in (says('{"memory": [', finish_reason="length"), says("", refusal="no")):
+        with llm_server(reply) as server:
+            extractor = mem0.build(settings(llm_url=server.url), Tally())
+            with pytest.raises(Invalid):
+                extractor.writer().write(shown([told(1, "User bakes bread.")], []))
+            extractor.close()

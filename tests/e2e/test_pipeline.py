@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from memory_consumer import facts, names
+from memory_consumer import cdc, facts, names
 from memory_consumer.facts import FactsRecord
 from memory_consumer.log_reader import LogReader
 from memory_consumer.partition import partition_of
@@ -24,7 +24,8 @@ def facts_of(instance: RunningInstance, user: str) -> list[FactsRecord]:
     """A user's records in the facts log, in its order."""
     reader = LogReader(ConsumerSettings(kafka=instance.kafka, home=instance.home))
     try:
-        read = [facts.decode(m.value() or b"") for m in reader.read(names.facts_log("v1"), partition_of(user))]
+        found = list(reader.read(names.facts_log("v1"), partition_of(user)))
+        read = [facts.decode(m.value() or b"") for m in found if cdc.message_id(m.key()) is not None]
         return [record for record in read if record.user_id == user]
     finally:
         reader.close()

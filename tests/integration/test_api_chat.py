@@ -101,7 +101,7 @@ def test_what_is_said_and_the_reply_become_rows(api: Api, user: str, client: Tes
     assert turns(api, user) == [("user", "I drink tea"), ("assistant", "Noted.")]
     ids = (found["message_id"], found["reply_message_id"])
     assert [api.rows.get(user, each).role for each in ids] == ["user", "assistant"]
-    assert set(found["timings"]) == {"recall_ms", "reply_ms", "total_ms"}
+    assert set(found["timings"]) == {"profile_ms", "recall_ms", "reply_ms", "total_ms"}
 
 
 def test_a_conversation_is_made_where_none_is_named(api: Api, user: str, client: TestClient) -> None:
@@ -296,3 +296,27 @@ def test_a_turn_that_is_wrong_is_422_and_not_written(
 
     assert (refused.status_code, refused.json()["detail"].startswith(field)) == (422, True)
     assert api.client.get("/v1/conversations", params={"user_id": user}).json()["conversations"] == []
+
+
+def test_every_chat_begins_with_the_profile_whatever_it_is_about(
+    api: Api, user: str, model: PlayedModel, client: TestClient
+) -> None:
+    message_id = api.say(user, "I am allergic to nuts", created_at="2026-03-02T09:00:00Z")
+    api.know(user, ("Allergic to nuts.", [message_id]))
+    found = say(client, user, "Which train goes to Kobe?")
+
+    assert [line["text"] for line in found["profile"]] == ["Allergic to nuts."]
+    assert (
+        "What you know about the user:\n- 2026-03-02: Allergic to nuts."
+        in model.asked[0]["messages"][0]["content"]
+    )
+
+
+def test_a_chat_that_may_not_recall_knows_nothing_of_the_user(
+    api: Api, user: str, model: PlayedModel, client: TestClient
+) -> None:
+    api.know(user, ("Allergic to nuts.", [api.say(user, "I am allergic to nuts")]))
+    found = say(client, user, "Which train goes to Kobe?", recall="never")
+
+    assert found["profile"] == []
+    assert "nuts" not in str(model.asked)

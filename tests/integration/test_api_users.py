@@ -46,10 +46,16 @@ ROUTES = [
     Route("GET", "/v1/memories?user_id={user_id}", {"memories": [], "pending": []}),
     Route("GET", "/v1/memories/{memory_id}?user_id={user_id}", 404),
     Route("DELETE", "/v1/memories/{memory_id}?user_id={user_id}", 404),
+    Route("GET", "/v1/users/{user_id}/profile", {"lines": [], "updated_at": None}),
     Route("GET", "/v1/users/{user_id}/freshness?wait_for={message_id}&timeout=0", 404),
     Route("GET", "/v1/users/{user_id}/freshness", {"unlearned": 0}),
     Route("POST", "/v1/messages", {"created": True}, {"role": "user", "content": "hi", "external_id": "x"}),
-    Route("POST", "/v1/chat", {"recalled": [], "pending": []}, {"message": "tea?", "conversation_id": "c"}),
+    Route(
+        "POST",
+        "/v1/chat",
+        {"recalled": [], "pending": [], "profile": []},
+        {"message": "tea?", "conversation_id": "c"},
+    ),
 ]
 
 
@@ -65,6 +71,7 @@ class Known:
 def known(api: Api, user: str) -> Known:
     message = api.say(user, "I drink tea", conversation_id="c", external_id="x")
     [memory] = api.learn(user, message)
+    api.know(user, ("I drink tea", [message]))
     api.say(user, "I own a cat", conversation_id="c")
     return Known(message, memory, state(api, user))
 
@@ -73,7 +80,8 @@ def state(api: Api, user: str) -> tuple[object, ...]:
     """Everything the user can see."""
     found = api.recall(user, "tea")
     listed = api.client.get("/v1/conversations/c/messages", params={"user_id": user})
-    return found["memories"], found["pending"], listed.json()
+    profile = api.client.get(f"/v1/users/{quote(user, safe='')}/profile")
+    return found["memories"], found["pending"], listed.json(), profile.json()
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)

@@ -15,7 +15,7 @@ from memory_consumer.extractors.offline import EXTRACTOR
 from memory_consumer.project import Fillable
 from memory_consumer.settings import ConsumerSettings
 from memory_store.fake import FakeStore, HashEmbedder
-from memory_store.models import Filing, Vectors
+from memory_store.models import Filing, Profile, Vectors
 from memory_store.version import FiledVersion
 from tests.support.deadline import eventually
 from tests.support.logs import FACTS, Logs, nothing
@@ -103,6 +103,9 @@ class Halting:
         assert self.let_go.wait(60)
         self._version.apply(filings, vectors)
 
+    def apply_profiles(self, profiles: Sequence[Profile]) -> None:
+        self._version.apply_profiles(profiles)
+
 
 def test_a_stop_lets_the_batch_under_way_finish_and_commits_it(
     settings: ConsumerSettings, logs: Logs, version: FiledVersion
@@ -121,7 +124,7 @@ def test_a_stop_lets_the_batch_under_way_finish_and_commits_it(
 
     asyncio.run(run())
     assert version.count() == 1
-    assert logs.committed(names.project_group("v1"), FACTS) == [1]
+    assert logs.committed(names.project_group("v1"), FACTS) == [2]
 
 
 def test_stops_in_the_middle_lose_and_double_nothing(

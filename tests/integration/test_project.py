@@ -12,7 +12,7 @@ from memory_consumer.facts import FactsRecord
 from memory_consumer.settings import ConsumerSettings
 from memory_store.errors import Unavailable
 from memory_store.fake import FakeStore
-from memory_store.models import Filing, Memory, Receipt, Vectors, point_id
+from memory_store.models import Filing, Memory, Profile, Receipt, Vectors, point_id
 from memory_store.version import FiledVersion
 from tests.support import events
 from tests.support.deadline import eventually
@@ -46,6 +46,9 @@ class CutOff:
             raise Unavailable("The store is away.")
         self._version.apply(filings, vectors)
         self.memories.append(len(vectors.text))
+
+    def apply_profiles(self, profiles: Sequence[Profile]) -> None:
+        self._version.apply_profiles(profiles)
 
 
 def state(version: FiledVersion) -> tuple[list[Memory], list[Receipt]]:

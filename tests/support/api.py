@@ -22,12 +22,15 @@ from chat_api.store import Rows
 from memory_store.embed import embed
 from memory_store.errors import Unavailable
 from memory_store.fake import FakeStore, HashEmbedder
-from memory_store.models import Filing, Memory, Receipt, SourceRef, point_id
+from memory_store.models import Filing, Memory, Profile, ProfileLine, Receipt, SourceRef, point_id
 from memory_store.port import Embedder, MemoryStore
 from memory_store.version import FiledVersion
 
 KEY = "oboegaki_test_0123456789"
 EXTRACTOR = "offline-1"
+
+#: When every profile was written.
+KNOWN_AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 _offsets = count()
 
@@ -170,6 +173,14 @@ class Api:
         filing = Filing(receipt=receipt, memories=tuple(memories))
         self.store.live().apply([filing], embed([filing], HashEmbedder()))
 
+    def know(self, user: str, *lines: tuple[str, Sequence[int]], extractor: str = EXTRACTOR) -> None:
+        """Files a profile: of each line its words and the messages, as they are now, of which it is a fact."""
+        made = [
+            _line([self.rows.get(user, each) for each in message_ids], text, extractor)
+            for text, message_ids in lines
+        ]
+        self.store.live().apply_profiles([Profile(user, tuple(made), KNOWN_AT, next(_offsets))])
+
     def recall(self, user: str, query: str, **more: str | float) -> dict[str, Any]:
         """The answer of a recall."""
         answer = self.client.get("/v1/memories", params={"user_id": user, "query": query, **more})
@@ -211,6 +222,16 @@ def serving(
     headers = {"Authorization": f"Bearer {KEY}"}
     with TestClient(app, headers=headers, raise_server_exceptions=False) as client:
         yield client
+
+
+def _line(rows: Sequence[Message], text: str, extractor: str) -> ProfileLine:
+    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+    return ProfileLine(
+        text=text,
+        refs=(f"{extractor}:{digest}",),
+        sources=tuple(SourceRef(message_id=row.id, revision=row.revision) for row in rows),
+        said_at=rows[0].said_at,
+    )
 
 
 def _memory(row: Message, text: str, sources: Sequence[Message], extractor: str) -> Memory:

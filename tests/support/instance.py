@@ -73,10 +73,10 @@ class RunningInstance:
         assert done.returncode == status, f"{arguments}: {done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
-    def serve(self) -> None:
+    def serve(self, *options: str) -> None:
         """Starts the one process and returns once it answers."""
         log = (self.home / "serve.log").open("ab")
-        self.served = self.popen("serve", stdout=log, stderr=log)
+        self.served = self.popen("serve", *options, stdout=log, stderr=log)
         log.close()
         wait_until(self.answers)
 

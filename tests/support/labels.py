@@ -2,8 +2,8 @@
 
 What tells something of the user, their people, things, work, plans, tastes and feelings, or how they want to be
 answered, stands in ⟦ ⟧, sentence by sentence. Greetings, thanks, fillers, reactions, bare questions, instructions
-and texts to be worked on stand outside. Every third message of a language is held out: no rule was written after
-looking at what the extractor makes of it.
+and texts to be worked on stand outside. Held out are every third of the first 354 and the last 60: no rule was
+written after looking at what the extractor makes of them, and the last 60 were written after the rules.
 """
 
 import json

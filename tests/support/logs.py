@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from faststream.confluent import KafkaBroker
 
-from memory_consumer import facts, names
+from memory_consumer import facts, names, profile
 from memory_consumer.app import subscribe_extract, subscribe_project
 from memory_consumer.ask import AskStage, Near
 from memory_consumer.deferred import Deferred
@@ -22,6 +22,7 @@ from memory_consumer.facts import FactsRecord
 from memory_consumer.fold import Extractor
 from memory_consumer.log_reader import LogReader
 from memory_consumer.partition import partition_of
+from memory_consumer.profile import ProfileRecord
 from memory_consumer.project import Fillable, ProjectStage
 from memory_consumer.retry import Backoff
 from memory_consumer.settings import ConsumerSettings
@@ -123,8 +124,14 @@ class Logs:
             return [message for each in partitions for message in reader.read(topic, each)]
 
     def facts(self, partitions: Sequence[int] = (ALICE,)) -> list[FactsRecord]:
-        """What is in the facts log."""
-        return [facts.decode(message.value() or b"") for message in self.read(FACTS, partitions)]
+        """What is in the facts log, message by message."""
+        messages = [each for each in self.read(FACTS, partitions) if profile.user_of(each.key()) is None]
+        return [facts.decode(message.value() or b"") for message in messages]
+
+    def profiles(self, partitions: Sequence[int] = (ALICE,)) -> list[ProfileRecord]:
+        """What is in the facts log, user by user."""
+        messages = [each for each in self.read(FACTS, partitions) if profile.user_of(each.key()) is not None]
+        return [profile.decode(message.key(), message.value() or b"") for message in messages]
 
     def all_facts(self) -> list[FactsRecord]:
         """What is in the facts log, whoever's it is."""

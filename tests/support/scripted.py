@@ -1,8 +1,10 @@
 """A language model that plays a part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event, Lock
 
+from memory_consumer.profile import Line
+from memory_consumer.profile_writer import Item, within_budget
 from memory_consumer.windows import Found, Window
 from tests.support.deadline import DEADLINE_S
 
@@ -45,3 +47,22 @@ class Silent:
             self.begun.set()
             assert self.let_go.wait(DEADLINE_S)
         return each_message(window)
+
+
+def one_line(items: Sequence[Item]) -> tuple[Line, ...]:
+    """All that is shown in one line."""
+    return within_budget([(" / ".join(item.text for item in items), range(1, len(items) + 1))], items)
+
+
+class ScriptedWriter:
+    """A ProfileWriter that answers by a function, and keeps what it was asked."""
+
+    author = "scripted-writer-1"
+
+    def __init__(self, answer: Callable[[Sequence[Item]], tuple[Line, ...]] = one_line) -> None:
+        self._answer = answer
+        self.asked: list[list[str]] = []
+
+    def write(self, items: Sequence[Item]) -> tuple[Line, ...]:
+        self.asked.append([item.text for item in items])
+        return self._answer(items)

@@ -14,6 +14,7 @@ def reply(message: str, *, remembered: int = 0, recent: int = 0, text: str = "te
         message=message,
         now=AT,
         turns=[],
+        known=[],
         remembered=[Line(AT, f"{text} {number}") for number in range(remembered)],
         recent=[Line(AT, f"recent {number}") for number in range(recent)],
     )

@@ -11,6 +11,7 @@ from memory_consumer.extractors.offline import EXTRACTOR
 from memory_consumer.facts import FactsRecord
 from memory_consumer.fold import Event, fold
 from memory_consumer.ledger import Ledger
+from memory_consumer.profile import Cited, ProfileRecord, Told, line
 from tests.support import events
 from tests.support.events import START, Row
 
@@ -134,3 +135,34 @@ def test_a_disk_that_refuses_is_a_part_that_is_away(tmp_path: Path) -> None:
 
     with pytest.raises(Transient):
         Ledger(tmp_path / "l.db", log_id="a")
+
+
+def test_the_latest_profile_of_a_user_is_kept_and_what_it_no_longer_tells_is_in_no_file(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "l.db", log_id="a")
+    fact = Told(Cited(message_id=1, extractor="e", hash="h"), "Code 4711.", (), START)
+    told = ProfileRecord(user_id="alice", author="a", lines=(line("Code 4711.", [fact]),), learned_at=START)
+    with ledger.batch():
+        ledger.put_profile(told)
+        ledger.put_profile(told.model_copy(update={"user_id": "bob", "lines": ()}))
+    before = (ledger.profile("alice"), ledger.profile("Alice"))
+    with ledger.batch():
+        ledger.put_profile(told.model_copy(update={"lines": ()}))
+    ledger.close()
+
+    assert before == (told, None)
+    assert b"4711" not in bytes_under(tmp_path)
+
+
+def test_only_users_whose_facts_changed_in_this_batch_are_touched(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "l.db", log_id="a")
+    with ledger.batch():
+        record_of(ledger, 1, events.written(SAFE))
+        record_of(ledger, 2, events.written(Row(2, "thanks!", user_id="bob")))
+        first = ledger.touched
+    with ledger.batch():
+        nobody = ledger.touched
+        record_of(ledger, 1, events.removed(1))
+        second = ledger.touched
+    ledger.close()
+
+    assert [sorted(each) for each in (first, nobody, second)] == [[SAFE.user_id], [], [SAFE.user_id]]

@@ -24,11 +24,11 @@ def test_there_are_enough_labels_of_both_languages() -> None:
 
     assert len(messages) >= 300
     assert all(3 * sum(m.language == language for m in messages) >= len(messages) for language in ("en", "ja"))
-    assert 3 * sum(message.held_out for message in messages) >= len(messages) - 3
+    assert sum(message.held_out for message in messages) >= 0.3 * len(messages)
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-@pytest.mark.parametrize(("held_out", "precision", "recall"), [(False, 0.95, 0.97), (True, 0.9, 0.95)])
+@pytest.mark.parametrize(("held_out", "precision", "recall"), [(False, 0.95, 0.97), (True, 0.85, 0.95)])
 def test_what_is_worth_it_is_kept_and_little_else(
     language: str, *, held_out: bool, precision: float, recall: float
 ) -> None:

@@ -54,10 +54,23 @@ def test_what_a_caller_does_to_its_vectors_changes_no_later_answer() -> None:
     assert np.array_equal(shared.queries(["tea?"]), HashEmbedder().queries(["tea?"]))
 
 
-def test_passages_are_embedded_few_at_a_time_so_that_questions_come_in_between() -> None:
-    inner = Recording()
-    texts = [str(number) for number in range(40)]
-    vectors = Shared(inner).passages(texts)
+def test_passages_are_embedded_many_at_a_time_and_few_while_questions_come() -> None:
+    inner = AskedMeanwhile()
+    shared = Shared(inner)
+    inner.shared = shared
+    texts = [str(number) for number in range(140)]
+    vectors = shared.passages(texts)
 
-    assert [len(each) for each in inner.filed] == [16, 16, 8]
+    assert [len(each) for each in inner.filed] == [64, 4, 64, 8]
     assert np.array_equal(vectors, HashEmbedder().passages(texts))
+
+
+class AskedMeanwhile(Recording):
+    """Is asked a question while it embeds the first passages."""
+
+    shared: Shared
+
+    def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if not self.filed:
+            self.shared.queries(["tea?"])
+        return super().passages(texts)

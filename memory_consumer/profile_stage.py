@@ -1,0 +1,117 @@
+"""The profile stage: profiles in a language model's words, written when facts changed, at a bounded rate.
+
+One call at a time, beside the ask stage: a profile may be late, as until then the facts speak for themselves.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from random import Random, SystemRandom
+from threading import Thread
+
+from memory_consumer.errors import Busy, Fenced, Invalid, LearningError, Transient
+from memory_consumer.profile import ProfileRecord
+from memory_consumer.profile_writer import ProfileWriter
+from memory_consumer.retry import LIVE, Backoff
+from memory_consumer.stage import Report
+from memory_consumer.tenures import Tenures
+
+_log = logging.getLogger(__name__)
+
+_TICK_S = 1.0
+
+
+class ProfileStage:
+    """Writes profiles anew, each at most once per `every`."""
+
+    def __init__(
+        self,
+        tenures: Tenures,
+        writer: ProfileWriter,
+        *,
+        every: timedelta,
+        clock: Callable[[], datetime],
+        backoff: Backoff = LIVE,
+        chance: Random | None = None,
+        tick_s: float = _TICK_S,
+    ) -> None:
+        self._tenures = tenures
+        self._writer = writer
+        self._every = every
+        self._clock = clock
+        self._backoff = backoff
+        self._chance = chance or SystemRandom()
+        self._tick_s = tick_s
+        self._stopped = asyncio.Event()
+        self._writing: Thread | None = None
+        self._away = 0
+        self._until: datetime | None = None
+        #: When an answer could last not be used, by user: it is not asked for again at once.
+        self._spoilt: dict[str, datetime] = {}
+        self.report = Report("profile")
+
+    async def run(self) -> None:
+        """Writes until it is stopped."""
+        while not self._stopped.is_set():
+            if self._writing is None or not self._writing.is_alive():
+                # Not waited for at the end of the process: a model may take minutes.
+                self._writing = Thread(target=self._round, name="profile", daemon=True)
+                self._writing.start()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), self._tick_s)
+
+    def stop(self) -> None:
+        """Begins no more. What is answered later finds its partition given up, and is dropped."""
+        self._stopped.set()
+
+    def _round(self) -> None:
+        now = self._clock()
+        if self._until is not None and now < self._until:
+            return
+        self._spoilt = {user: at for user, at in self._spoilt.items() if now - at < self._every}
+        for partition in self._tenures.owned:
+            try:
+                self._write_one(partition, now)
+            except Fenced as exc:
+                _log.info("What was written is dropped: %s", exc)
+            except LearningError as exc:
+                self._rest(exc)
+                return
+            except Exception as exc:  # noqa: BLE001  a thread's boundary: profiles wait, learning goes on
+                _log.exception("Writing a profile failed in a way that was not foreseen.")
+                self._rest(exc)
+                return
+
+    def _write_one(self, partition: int, now: datetime) -> None:
+        due = self._tenures.get(partition).due_profile(now - self._every, self._spoilt.keys())
+        if due is None or self._stopped.is_set():
+            return
+        self.report.events += 1
+        try:
+            lines = self._writer.write(due.items)
+        except Invalid as exc:
+            self._spoilt[due.user_id] = now
+            self.report.dead += 1
+            self.report.waiting_for = f"an answer that can be used: {exc}"
+            return
+        self._keep(partition, due.written(self._writer.author, lines, self._clock()))
+        self._away, self._until = 0, None
+        self.report.waiting_for = None
+
+    def _keep(self, partition: int, written: ProfileRecord) -> None:
+        try:
+            self._tenures.get(partition).keep_profile(written)
+        except Transient:
+            # The ledger and the writer may be behind what Kafka has.
+            self._tenures.reset(partition)
+            raise
+        self.report.written += 1
+
+    def _rest(self, cause: Exception) -> None:
+        self._away += 1
+        wait = timedelta(seconds=self._backoff.wait(self._away, self._chance.random()))
+        asked_for = cause.after if isinstance(cause, Busy) else timedelta(0)
+        self._until = self._clock() + max(wait, asked_for)
+        self.report.waiting_for = str(cause)
