@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from memory_consumer.extractors import mem0, mem0_parts, prompt
+from memory_consumer.extractors import mem0
+from memory_consumer.extractors.model import mem0_parts, prompt
 from memory_consumer.tokens import estimated
 from memory_consumer.windows import Known, Turn, Window
 

@@ -19,8 +19,8 @@ from memory_consumer.deferred import Deferred
 from memory_consumer.extract import ExtractStage
 from memory_consumer.fold import Extractor
 from memory_consumer.kafka_errors import translated
-from memory_consumer.profile_stage import ProfileStage
-from memory_consumer.profile_writer import ProfileWriter
+from memory_consumer.profiles.stage import ProfileStage
+from memory_consumer.profiles.writer import ProfileWriter
 from memory_consumer.project import Fillable, ProjectStage
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.stage import Report

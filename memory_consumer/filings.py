@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 
-from memory_consumer import cdc, facts, profile
+from memory_consumer import cdc, facts
 from memory_consumer.errors import Invalid
 from memory_consumer.facts import Fact, FactsRecord, Source
-from memory_consumer.profile import Line
+from memory_consumer.profiles import record as profile
+from memory_consumer.profiles.record import Line
 from memory_store.models import Filing, Memory, Profile, ProfileLine, Receipt, SourceRef, point_id
 
 

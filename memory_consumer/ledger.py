@@ -12,7 +12,7 @@ from pathlib import Path
 
 from memory_consumer.errors import Transient
 from memory_consumer.facts import FactsRecord
-from memory_consumer.profile import ProfileRecord
+from memory_consumer.profiles.record import ProfileRecord
 from memory_consumer.tokens import estimated
 from memory_consumer.windows import Waiting
 

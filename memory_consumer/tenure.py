@@ -10,7 +10,7 @@ from typing import Any
 
 from confluent_kafka import Message, TopicPartition
 
-from memory_consumer import cdc, dead_letters, deferred, facts, names, open_windows, profile, profiling
+from memory_consumer import cdc, dead_letters, deferred, facts, names, open_windows
 from memory_consumer.deferred import Deferred
 from memory_consumer.errors import Fenced, Invalid
 from memory_consumer.facts import FactsRecord
@@ -18,8 +18,10 @@ from memory_consumer.fold import Event, Extractor, fold, set_aside
 from memory_consumer.ledger import Ledger
 from memory_consumer.log_reader import LogReader
 from memory_consumer.open_windows import OpenWindow
-from memory_consumer.profile import ProfileRecord
-from memory_consumer.profiling import DueProfile
+from memory_consumer.profiles import record as profile
+from memory_consumer.profiles import upkeep
+from memory_consumer.profiles.record import ProfileRecord
+from memory_consumer.profiles.upkeep import DueProfile
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.transactions import Consumed, Outgoing, TransactionalWriter
 from memory_consumer.windows import Found, Waiting
@@ -129,12 +131,12 @@ class Tenure:
     def due_profile(self, before: datetime, without: Container[str]) -> DueProfile | None:
         """The next profile that a model is to write, of none of those users. Raises Fenced."""
         with self._alone():
-            return profiling.due(self._ledger, before, without, self._clock())
+            return upkeep.due(self._ledger, before, without, self._clock())
 
     def keep_profile(self, written: ProfileRecord) -> None:
         """Writes what a model wrote, without what changed meanwhile. Raises Transient and Fenced."""
         with self._alone(), self._ledger.batch():
-            self._write([], profiles=[profiling.kept_of(self._ledger, written)])
+            self._write([], profiles=[upkeep.kept_of(self._ledger, written)])
 
     def close(self) -> None:
         """Gives the partition up; twice is once."""
@@ -158,7 +160,7 @@ class Tenure:
         *,
         profiles: Sequence[ProfileRecord] = (),
     ) -> None:
-        profiles = [*profiles, *profiling.changed(self._ledger, self._ledger.touched, self._clock())]
+        profiles = [*profiles, *upkeep.changed(self._ledger, self._ledger.touched, self._clock())]
         for each in profiles:
             self._ledger.put_profile(each)
         written = [facts.encode(record) for record in records] + [profile.encode(each) for each in profiles]

@@ -10,7 +10,7 @@ from typing import Any
 from memory_consumer import app, names, opening
 from memory_consumer.errors import LearningError, Refused
 from memory_consumer.extractors.choice import chosen, goes_on_without, profile_writer
-from memory_consumer.extractors.usage import Tally
+from memory_consumer.extractors.model.usage import Tally
 from memory_consumer.log_reader import topic_id
 from memory_store.errors import StoreError
 from memory_store.models import Memory

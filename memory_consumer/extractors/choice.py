@@ -1,9 +1,9 @@
 """Which extractor a process learns with: as it is set, and as the version at hand has been learned so far."""
 
 from memory_consumer.extractors import mem0, offline
-from memory_consumer.extractors.usage import Report
+from memory_consumer.extractors.model.usage import Report
 from memory_consumer.fold import Extractor
-from memory_consumer.profile_writer import ProfileWriter
+from memory_consumer.profiles.writer import ProfileWriter
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.windows import WindowExtractor
 

@@ -11,17 +11,17 @@ from urllib.parse import urlsplit
 import openai
 
 from memory_consumer.errors import Refused
-from memory_consumer.extractors import mem0_parts, profile_prompt, prompt
-from memory_consumer.extractors.answer import drafts
-from memory_consumer.extractors.compact import FOR_MEM0
-from memory_consumer.extractors.grounding import found, without_doubles
-from memory_consumer.extractors.mem0_parts import Mem0Parts
-from memory_consumer.extractors.model import Heard, Model
-from memory_consumer.extractors.prompt import LEARNED_ROLES, Prompt, Prompting
-from memory_consumer.extractors.slices import slices
-from memory_consumer.extractors.usage import Report
-from memory_consumer.profile import Line
-from memory_consumer.profile_writer import Item
+from memory_consumer.extractors.model import mem0_parts, profile_prompt, prompt
+from memory_consumer.extractors.model.answer import drafts
+from memory_consumer.extractors.model.client import Heard, Model
+from memory_consumer.extractors.model.compact import FOR_MEM0
+from memory_consumer.extractors.model.grounding import found, without_doubles
+from memory_consumer.extractors.model.mem0_parts import Mem0Parts
+from memory_consumer.extractors.model.prompt import LEARNED_ROLES, Prompt, Prompting
+from memory_consumer.extractors.model.slices import slices
+from memory_consumer.extractors.model.usage import Report
+from memory_consumer.profiles.record import Line
+from memory_consumer.profiles.writer import Item
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.windows import Found, Window
 from memory_store.when import dated

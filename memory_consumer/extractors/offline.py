@@ -9,13 +9,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from memory_consumer.cdc import MessageRow
-from memory_consumer.extractors.english import RULES as ENGLISH
-from memory_consumer.extractors.japanese import RULES as JAPANESE
-from memory_consumer.extractors.material import Stretch, own_words
-from memory_consumer.extractors.rules import Rules
-from memory_consumer.extractors.sentences import Piece, sentences
-from memory_consumer.extractors.small_talk import is_small_talk
-from memory_consumer.extractors.speakers import Turn, turns
+from memory_consumer.extractors.rules.english import RULES as ENGLISH
+from memory_consumer.extractors.rules.japanese import RULES as JAPANESE
+from memory_consumer.extractors.rules.material import Stretch, own_words
+from memory_consumer.extractors.rules.ruleset import Rules
+from memory_consumer.extractors.rules.sentences import Piece, sentences
+from memory_consumer.extractors.rules.small_talk import is_small_talk
+from memory_consumer.extractors.rules.speakers import Turn, turns
 from memory_consumer.fold import Extractor, Passage
 
 VERSION = "offline-2"

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from memory_consumer.extractors import mem0
-from memory_consumer.extractors.usage import Tally
+from memory_consumer.extractors.model.usage import Tally
 from memory_consumer.settings import ConsumerSettings
 from tests.support.llm_server import llm_server, says
 from tests.support.windows import window

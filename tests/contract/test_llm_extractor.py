@@ -16,8 +16,8 @@ import pytest
 
 from memory_consumer.errors import Invalid, Refused, Transient
 from memory_consumer.extractors import mem0
-from memory_consumer.extractors.usage import Call, Tally, Totals
-from memory_consumer.profile_writer import shown
+from memory_consumer.extractors.model.usage import Call, Tally, Totals
+from memory_consumer.profiles.writer import shown
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.windows import Found, Turn, Window
 from memory_store.when import dated

@@ -8,14 +8,14 @@ from threading import Event
 
 from faststream.confluent import KafkaBroker
 
-from memory_consumer import profile_choice
 from memory_consumer.app import subscribe_extract
 from memory_consumer.errors import Invalid, Transient
 from memory_consumer.extract import ExtractStage
 from memory_consumer.extractors import offline
-from memory_consumer.profile import Line
-from memory_consumer.profile_stage import ProfileStage
-from memory_consumer.profile_writer import Item
+from memory_consumer.profiles import choice
+from memory_consumer.profiles.record import Line
+from memory_consumer.profiles.stage import ProfileStage
+from memory_consumer.profiles.writer import Item
 from memory_consumer.retry import Backoff
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.tenures import Tenures
@@ -168,7 +168,7 @@ def test_without_an_answer_the_facts_speak_for_themselves(settings: ConsumerSett
     )
 
     assert stage.report.waiting_for == "an answer that can be used: The answer is no JSON."
-    assert (latest(logs), logs.profiles()[-1].author) == (["I bake bread."], profile_choice.AUTHOR)
+    assert (latest(logs), logs.profiles()[-1].author) == (["I bake bread."], choice.AUTHOR)
 
 
 def test_a_model_that_is_away_is_asked_again(settings: ConsumerSettings, logs: Logs) -> None:

@@ -4,9 +4,10 @@ from contextlib import closing
 
 from confluent_kafka import Consumer, TopicPartition
 
-from memory_consumer import names, profile
+from memory_consumer import names
 from memory_consumer.extractors import offline
 from memory_consumer.log_reader import topic_id
+from memory_consumer.profiles import record as profile
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.tenure import Tenure
 from memory_store.fake import FakeStore

@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from faststream.confluent import KafkaBroker
 
-from memory_consumer import facts, names, profile
+from memory_consumer import facts, names
 from memory_consumer.app import subscribe_extract, subscribe_project
 from memory_consumer.ask import AskStage, Near
 from memory_consumer.deferred import Deferred
@@ -22,7 +22,8 @@ from memory_consumer.facts import FactsRecord
 from memory_consumer.fold import Extractor
 from memory_consumer.log_reader import LogReader
 from memory_consumer.partition import partition_of
-from memory_consumer.profile import ProfileRecord
+from memory_consumer.profiles import record as profile
+from memory_consumer.profiles.record import ProfileRecord
 from memory_consumer.project import Fillable, ProjectStage
 from memory_consumer.retry import Backoff
 from memory_consumer.settings import ConsumerSettings

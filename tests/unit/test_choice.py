@@ -3,8 +3,8 @@
 import pytest
 
 from memory_consumer.extractors.choice import asks_a_model, chosen, goes_on_without
+from memory_consumer.extractors.model.usage import Tally
 from memory_consumer.extractors.offline import EXTRACTOR
-from memory_consumer.extractors.usage import Tally
 from memory_consumer.settings import ConsumerSettings
 
 URL = "http://127.0.0.1:1/v1"

@@ -11,7 +11,7 @@ from memory_consumer.extractors.offline import EXTRACTOR
 from memory_consumer.facts import FactsRecord
 from memory_consumer.fold import Event, fold
 from memory_consumer.ledger import Ledger
-from memory_consumer.profile import Cited, ProfileRecord, Told, line
+from memory_consumer.profiles.record import Cited, ProfileRecord, Told, line
 from tests.support import events
 from tests.support.events import START, Row
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from memory_consumer.extractors import grounding
-from memory_consumer.extractors.answer import Draft
+from memory_consumer.extractors.model import grounding
+from memory_consumer.extractors.model.answer import Draft
 from memory_consumer.windows import Found, Window
 from memory_store.when import dated
 from tests.support.windows import turn, window

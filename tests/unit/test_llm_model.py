@@ -3,9 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from memory_consumer.extractors.model import Format, Heard, Model
-from memory_consumer.extractors.prompt import Prompt
-from memory_consumer.extractors.usage import Tally
+from memory_consumer.extractors.model.client import Format, Heard, Model
+from memory_consumer.extractors.model.prompt import Prompt
+from memory_consumer.extractors.model.usage import Tally
 from tests.support.llm_server import Reply, says
 
 

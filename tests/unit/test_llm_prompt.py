@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from memory_consumer.extractors import compact, mem0, mem0_parts, prompt, slices
+from memory_consumer.extractors import mem0
+from memory_consumer.extractors.model import compact, mem0_parts, prompt, slices
 from memory_consumer.tokens import estimated
 from memory_consumer.windows import Window
 from tests.support.windows import turn, window

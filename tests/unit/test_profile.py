@@ -8,12 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memory_consumer import cdc, fold, profile, profiling
+from memory_consumer import cdc, fold
 from memory_consumer.errors import Invalid
 from memory_consumer.extractors.offline import EXTRACTOR
 from memory_consumer.facts import Fact, FactsRecord, Source, fact_hash
 from memory_consumer.ledger import Ledger
-from memory_consumer.profile import Line, ProfileRecord, Told
+from memory_consumer.profiles import record as profile
+from memory_consumer.profiles import upkeep
+from memory_consumer.profiles.record import Line, ProfileRecord, Told
 from memory_store.models import point_id
 from tests.support import events
 from tests.support.events import Row
@@ -54,7 +56,7 @@ class Learning:
             return self._renewed()
 
     def _renewed(self) -> list[ProfileRecord]:
-        changed = profiling.changed(self.ledger, self.ledger.touched, NOW)
+        changed = upkeep.changed(self.ledger, self.ledger.touched, NOW)
         for each in changed:
             self.ledger.put_profile(each)
         return changed
@@ -100,7 +102,7 @@ def written_by_a_model(learning: Learning, *lines: Line) -> None:
 
 def told(learning: Learning) -> list[Told]:
     """Alice's facts, the latest first."""
-    return profiling.told(learning.ledger, "alice")
+    return upkeep.told(learning.ledger, "alice")
 
 
 def texts(record: ProfileRecord | None) -> list[str]:

@@ -12,8 +12,8 @@ from random import Random, SystemRandom
 from threading import Thread
 
 from memory_consumer.errors import Busy, Fenced, Invalid, LearningError, Transient
-from memory_consumer.profile import ProfileRecord
-from memory_consumer.profile_writer import ProfileWriter
+from memory_consumer.profiles.record import ProfileRecord
+from memory_consumer.profiles.writer import ProfileWriter
 from memory_consumer.retry import LIVE, Backoff
 from memory_consumer.stage import Report
 from memory_consumer.tenures import Tenures

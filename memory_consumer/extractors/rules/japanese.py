@@ -5,7 +5,7 @@ A sentence is let go only by a form that is known to tell nothing, and kept if a
 
 import re
 
-from memory_consumer.extractors.rules import Rules
+from memory_consumer.extractors.rules.ruleset import Rules
 
 _QUOTED = re.compile(r"「[^」]{0,300}」|『[^』]{0,300}』|“[^”]{0,300}”|\"[^\"]{0,300}\"|`[^`]{0,300}`")
 _CLOSING = r"[\s。！!？?…〜~ー♪」』）)\u2600-\u27bf\U0001f300-\U0001faff\ufe0f]*\Z"

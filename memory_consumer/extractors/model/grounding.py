@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
-from memory_consumer.extractors.answer import Draft
+from memory_consumer.extractors.model.answer import Draft
+from memory_consumer.extractors.model.prompt import LEARNED_ROLES
 from memory_consumer.extractors.offline import language
-from memory_consumer.extractors.prompt import LEARNED_ROLES
-from memory_consumer.extractors.sentences import pieces
-from memory_consumer.extractors.speakers import turns as turns_of
+from memory_consumer.extractors.rules.sentences import pieces
+from memory_consumer.extractors.rules.speakers import turns as turns_of
 from memory_consumer.windows import Found, Known, Turn, Window
 
 #: Longer ones are split at their sentence ends.

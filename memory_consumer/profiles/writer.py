@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from memory_consumer.profile import BUDGET_TOKENS, LINE_TOKENS, Line, Told, line
-from memory_consumer.profile_choice import ranked, shortened
+from memory_consumer.profiles.choice import ranked, shortened
+from memory_consumer.profiles.record import BUDGET_TOKENS, LINE_TOKENS, Line, Told, line
 from memory_consumer.tokens import estimated
 
 #: Characters of all that is shown, and of that the lines written before.

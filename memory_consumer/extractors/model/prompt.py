@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from memory_consumer.extractors.compact import ENGLISH, JAPANESE, Wording
+from memory_consumer.extractors.model.compact import ENGLISH, JAPANESE, Wording
 from memory_consumer.extractors.offline import language
 from memory_consumer.windows import Known, Turn, Window
 

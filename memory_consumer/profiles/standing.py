@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from memory_consumer.facts import FactsRecord
-from memory_consumer.profile import Cited, Told
+from memory_consumer.profiles.record import Cited, Told
 from memory_store.models import point_id
 from memory_store.superseding import superseded
 

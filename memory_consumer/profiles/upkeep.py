@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from memory_consumer import profile_choice
 from memory_consumer.facts import FactsRecord
-from memory_consumer.profile import Line, ProfileRecord, Told, kept
-from memory_consumer.profile_choice import chosen
-from memory_consumer.profile_writer import Item, shown
-from memory_consumer.standing import standing
+from memory_consumer.profiles import choice
+from memory_consumer.profiles.choice import chosen
+from memory_consumer.profiles.record import Line, ProfileRecord, Told, kept
+from memory_consumer.profiles.standing import standing
+from memory_consumer.profiles.writer import Item, shown
 
 #: A user's latest messages with facts, from which a profile is made.
 MOST_RECORDS = 200
@@ -77,7 +77,7 @@ def due(ledger: Unwritten, before: datetime, without: Container[str], now: datet
     for user_id in ledger.unwritten(before):
         if user_id not in without:
             profile = ledger.profile(user_id)
-            lines = profile.lines if profile is not None and profile.author != profile_choice.AUTHOR else ()
+            lines = profile.lines if profile is not None and profile.author != choice.AUTHOR else ()
             items = shown(told(ledger, user_id, lines), lines)
             if items:
                 return DueProfile(user_id, items, now)
@@ -90,7 +90,7 @@ def kept_of(ledger: Known, written: ProfileRecord) -> ProfileRecord:
     if lines:
         return written.model_copy(update={"lines": lines})
     lines = chosen(told(ledger, written.user_id))
-    return written.model_copy(update={"author": profile_choice.AUTHOR, "lines": lines})
+    return written.model_copy(update={"author": choice.AUTHOR, "lines": lines})
 
 
 def says_the_same(before: ProfileRecord | None, after: ProfileRecord) -> bool:
@@ -101,10 +101,10 @@ def says_the_same(before: ProfileRecord | None, after: ProfileRecord) -> bool:
 
 
 def _after(ledger: Known, user_id: str, before: ProfileRecord | None, now: datetime) -> ProfileRecord | None:
-    if before is None or before.author == profile_choice.AUTHOR or not before.lines:
+    if before is None or before.author == choice.AUTHOR or not before.lines:
         return ProfileRecord(
             user_id=user_id,
-            author=profile_choice.AUTHOR,
+            author=choice.AUTHOR,
             lines=chosen(told(ledger, user_id)),
             learned_at=now,
             written_at=None if before is None else before.written_at,

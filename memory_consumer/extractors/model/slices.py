@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from memory_consumer.extractors.sentences import pieces
+from memory_consumer.extractors.rules.sentences import pieces
 from memory_consumer.tokens import estimated
 from memory_consumer.windows import Turn, Window
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from memory_consumer.extractors.answer import Answer
+from memory_consumer.extractors.model.answer import Answer
 
 
 class _Part(BaseModel):

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-from memory_consumer.extractors.answer import Answer, drafts
+from memory_consumer.extractors.model.answer import Answer, drafts
+from memory_consumer.extractors.model.prompt import Prompt
 from memory_consumer.extractors.offline import language
-from memory_consumer.extractors.prompt import Prompt
-from memory_consumer.profile import Line
-from memory_consumer.profile_writer import Item, within_budget
+from memory_consumer.profiles.record import Line
+from memory_consumer.profiles.writer import Item, within_budget
 
 #: Counts up with every change to the prompt or to what is kept of an answer.
 FORMAT = 1

@@ -5,7 +5,7 @@ A sentence is let go only by a form that is known to tell nothing, and kept if a
 
 import re
 
-from memory_consumer.extractors.rules import Rules
+from memory_consumer.extractors.rules.ruleset import Rules
 
 
 def _any_of(words: str) -> str:

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from memory_consumer.extractors.answer import Answer
-from memory_consumer.extractors.completion import answer_in
-from memory_consumer.extractors.failures import status_of, translated
-from memory_consumer.extractors.prompt import Prompt
-from memory_consumer.extractors.usage import Call, Report
+from memory_consumer.extractors.model.answer import Answer
+from memory_consumer.extractors.model.completion import answer_in
+from memory_consumer.extractors.model.failures import status_of, translated
+from memory_consumer.extractors.model.prompt import Prompt
+from memory_consumer.extractors.model.usage import Call, Report
 
 Format = dict[str, str] | None
 

@@ -1,0 +1,1 @@
+"""What is told from a text by rules: sentences, speakers, small talk, questions."""

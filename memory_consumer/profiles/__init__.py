@@ -1,0 +1,1 @@
+"""What matters most about each user: chosen, or written by a language model."""
