@@ -49,9 +49,10 @@ def test_text_and_context_are_one_score(version: MemoryVersion) -> None:
 
 
 def far_but_for_its_word() -> tuple[list[Filing], Vectors]:
-    """Two hundred memories across a question's direction, and the last against it, with the question's word."""
+    """Two hundred memories nearly across a question's direction, and the last against it with its word."""
     filings = [filing(number, f"Thing {number}") for number in range(1, 202)]
     rows = np.zeros((201, 64), dtype=np.float32)
+    rows[:200, 0] = np.linspace(0.0001, 0.02, 200)
     rows[:200, 1] = 1.0
     rows[200, :3] = (-0.05, 0.0, 1.0)
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)

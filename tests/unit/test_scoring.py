@@ -46,22 +46,30 @@ def test_no_words_share_nothing() -> None:
     assert shares([[]]) == {}
 
 
-_COSINES = st.dictionaries(st.sampled_from("abcdefghij"), st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1)
+_TENTHS = st.integers(0, 10).map(lambda tenths: tenths / 10)
+_SHARES = st.sampled_from([0.0, 0.0, 0.0, 0.5, 1.0])
 
 
-@given(
-    _COSINES, st.dictionaries(st.sampled_from("abcdefghij"), st.floats(0, 1)), st.integers(1, 4), st.integers(1, 9)
-)
-def test_what_cannot_be_reached_is_never_among_the_best(
-    cosines: dict[str, tuple[float, float]], shared: Scores, limit: int, near: int
+@given(st.lists(st.tuples(_TENTHS, _TENTHS, _SHARES), min_size=8, max_size=8), st.integers(1, 3))
+def test_what_may_be_among_the_best_is_never_left_out(
+    memories: list[tuple[float, float, float]], limit: int
 ) -> None:
-    by_text = _nearest({each: both[0] for each, both in cosines.items()}, near)
-    by_context = _nearest({each: both[1] for each, both in cosines.items()}, near)
+    by_text = _nearest({str(at): each[0] / 10 for at, each in enumerate(memories)}, 4)
+    by_context = _nearest({str(at): each[1] / 10 for at, each in enumerate(memories)}, 4)
+    shared = {str(at): each[2] for at, each in enumerate(memories) if each[2]}
     looked_at = by_text.keys() | by_context.keys() | reachable(by_text, by_context, shared, limit)
-    every = {each: score(*both, shared.get(each, 0.0)) for each, both in cosines.items()}
-    least = sorted(every.values(), reverse=True)[:limit][-1]
+    every = {str(at): score(each[0] / 10, each[1] / 10, each[2]) for at, each in enumerate(memories)}
+    least = sorted(every.values(), reverse=True)[limit - 1]
 
-    assert {each for each, found in every.items() if found > least and each in shared} <= looked_at
+    assert {each for each in shared if every[each] >= least} <= looked_at
+
+
+def test_what_no_word_can_lift_among_the_best_is_left_out() -> None:
+    by_text = by_context = {"a": 0.9, "b": 0.8}
+
+    assert reachable(by_text, by_context, {"c": 1.0, "d": 0.1}, limit=1) == set()
+    assert reachable(by_text, by_context, {"c": 1.0, "d": 0.1}, limit=2) == {"c", "d"}
+    assert reachable(by_text, {"a": 0.9, "e": 0.8}, {"c": 1.0, "d": 0.1}, limit=2) == {"c", "d"}
 
 
 def _nearest(scores: Scores, number: int) -> Scores:
