@@ -109,31 +109,56 @@ class AskStage:
     def _begin(self) -> None:
         now = self._clock()
         for partition in self._tenures.owned:
-            try:
-                waiting = self._tenures.get(partition).waiting()
-            except LearningError as exc:
-                _log.info("Partition %s cannot be looked at: %s", partition, exc)
+            if not self._is_free(now):
+                return
+            tenure = self._tenures.opened(partition)
+            if tenure is None:
+                # One that could not be written to was closed, and nobody may write to it for long.
+                self._start(_Whose(partition, ""), self._reopen, partition)
                 continue
-            for each in waiting:
+            for each in tenure.waiting():
                 self._submit(_Whose(partition, each.user_id), each, now)
+
+    def _is_free(self, now: datetime) -> bool:
+        """Whether a call may be begun: looking through all who wait would be for nothing otherwise."""
+        with self._lock:
+            rests = self._state.until is not None and now < self._state.until
+            # While the model is away one window at a time finds out whether it is back.
+            most = 1 if self._state.away else self._concurrency
+            return not rests and len(self._state.busy) < most
 
     def _submit(self, whose: _Whose, waiting: Waiting, now: datetime) -> None:
         with self._lock:
-            state = self._state
-            trouble = state.troubled.get(whose)
-            rests = state.until is not None and now < state.until
-            # While the model is away one window at a time finds out whether it is back.
-            most = 1 if state.away else self._concurrency
-            if rests or whose in state.busy or len(state.busy) >= most:
+            trouble = self._state.troubled.get(whose)
+        if trouble is not None and now < trouble.until:
+            return
+        if self._policy.closes(waiting, now) and self._is_free(now):
+            self._start(whose, self._learn, whose, trouble.messages if trouble else self._policy.most)
+
+    def _start(self, whose: _Whose, what: Callable[..., None], *arguments: object) -> None:
+        with self._lock:
+            if whose in self._state.busy:
                 return
-            if trouble is not None and now < trouble.until:
-                return
-            if not self._policy.closes(waiting, now):
-                return
-            state.busy.add(whose)
-        messages = trouble.messages if trouble else self._policy.most
+            self._state.busy.add(whose)
+
+        def run() -> None:
+            try:
+                what(*arguments)
+            finally:
+                with self._lock:
+                    self._state.busy.discard(whose)
+                self._wake()
+
         # Not waited for at the end of the process: a model may take minutes.
-        Thread(target=self._learn, args=(whose, messages), name="ask", daemon=True).start()
+        Thread(target=run, name="ask", daemon=True).start()
+
+    def _reopen(self, partition: int) -> None:
+        try:
+            self._tenures.get(partition)
+        except Fenced as exc:
+            _log.info("A partition is not opened again: %s", exc)
+        except LearningError as exc:
+            self._rest(exc)
 
     def _learn(self, whose: _Whose, messages: int) -> None:
         window = None
@@ -150,10 +175,6 @@ class AskStage:
         except Exception as exc:  # noqa: BLE001  a thread's boundary: this user waits, others go on
             _log.exception("Learning a window failed in a way that was not foreseen.")
             self._trouble(whose, messages, exc)
-        finally:
-            with self._lock:
-                self._state.busy.discard(whose)
-            self._wake()
 
     def _wake(self) -> None:
         # The next window need not wait for the clock. A loop that is closed has nobody left to wake.

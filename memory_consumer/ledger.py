@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS records (
     record TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS latest ON records (user_id, message_id) WHERE listed;
-CREATE INDEX IF NOT EXISTS waiting ON records (user_id, message_id) WHERE pending;
+CREATE INDEX IF NOT EXISTS waiting ON records (user_id, message_id, pending, since) WHERE pending;
 CREATE INDEX IF NOT EXISTS turns ON records (user_id, conversation_id, message_id);
 CREATE TABLE IF NOT EXISTS cites (
     cited INTEGER NOT NULL,

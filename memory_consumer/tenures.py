@@ -77,6 +77,10 @@ class Tenures:
                 )
             return self._opened[partition]
 
+    def opened(self, partition: int) -> Tenure | None:
+        """The tenure of a partition as far as it is open; waits for nothing."""
+        return self._opened.get(partition)
+
     def reset(self, partition: int) -> None:
         """Closes a tenure that may be behind what Kafka has: opening it again reads it."""
         with self._changing[partition]:
