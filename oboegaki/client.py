@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx
 
 from devstack.sockets import socket_path
-from oboegaki.errors import Away, CommandError
+from oboegaki.errors import Away, CommandError, PartAway
 from oboegaki.instance import Instance
 
 CONTROL_SOCKET = "control.sock"
@@ -23,13 +23,15 @@ class Client:
         self._http = http
 
     def call(self, method: str, path: str, **request: Any) -> Any:  # noqa: ANN401  JSON either way
-        """The JSON answer of a call. Raises Away if nobody answers, CommandError where it was refused."""
+        """The JSON answer of a call. Raises Away if nobody answers, PartAway, CommandError where it was refused."""
         try:
             answer = self._http.request(method, path, **request)
         except httpx.ConnectError as exc:
             raise Away("oboegaki does not run here. Start it with `make run`.") from exc
         except httpx.HTTPError as exc:
             raise CommandError(f"oboegaki runs but does not answer ({type(exc).__name__}).") from exc
+        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            raise PartAway(_problem(answer))
         if answer.is_error:
             raise CommandError(_problem(answer))
         return answer.json() if answer.content else None

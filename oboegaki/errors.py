@@ -1,7 +1,8 @@
 """What a command tells its user when it cannot go on.
 
 CommandError  a plain sentence: what is wrong and what to do
-└── Away      no oboegaki runs here
+├── Away      no oboegaki runs here
+└── PartAway  it runs, but a part behind it is away for now
 """
 
 
@@ -11,3 +12,7 @@ class CommandError(Exception):
 
 class Away(CommandError):
     """No oboegaki runs here."""
+
+
+class PartAway(CommandError):
+    """A part that the call needs is away; the same call may work later."""

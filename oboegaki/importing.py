@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import stamina
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from oboegaki.client import Client
-from oboegaki.errors import CommandError
+from oboegaki.errors import CommandError, PartAway
 
 #: Messages in one call: small enough that the bar moves, large enough that MySQL's commits do not count.
 _BATCH = 200
 _WAIT_S = 5.0
+#: How long a part may stay away before an import gives up waiting; what was written is learned all the same.
+_PART_AWAY_S = 60.0
 _FIELDS = ("external_id", "conversation_id", "role", "content", "created_at", "suppressed", "metadata", "agent_id")
 
 
@@ -127,7 +130,7 @@ def _encodes(message: dict[str, Any]) -> bool:
 def _wait(client: Client, user: str, last: int, added: int, progress: Progress) -> None:
     bar = progress.add_task("Learning", total=max(added, 1))
     while True:
-        state = client.freshness(user, last, _WAIT_S if added == 0 else 0.5)
+        state = _freshness(client, user, last, _WAIT_S if added == 0 else 0.5)
         done = max(0, added - state["unlearned"])
         waits = _waits_for(client) if state["unlearned"] else ""
         progress.update(
@@ -135,6 +138,16 @@ def _wait(client: Client, user: str, last: int, added: int, progress: Progress) 
         )
         if state["unlearned"] == 0:
             return
+
+
+def _freshness(client: Client, user: str, last: int, timeout_s: float) -> Any:  # noqa: ANN401  JSON
+    # Just after a start the memories are not there yet; what was written is learned all the same.
+    for attempt in stamina.retry_context(
+        on=PartAway, attempts=None, timeout=_PART_AWAY_S, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2
+    ):
+        with attempt:
+            return client.freshness(user, last, timeout_s)
+    raise AssertionError  # stamina returns or raises
 
 
 def _waits_for(client: Client) -> str:

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
+from rich.console import Console
 
 from oboegaki import importing
+from oboegaki.client import Client
 from oboegaki.errors import CommandError
 
 LINE = '{"role": "user", "content": "お茶が好き"}'
@@ -73,3 +76,17 @@ def test_names_that_are_there_stay() -> None:
     said = {"role": "user", "content": "I like tea.", "external_id": "x", "conversation_id": "c"}
 
     assert importing.named([said], "diary") == [said]
+
+
+def test_an_import_waits_for_memories_that_are_not_there_yet() -> None:
+    answers = [503, 200]
+
+    def api(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/messages":
+            return httpx.Response(201, json={"messages": [{"message_id": 1, "created": True}]})
+        return httpx.Response(answers.pop(0), json={"title": "Away", "detail": "Try again.", "unlearned": 0})
+
+    with httpx.Client(transport=httpx.MockTransport(api), base_url="http://oboegaki") as http:
+        done = importing.run(Client(http), [{"role": "user", "content": "お茶"}], "hanako", Console(quiet=True))
+
+    assert (done.added, answers) == (1, [])
