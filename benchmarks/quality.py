@@ -78,7 +78,7 @@ def run(*, quick: bool) -> Result:
         wanted={name: bound for name, bound in _WANTED.items() if not quick or "among" not in name},
         plot=Plot("min_score", "share of questions", _curves(stored), x_from=0.6),
         note="Share of a question's evidence among the sources of the first k memories, learned by the offline"
-        " extractor; k is 1, 5, 10 and 20 in the rows. LoCoMo is conv-26 and conv-30. The figures above the rows are"
+        " extractor; k is 1, 5, 10 and 20 in the rows. LoCoMo is conv-26 and conv-30. The figures above them are"
         " of the embedded store.",
         grid=Grid([chat.name for chat in chats], rows),
     )
