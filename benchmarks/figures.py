@@ -47,10 +47,10 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Figures that are read across: a name, then one figure per column."""
+    """Figures that are read across: a name, then some figures per column."""
 
     columns: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[float]]]
+    rows: Sequence[tuple[str, Sequence[Sequence[float]]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,12 @@ def _across(grid: Grid) -> Table:
     for heading in grid.columns:
         table.add_column(heading, justify="right")
     for name, figures in grid.rows:
-        table.add_row(name, *(f"{figure:.3f}".replace("0.", ".") for figure in figures))
+        table.add_row(name, *(" ".join(_share(each) for each in column) for column in figures))
     return table
+
+
+def _share(figure: float) -> str:
+    return f"{figure:.2f}".removeprefix("0") if figure < 0.995 else "1.0"
 
 
 def write_json(path: Path, machine: Machine, results: Sequence[Result]) -> None:
