@@ -23,7 +23,7 @@ class Client:
         self._http = http
 
     def call(self, method: str, path: str, **request: Any) -> Any:  # noqa: ANN401  JSON either way
-        """The JSON answer of a call. Raises Away if nobody answers, PartAway, CommandError where it was refused."""
+        """The JSON answer of a call. Raises Away if nobody answers, PartAway, and CommandError for a refusal."""
         try:
             answer = self._http.request(method, path, **request)
         except httpx.ConnectError as exc:
