@@ -76,7 +76,7 @@ class Learning:
         for each in (self.ask, self.profile):
             if each is not None:
                 each.stop()
-        await asyncio.gather(*self._asking)
+        await asyncio.gather(*self._asking, return_exceptions=True)
         await self.broker.stop()
         await asyncio.to_thread(self.extract.close)
 

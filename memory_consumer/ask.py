@@ -6,19 +6,20 @@ written in a transaction of the partition's own writer, so a former owner's answ
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from random import Random, SystemRandom
 from threading import Lock, Thread
 
-from memory_consumer.errors import Busy, Fenced, Invalid, LearningError, Transient
+from memory_consumer.errors import Busy, Fenced, Invalid, Transient
 from memory_consumer.open_windows import OpenWindow
-from memory_consumer.retry import LIVE, Backoff
+from memory_consumer.retry import LIVE, Backoff, Rest
 from memory_consumer.stage import Report
 from memory_consumer.tenures import Tenures
-from memory_consumer.windows import Waiting, WindowExtractor, WindowPolicy
+from memory_consumer.windows import Found, WindowExtractor, WindowPolicy
 from memory_store.errors import StoreError
 from memory_store.models import Memory
 
@@ -32,6 +33,8 @@ _TRIES = 3
 #: How many are set aside in a row, without one that is learned between: then it is the model, not the messages.
 _MOST_SET_ASIDE = 3
 
+_UNFORESEEN = "what was not foreseen: see the log"
+
 #: The memories of a user that are nearest to a text. Raises StoreError.
 Near = Callable[[str, str], Sequence[Memory]]
 
@@ -44,26 +47,17 @@ class _Whose:
 
 @dataclass(slots=True)
 class _Trouble:
-    """A user whose windows were answered in a way that cannot be used."""
+    """A user whose windows fail: how often in a row, and what is tried next."""
 
     times: int
     messages: int
     until: datetime
-
-
-@dataclass(slots=True)
-class _State:
-    """Shared by the threads; behind one lock."""
-
-    busy: set[_Whose] = field(default_factory=set)
-    troubled: dict[_Whose, _Trouble] = field(default_factory=dict)
-    away: int = 0
-    spoilt: int = 0
-    until: datetime | None = None
+    #: Pending messages that are passed over for once, to see whether it is them or the model.
+    after: int = 0
 
 
 class AskStage:
-    """Closes windows and learns them, a few users at a time, each user's windows in order."""
+    """Closes windows and learns them, a few users at a time and by turns, each user's windows in order."""
 
     def __init__(
         self,
@@ -85,19 +79,28 @@ class AskStage:
         self._concurrency = concurrency
         self._backoff = backoff
         self._chance = chance or SystemRandom()
-        self._lock = Lock()
-        self._state = _State()
         self._stopped = False
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.report = Report("ask")
+        # What follows is shared by the threads; `_lock` is held for moments only.
+        self._lock = Lock()
+        self._rest = Rest(backoff, self._chance)
+        self._busy: set[_Whose] = set()
+        self._troubled: dict[_Whose, _Trouble] = {}
+        self._asked: dict[_Whose, int] = {}
+        self._turns = count(1)
+        self._spoilt = 0
 
     async def run(self) -> None:
         """Learns windows as they close, until it is stopped."""
         self._loop = asyncio.get_running_loop()
         while not self._stopped:
             self._woken.clear()
-            await asyncio.to_thread(self._begin)
+            try:
+                await asyncio.to_thread(self._begin)
+            except Exception as exc:  # noqa: BLE001  the task's boundary: who asks nobody any more would do so unseen
+                self._unforeseen(exc)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), _TICK_S)
 
@@ -108,138 +111,168 @@ class AskStage:
 
     def _begin(self) -> None:
         now = self._clock()
-        for partition in self._tenures.owned:
+        if not self._is_free(now):
+            # Looking through all who wait would be for nothing.
+            return
+        due = list(self._due(now))
+        with self._lock:
+            # Only those who wait are remembered.
+            waits = {whose for whose, _ in due} | self._busy | self._troubled.keys()
+            self._asked = {whose: turn for whose, turn in self._asked.items() if whose in waits}
+            due.sort(key=lambda each: (self._asked.get(each[0], 0), each[1]))
+        for whose, _ in due:
             if not self._is_free(now):
                 return
+            self._start(whose, self._reopen if not whose.user_id else self._learn)
+
+    def _due(self, now: datetime) -> Iterator[tuple[_Whose, datetime]]:
+        """Whose windows are to be learned, and since when they wait; partitions to be opened again among them."""
+        for partition in self._tenures.owned:
             tenure = self._tenures.opened(partition)
             if tenure is None:
                 # One that could not be written to was closed, and nobody may write to it for long.
-                self._start(_Whose(partition, ""), self._reopen, partition)
+                yield _Whose(partition, ""), now
                 continue
-            for each in tenure.waiting():
-                self._submit(_Whose(partition, each.user_id), each, now)
+            for waiting in tenure.waiting():
+                whose = _Whose(partition, waiting.user_id)
+                with self._lock:
+                    trouble = self._troubled.get(whose)
+                if self._policy.closes(waiting, now) and (trouble is None or now >= trouble.until):
+                    yield whose, waiting.since
 
     def _is_free(self, now: datetime) -> bool:
-        """Whether a call may be begun: looking through all who wait would be for nothing otherwise."""
+        """Whether a call may be begun."""
         with self._lock:
-            rests = self._state.until is not None and now < self._state.until
             # While the model is away one window at a time finds out whether it is back.
-            most = 1 if self._state.away else self._concurrency
-            return not rests and len(self._state.busy) < most
+            most = 1 if self._rest.failures else self._concurrency
+            return not self._rest.lasts(now) and len(self._busy) < most
 
-    def _submit(self, whose: _Whose, waiting: Waiting, now: datetime) -> None:
+    def _start(self, whose: _Whose, what: Callable[[_Whose], None]) -> None:
         with self._lock:
-            trouble = self._state.troubled.get(whose)
-        if trouble is not None and now < trouble.until:
-            return
-        if self._policy.closes(waiting, now) and self._is_free(now):
-            self._start(whose, self._learn, whose, trouble.messages if trouble else self._policy.most)
-
-    def _start(self, whose: _Whose, what: Callable[..., None], *arguments: object) -> None:
-        with self._lock:
-            if whose in self._state.busy:
+            if whose in self._busy:
                 return
-            self._state.busy.add(whose)
-
-        def run() -> None:
-            try:
-                what(*arguments)
-            finally:
-                with self._lock:
-                    self._state.busy.discard(whose)
-                self._wake()
-
+            self._busy.add(whose)
+            self._asked[whose] = next(self._turns)
         # Not waited for at the end of the process: a model may take minutes.
-        Thread(target=run, name="ask", daemon=True).start()
-
-    def _reopen(self, partition: int) -> None:
         try:
-            self._tenures.get(partition)
-        except Fenced as exc:
-            _log.info("A partition is not opened again: %s", exc)
-        except LearningError as exc:
-            self._rest(exc)
+            Thread(target=self._run, args=(whose, what), name="ask", daemon=True).start()
+        except RuntimeError:
+            self._done(whose)
+            raise
 
-    def _learn(self, whose: _Whose, messages: int) -> None:
-        window = None
+    def _run(self, whose: _Whose, what: Callable[[_Whose], None]) -> None:
         try:
-            window = self._opened(whose, messages)
-            if window is not None:
-                self._keep(whose, window)
+            what(whose)
         except Fenced as exc:
             _log.info("What was learned is dropped: %s", exc)
-        except Invalid as exc:
-            self._could_not_be_used(whose, window, exc)
         except (Transient, StoreError) as exc:
-            self._rest(exc)
+            self._wait_for(exc)
         except Exception as exc:  # noqa: BLE001  a thread's boundary: this user waits, others go on
-            _log.exception("Learning a window failed in a way that was not foreseen.")
-            self._trouble(whose, messages, exc)
+            self._trouble(whose, self._policy.most, _UNFORESEEN)
+            self._unforeseen(exc)
+        finally:
+            self._done(whose)
 
-    def _wake(self) -> None:
+    def _done(self, whose: _Whose) -> None:
+        with self._lock:
+            self._busy.discard(whose)
         # The next window need not wait for the clock. A loop that is closed has nobody left to wake.
         if self._loop is not None:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._woken.set)
 
-    def _opened(self, whose: _Whose, messages: int) -> OpenWindow | None:
+    def _reopen(self, whose: _Whose) -> None:
+        self._tenures.get(whose.partition)
+
+    def _learn(self, whose: _Whose) -> None:
+        window = self._opened(whose)
+        if window is None:
+            with self._lock:
+                self._troubled.pop(whose, None)
+            return
+        try:
+            found = self._extractor.extract(window.window)
+        except Invalid as exc:
+            self._could_not_be_used(whose, window, exc)
+        except Transient as exc:
+            # It may be this window that takes too long: somebody else's finds out whether the model is back.
+            self._trouble(whose, self._policy.most, str(exc))
+            raise
+        else:
+            self._keep(whose, window, found)
+
+    def _opened(self, whose: _Whose) -> OpenWindow | None:
         tenure = self._tenures.get(whose.partition)
-        opened = tenure.open_window(whose.user_id, messages=messages, tokens=self._policy.tokens)
+        with self._lock:
+            trouble = self._troubled.get(whose)
+        opened = tenure.open_window(
+            whose.user_id,
+            messages=trouble.messages if trouble else self._policy.most,
+            tokens=self._policy.tokens,
+            after=trouble.after if trouble else 0,
+        )
         if opened is None:
             return None
         said = "\n".join(turn.text for turn in opened.window.turns if turn.message_id in opened.learns)
         return tenure.with_known(opened, self._near(whose.user_id, said[-_SEARCHED_CHARACTERS:]))
 
-    def _keep(self, whose: _Whose, window: OpenWindow) -> None:
-        found = self._extractor.extract(window.window)
-        try:
+    def _keep(self, whose: _Whose, window: OpenWindow, found: Sequence[Found]) -> None:
+        with self._resetting(whose):
             records = self._tenures.get(whose.partition).keep(window, found)
-        except Transient:
-            # The ledger and the writer may be behind what Kafka has.
-            self._tenures.reset(whose.partition)
-            raise
         with self._lock:
-            self._state.away, self._state.spoilt, self._state.until = 0, 0, None
-            self._state.troubled.pop(whose, None)
+            self._rest.over()
+            self._spoilt = 0
+            self._troubled.pop(whose, None)
             self.report.events += records or 0
             self.report.written += records or 0
             self.report.waiting_for = None
 
-    def _rest(self, cause: Exception) -> None:
-        with self._lock:
-            self._state.away += 1
-            wait = timedelta(seconds=self._backoff.wait(self._state.away, self._chance.random()))
-            asked_for = cause.after if isinstance(cause, Busy) else timedelta(0)
-            self._state.until = self._clock() + max(wait, asked_for)
-            self.report.waiting_for = str(cause)
-
-    def _could_not_be_used(self, whose: _Whose, window: OpenWindow | None, cause: Invalid) -> None:
+    def _could_not_be_used(self, whose: _Whose, window: OpenWindow, cause: Invalid) -> None:
         """Fewer messages at a time, until the one that makes the trouble is alone and can be set aside."""
-        learns = window.learns if window is not None else ()
-        trouble = self._trouble(whose, max(1, len(learns) // 2), cause)
+        learns = window.learns
+        trouble = self._trouble(whose, max(1, len(learns) // 2), f"an answer that can be used: {cause}")
         if len(learns) != 1 or trouble.times < _TRIES:
             return
-        if self._state.spoilt >= _MOST_SET_ASIDE:
-            self._rest(cause)
-            return
-        try:
-            self._tenures.get(whose.partition).set_aside(learns[0], str(cause))
-        except Transient as exc:
-            self._tenures.reset(whose.partition)
-            self._rest(exc)
-            return
         with self._lock:
-            self._state.troubled.pop(whose, None)
-            self._state.spoilt += 1
+            if self._spoilt >= _MOST_SET_ASIDE:
+                # Is it the model? A later message tells; if that is learned, this one is set aside after all.
+                trouble.after += 1
+                return
+        with self._resetting(whose):
+            self._tenures.get(whose.partition).set_aside(learns[0], str(cause))
+        with self._lock:
+            self._troubled.pop(whose, None)
+            self._spoilt += 1
             self.report.dead += 1
             self.report.waiting_for = None
 
-    def _trouble(self, whose: _Whose, messages: int, cause: Exception) -> _Trouble:
+    @contextmanager
+    def _resetting(self, whose: _Whose) -> Iterator[None]:
+        try:
+            yield
+        except Transient:
+            # The ledger and the writer may be behind what Kafka has.
+            self._tenures.reset(whose.partition)
+            raise
+
+    def _wait_for(self, cause: Exception) -> None:
         with self._lock:
-            before = self._state.troubled.get(whose)
+            self._rest.again(self._clock(), at_least=cause.after if isinstance(cause, Busy) else timedelta(0))
+            self.report.waiting_for = str(cause)
+
+    def _trouble(self, whose: _Whose, messages: int, waits_for: str) -> _Trouble:
+        with self._lock:
+            before = self._troubled.get(whose)
             times = before.times + 1 if before and before.messages == messages else 1
             wait = self._backoff.wait(times, self._chance.random())
-            trouble = _Trouble(times, messages, self._clock() + timedelta(seconds=wait))
-            self._state.troubled[whose] = trouble
-            self.report.waiting_for = f"an answer that can be used: {cause}"
+            after = before.after if before else 0
+            trouble = _Trouble(times, messages, self._clock() + timedelta(seconds=wait), after)
+            self._troubled[whose] = trouble
+            self.report.waiting_for = waits_for
             return trouble
+
+    def _unforeseen(self, cause: Exception) -> None:
+        # Its own text may quote what was said.
+        _log.error("Asking failed in a way that was not foreseen: %s.", type(cause).__name__)
+        with self._lock:
+            self.report.waiting_for = _UNFORESEEN

@@ -4,7 +4,7 @@ A model words a fact otherwise each time. So an answer is kept as it came; what 
 from what else was learned by that very answer, and a message with suppressions is not given to a model again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,7 +55,10 @@ def written(change: Written, offset: int, version: str, known: FactsRecord | Non
 def says_the_same(known: FactsRecord, written: FactsRecord) -> bool:
     """Whether a message's words are those that were learned, so that only its suppressions changed."""
     same = (known.content_hash, known.extractor) == (written.content_hash, written.extractor)
-    return bool(known.content_hash) and same and known.state == written.state == "learned"
+    # What stands of a pending message's facts is as good as learned: a suppressed message is not read again.
+    return (
+        bool(known.content_hash) and same and known.state in ("learned", "pending") and written.state == "learned"
+    )
 
 
 def again(record: FactsRecord) -> FactsRecord:
@@ -74,10 +77,20 @@ def turn(record: FactsRecord) -> Turn:
     )
 
 
-def settled(given: Mapping[int, FactsRecord], found: Sequence[Found], now: datetime) -> list[FactsRecord]:
+def _nothing_else(_found: Found) -> Sequence[Source]:
+    return ()
+
+
+def settled(
+    given: Mapping[int, FactsRecord],
+    found: Sequence[Found],
+    now: datetime,
+    also: Callable[[Found], Sequence[Source]] = _nothing_else,
+) -> list[FactsRecord]:
     """The records of a window's pending messages, learned.
 
-    `given` are the records of all messages that the model was shown. A fact is filed under the latest pending
+    `given` are the records of all messages that the model was shown; `also` tells what a fact rests on beside the
+    messages that it cites. A fact is filed under the latest pending
     message that it rests on; one that rests on none was learned, or not, with an earlier window.
     """
     facts: dict[int, dict[str, Fact]] = {
@@ -87,7 +100,7 @@ def settled(given: Mapping[int, FactsRecord], found: Sequence[Found], now: datet
         sources = sorted(set(each.sources) & given.keys())
         filed = max((source for source in sources if source in facts), default=None)
         if filed is not None:
-            fact = _fact(each, [given[source] for source in sources], given[filed])
+            fact = _fact(each, [given[source] for source in sources], given[filed], also(each))
             facts[filed].setdefault(fact.hash, fact)
     window = tuple(sorted(given))
     return [
@@ -103,11 +116,13 @@ def settled(given: Mapping[int, FactsRecord], found: Sequence[Found], now: datet
     ]
 
 
-def _fact(found: Found, sources: Sequence[FactsRecord], filed: FactsRecord) -> Fact:
+def _fact(found: Found, cited: Sequence[FactsRecord], filed: FactsRecord, also: Sequence[Source]) -> Fact:
+    sources = {source.message_id: source for source in also}
+    sources |= {each.message_id: Source(message_id=each.message_id, revision=each.revision) for each in cited}
     return Fact(
         text=found.text,
         hash=fact_hash(found.text),
-        sources=tuple(Source(message_id=each.message_id, revision=each.revision) for each in sources),
+        sources=tuple(sources[message] for message in sorted(sources)),
         supersedes=found.supersedes,
         said_at=filed.said_at or filed.committed_at,
         speaker=found.speaker,

@@ -19,6 +19,9 @@ from memory_consumer.windows import Waiting
 #: Raise it whenever the tables change: a ledger of another format is read again from the log.
 _FORMAT = "3"
 
+#: Users whose profile a model is to write that are looked at in one go.
+_MOST_UNWRITTEN = 100
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
     message_id INTEGER PRIMARY KEY,
@@ -170,10 +173,13 @@ class Ledger:
             for user, messages, tokens, since in found
         ]
 
-    def pending(self, user_id: str, most: int) -> list[FactsRecord]:
-        """A user's first pending messages."""
+    def pending(self, user_id: str, most: int, after: int = 0) -> list[FactsRecord]:
+        """A user's first pending messages after so many."""
         return self._all(
-            "SELECT record FROM records WHERE user_id = ? AND pending ORDER BY message_id LIMIT ?", user_id, most
+            "SELECT record FROM records WHERE user_id = ? AND pending ORDER BY message_id LIMIT ? OFFSET ?",
+            user_id,
+            most,
+            after,
         )
 
     def turns_before(self, record: FactsRecord, *, most: int) -> list[FactsRecord]:
@@ -218,8 +224,9 @@ class Ledger:
             "SELECT user_id FROM changed LEFT JOIN profiles USING (user_id)"
             " WHERE coalesce(written, 0) <= ? AND NOT EXISTS"
             "  (SELECT 1 FROM records WHERE records.user_id = changed.user_id AND pending)"
-            " ORDER BY at, user_id",
-            (before.timestamp(),),
+            " AND EXISTS (SELECT 1 FROM records WHERE records.user_id = changed.user_id AND listed)"
+            " ORDER BY at, user_id LIMIT ?",
+            (before.timestamp(), _MOST_UNWRITTEN),
         )
         return [user for (user,) in found]
 

@@ -1,13 +1,16 @@
-"""A window as it is opened over the ledger, and whether it still says the same when its answer comes. Pure."""
+"""A window as it is opened over the ledger, what its answer rests on, whether it still says the same. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from memory_consumer import deferred
-from memory_consumer.facts import FactsRecord
+from memory_consumer.facts import FactsRecord, Source
+from memory_consumer.grounds import unsaid
+from memory_consumer.profiles.record import Told
+from memory_consumer.profiles.standing import standing
 from memory_consumer.tokens import estimated
-from memory_consumer.windows import Known, Window
+from memory_consumer.windows import Found, Known, Window
 from memory_store.models import Memory, point_id
 
 #: Turns before the first message of each conversation that a model is shown to understand it by.
@@ -25,8 +28,8 @@ class Spoken(Protocol):
     def record(self, message_id: int) -> FactsRecord | None:
         """The latest record of a message."""
 
-    def pending(self, user_id: str, most: int) -> list[FactsRecord]:
-        """A user's first pending messages."""
+    def pending(self, user_id: str, most: int, after: int) -> list[FactsRecord]:
+        """A user's first pending messages after so many."""
 
     def turns_before(self, record: FactsRecord, *, most: int) -> list[FactsRecord]:
         """The last turns of its conversation before a message, the nearest last."""
@@ -37,11 +40,11 @@ class Spoken(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OpenWindow:
-    """A window with the records that it was made of, and the messages that its known memories are filed under."""
+    """A window with the records that it was made of, and the facts that its known memories are, by their ids."""
 
     window: Window
     given: Mapping[int, FactsRecord]
-    filed_under: Mapping[str, int]
+    known: Mapping[str, Told]
 
     @property
     def learns(self) -> tuple[int, ...]:
@@ -49,9 +52,12 @@ class OpenWindow:
         return tuple(message for message, record in self.given.items() if record.state == "pending")
 
 
-def opened(ledger: Spoken, user_id: str, *, messages: int, tokens: int) -> OpenWindow | None:
-    """A user's first pending messages, up to so many or so many tokens, at least one, with the turns around."""
-    pending = _first(ledger.pending(user_id, messages), tokens)
+def opened(ledger: Spoken, user_id: str, *, messages: int, tokens: int, after: int = 0) -> OpenWindow | None:
+    """A user's first pending messages after so many, up to so many or so many tokens, at least one.
+
+    With them the turns around; None where nothing is pending.
+    """
+    pending = _first(ledger.pending(user_id, messages, after), tokens)
     if not pending:
         return None
     given: dict[int, FactsRecord] = {}
@@ -76,40 +82,63 @@ def opened(ledger: Spoken, user_id: str, *, messages: int, tokens: int) -> OpenW
 
 
 def with_known(opened: OpenWindow, ledger: Spoken, near: Sequence[Memory]) -> OpenWindow:
-    """The window with memories: those near it that still stand, nearest first, then the latest learned."""
-    known: dict[str, tuple[Known, int]] = {}
-    standing = (memory for memory in near if _has(ledger, memory.message_id, memory.id))
-    for memory in standing:
-        known[memory.id] = (Known(memory.id, memory.text, memory.said_at), memory.message_id)
-    for record in ledger.latest(opened.window.user_id, _LATEST):
-        for each in _memories(record):
-            known.setdefault(each.id, (each, record.message_id))
-    chosen = list(known.items())[:_MOST_KNOWN]
+    """The window with memories: those near it that still stand, nearest first, then the latest learned.
+
+    Not what was learned from its own messages, as the model is to say that again; and not what a later memory
+    supersedes: who moves back home is to be believed.
+    """
+    latest = ledger.latest(opened.window.user_id, _LATEST)
+    found = [ledger.record(memory.message_id) for memory in near]
+    records = {record.message_id: record for record in (*found, *latest) if record is not None}
+    told = {
+        point_id(each.cited.message_id, each.cited.hash): each
+        for each in standing(record for message, record in records.items() if message not in opened.learns)
+    }
+    last = {record.message_id for record in latest}
+    order = [memory.id for memory in near] + [key for key, each in told.items() if each.cited.message_id in last]
+    chosen = [key for key in dict.fromkeys(order) if key in told][:_MOST_KNOWN]
     return replace(
         opened,
-        window=replace(opened.window, known=tuple(each for _, (each, _) in chosen)),
-        filed_under={memory: message for memory, (_, message) in chosen},
+        window=replace(
+            opened.window, known=tuple(Known(key, told[key].text, told[key].said_at) for key in chosen)
+        ),
+        known={key: told[key] for key in chosen},
     )
+
+
+def also(opened: OpenWindow, found: Found) -> list[Source]:
+    """What a fact rests on beside what it cites: memories it supersedes, and what else a word of it is from."""
+    turns = {turn.message_id: turn.text for turn in (*opened.window.turns, *opened.window.before)}
+    cited = [turns.pop(message, "") for message in found.sources]
+    cited += [opened.known[each].text for each in found.supersedes if each in opened.known]
+    memories = {key: each.text for key, each in opened.known.items() if key not in found.supersedes}
+    shown: Iterable[tuple[int | str, str]] = (*turns.items(), *memories.items())
+    sources = [
+        source for each in found.supersedes if each in opened.known for source in opened.known[each].sources
+    ]
+    for key in unsaid(found.text, cited, dict(shown)):
+        if isinstance(key, int):
+            sources.append(Source(message_id=key, revision=opened.given[key].revision))
+        else:
+            sources += opened.known[key].sources
+    return sources
 
 
 def stands(opened: OpenWindow, ledger: Spoken) -> bool:
     """Whether every message and memory that was shown still says the same."""
     shown = all(_same(ledger.record(message), record) for message, record in opened.given.items())
-    return shown and all(_has(ledger, message, memory) for memory, message in opened.filed_under.items())
+    return shown and all(_has(ledger, each) for each in opened.known.values())
 
 
 def _same(now: FactsRecord | None, then: FactsRecord) -> bool:
     return now is not None and (now.revision, now.state, now.said) == (then.revision, then.state, then.said)
 
 
-def _has(ledger: Spoken, message_id: int, memory_id: str) -> bool:
-    record = ledger.record(message_id)
-    return record is not None and any(known.id == memory_id for known in _memories(record))
-
-
-def _memories(record: FactsRecord) -> Iterator[Known]:
-    for fact in record.facts:
-        yield Known(point_id(record.message_id, fact.hash), fact.text, fact.said_at)
+def _has(ledger: Spoken, told: Told) -> bool:
+    record = ledger.record(told.cited.message_id)
+    return record is not None and any(
+        (fact.hash, fact.sources) == (told.cited.hash, told.sources) for fact in record.facts
+    )
 
 
 def _first(pending: Iterable[FactsRecord], tokens: int) -> list[FactsRecord]:

@@ -1,6 +1,8 @@
 """How long to wait before the next try. Pure."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +23,27 @@ class Backoff:
 
 
 LIVE = Backoff()
+
+
+class Rest:
+    """How long to leave something alone that fails: longer after each failure in a row. Not thread-safe."""
+
+    def __init__(self, backoff: Backoff, chance: Random) -> None:
+        self._backoff = backoff
+        self._chance = chance
+        self._until: datetime | None = None
+        self.failures = 0
+
+    def lasts(self, now: datetime) -> bool:
+        """Whether it is to be left alone still."""
+        return self._until is not None and now < self._until
+
+    def again(self, now: datetime, *, at_least: timedelta = timedelta(0)) -> None:
+        """It failed once more; `at_least` is how long it asks to be left alone."""
+        self.failures += 1
+        wait = timedelta(seconds=self._backoff.wait(self.failures, self._chance.random()))
+        self._until = now + max(wait, at_least)
+
+    def over(self) -> None:
+        """It works again."""
+        self.failures, self._until = 0, None

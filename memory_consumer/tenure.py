@@ -5,6 +5,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -93,10 +94,10 @@ class Tenure:
         finally:
             self._turn.release()
 
-    def open_window(self, user_id: str, *, messages: int, tokens: int) -> OpenWindow | None:
-        """A user's first pending messages as a window; None if there are none. Raises Fenced."""
+    def open_window(self, user_id: str, *, messages: int, tokens: int, after: int = 0) -> OpenWindow | None:
+        """A user's first pending messages, after so many, as a window; None if there are none. Raises Fenced."""
         with self._alone():
-            return open_windows.opened(self._ledger, user_id, messages=messages, tokens=tokens)
+            return open_windows.opened(self._ledger, user_id, messages=messages, tokens=tokens, after=after)
 
     def with_known(self, window: OpenWindow, near: Sequence[Memory]) -> OpenWindow:
         """The window with the memories near it that still stand, and the user's latest. Raises Fenced."""
@@ -111,7 +112,8 @@ class Tenure:
         with self._alone():
             if not open_windows.stands(window, self._ledger):
                 return None
-            records = deferred.settled(window.given, found, self._clock())
+            also = partial(open_windows.also, window)
+            records = deferred.settled(window.given, found, self._clock(), also)
             with self._ledger.batch():
                 for record in records:
                     self._ledger.put(record)

@@ -13,7 +13,7 @@ from memory_consumer.profiles.standing import standing
 from memory_consumer.profiles.writer import Item, shown
 
 #: A user's latest messages with facts, from which a profile is made.
-MOST_RECORDS = 200
+MOST_RECORDS = 100
 
 
 class Known(Protocol):

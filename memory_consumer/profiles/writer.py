@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from memory_consumer.grounds import unsaid
 from memory_consumer.profiles.choice import ranked, shortened
 from memory_consumer.profiles.record import BUDGET_TOKENS, LINE_TOKENS, Line, Told, line
 from memory_consumer.tokens import estimated
@@ -61,6 +62,8 @@ def within_budget(written: Iterable[tuple[str, Sequence[int]]], items: Sequence[
     budget = BUDGET_TOKENS
     for text, numbers in written:
         cited = [items[number - 1] for number in numbers if 1 <= number <= len(items)]
+        others = {at: item.text for at, item in enumerate(items) if item not in cited}
+        cited += [items[at] for at in unsaid(text, [item.text for item in cited], others)] if cited else []
         told = list({each.cited: each for item in cited for each in item.told}.values())
         short = shortened(text, _ITEM_TOKENS)
         cost = estimated(short) + LINE_TOKENS

@@ -44,11 +44,12 @@ def ask(
     model: ScriptedModel,
     until: Callable[[AskStage], Awaitable[None]],
     idle: timedelta = timedelta(0),
+    concurrency: int = 2,
 ) -> AskStage:
     """Runs both stages until something is so."""
 
     async def run() -> AskStage:
-        async with asking(settings, model, idle=idle) as stage:
+        async with asking(settings, model, idle=idle, concurrency=concurrency) as stage:
             await until(stage)
         return stage
 
@@ -58,6 +59,13 @@ def ask(
 def all_learned(logs: Logs, count: int) -> Callable[[AskStage], Awaitable[None]]:
     async def until(_stage: AskStage) -> None:
         await eventually_read(lambda: list(states(logs).values()).count("learned") == count)
+
+    return until
+
+
+def dead(logs: Logs, count: int) -> Callable[[AskStage], Awaitable[None]]:
+    async def until(_stage: AskStage) -> None:
+        await eventually_read(lambda: list(states(logs).values()).count("dead") == count)
 
     return until
 
@@ -191,6 +199,48 @@ def test_the_message_that_no_answer_can_be_had_for_is_set_aside_alone(
     [letter] = logs.dead_letters()
     assert states(logs) == {1: "learned", 2: "dead", 3: "learned", 4: "learned"}
     assert (letter["stage"], letter["cause"], letter["offset"]) == ("ask", "The answer is no JSON.", 1)
+
+
+def test_a_window_that_always_takes_too_long_does_not_stop_other_users(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    logs.say("I bake bread.")
+    logs.say("I live in Kyoto.", user_id="ecila")
+
+    def too_slow_for_alice(window: Window) -> tuple[Found, ...]:
+        if window.user_id == "alice":
+            raise Transient("It did not answer in time.")
+        return each_message(window)
+
+    async def until(_stage: AskStage) -> None:
+        await eventually_read(lambda: states(logs) == {1: "pending", 2: "learned"})
+
+    ask(settings, ScriptedModel(too_slow_for_alice), until, concurrency=1)
+
+
+def test_users_are_asked_about_by_turns_however_much_one_has_said(settings: ConsumerSettings, logs: Logs) -> None:
+    for number in range(100):
+        logs.say(f"I like number {number}.")
+    logs.say("I live in Kyoto.", user_id="ecila")
+    learn_as_pending(settings, logs, 101)
+    model = ScriptedModel()
+    ask(settings, model, all_learned(logs, 101), concurrency=1)
+
+    assert "ecila" in [window.user_id for window in model.asked[:2]]
+
+
+def test_messages_behind_some_that_cannot_be_learned_are_learned(settings: ConsumerSettings, logs: Logs) -> None:
+    for number in range(5):
+        logs.say(f"poison {number}", conversation_id=f"c{number}")
+    logs.say("I live in Kyoto.", conversation_id="kyoto")
+
+    def refuses(window: Window) -> tuple[Found, ...]:
+        if any("poison" in turn.text for turn in window.turns):
+            raise Invalid("The answer is no JSON.")
+        return each_message(window)
+
+    ask(settings, ScriptedModel(refuses), dead(logs, 5))
+    assert states(logs)[6] == "learned"
 
 
 def test_a_model_that_never_answers_well_does_not_drain_the_messages_into_dead_letters(

@@ -168,14 +168,19 @@ async def learning(
 
 @asynccontextmanager
 async def asking(
-    settings: ConsumerSettings, model: WindowExtractor, *, near: Near = nothing, idle: timedelta = timedelta(0)
+    settings: ConsumerSettings,
+    model: WindowExtractor,
+    *,
+    near: Near = nothing,
+    idle: timedelta = timedelta(0),
+    concurrency: int = 2,
 ) -> AsyncIterator[AskStage]:
     """The extract and the model stage at work."""
     broker = _broker(settings)
     tenures = Tenures(settings, Deferred(model.version), now)
     extract = ExtractStage(tenures)
     policy = WindowPolicy(idle=idle)
-    stage = AskStage(tenures, model, near, policy, clock=now, concurrency=2, backoff=Backoff(0.01, 0.05))
+    stage = AskStage(tenures, model, near, policy, clock=now, concurrency=concurrency, backoff=Backoff(0.01, 0.05))
     subscribe_extract(broker, settings, extract)
     await broker.start()
     running = asyncio.create_task(stage.run())

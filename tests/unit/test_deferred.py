@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,8 @@ def window(ledger: Ledger, *, messages: int = 10, tokens: int = 2000) -> OpenWin
 
 
 def learned(ledger: Ledger, *found: Found) -> dict[int, FactsRecord]:
-    records = deferred.settled(window(ledger).given, found, START)
+    opened = open_windows.with_known(window(ledger), ledger, [])
+    records = deferred.settled(opened.given, found, START, partial(open_windows.also, opened))
     for record in records:
         ledger.put(record)
     return {record.message_id: record for record in records}
@@ -239,3 +241,65 @@ def test_what_a_fact_supersedes_is_kept_with_it(ledger: Ledger) -> None:
     [record] = learned(ledger, fact("Alice stopped baking.", 2, supersedes=[old])).values()
 
     assert record.facts[0].supersedes == (old,)
+
+
+MOVED = "Alice moved from Leeds to York."
+
+
+def test_a_message_that_is_read_again_is_not_shown_what_was_learned_from_it(ledger: Ledger) -> None:
+    happens(ledger, BREAD)
+    happens(ledger, YEARS)
+    learned(ledger, fact("Alice has baked bread for 8 years.", 1, 2), fact("Alice is patient.", 2))
+    happens(ledger, BREAD, removed=True)
+
+    assert open_windows.with_known(window(ledger), ledger, []).window.known == ()
+
+
+def test_a_fact_goes_with_the_memory_it_supersedes_since_it_may_tell_of_it(ledger: Ledger) -> None:
+    happens(ledger, Row(1, "I live in Leeds."))
+    learned(ledger, fact("Alice lives in Leeds.", 1))
+    happens(ledger, Row(2, "I moved to York."))
+    learned(ledger, fact(MOVED, 2, supersedes=[point_id(1, fact_hash("Alice lives in Leeds."))]))
+    happens(ledger, Row(1, "I live in Leeds."), removed=True)
+
+    record = ledger.record(2)
+    assert record is not None
+    assert (texts(record), record.state) == ([], "pending")
+
+
+def test_a_fact_goes_with_whatever_a_word_of_it_is_from_cited_or_not(ledger: Ledger) -> None:
+    happens(ledger, Row(1, "Leeds is where I live.", role="assistant"))
+    happens(ledger, Row(2, "I moved to York."))
+    learned(ledger, fact(MOVED, 2))
+    happens(ledger, Row(1, "Leeds is where I live.", role="assistant"), removed=True)
+
+    assert texts(ledger.record(2)) == []
+
+
+def test_a_fact_that_says_only_what_it_cites_rests_on_nothing_else(ledger: Ledger) -> None:
+    happens(ledger, Row(1, "I live in Leeds."))
+    happens(ledger, Row(2, "I moved to York."))
+    records = learned(ledger, fact("User moved to York.", 2))
+
+    assert records[2].cites == frozenset()
+
+
+def test_who_moves_back_home_is_not_shown_as_living_there_already(ledger: Ledger) -> None:
+    happens(ledger, Row(1, "I live in Leeds."))
+    learned(ledger, fact("Alice lives in Leeds.", 1))
+    happens(ledger, Row(2, "I moved to York."))
+    learned(ledger, fact("Alice lives in York.", 2, supersedes=[point_id(1, fact_hash("Alice lives in Leeds."))]))
+    happens(ledger, Row(3, "I live in Leeds again."))
+
+    known = open_windows.with_known(window(ledger), ledger, []).window.known
+    assert [each.text for each in known] == ["Alice lives in York."]
+
+
+def test_forgetting_one_memory_of_a_message_that_is_read_again_keeps_the_others(ledger: Ledger) -> None:
+    happens(ledger, BREAD)
+    happens(ledger, YEARS)
+    learned(ledger, fact("Both.", 1, 2), fact("Alice is patient.", 2), fact("Alice is old.", 2))
+    happens(ledger, BREAD, removed=True)
+    happens(ledger, YEARS.edited(suppressed=[ref("Alice is old.")]))
+
+    assert texts(ledger.record(2)) == ["Alice is patient."]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,8 @@ class History:
             case Removes(message) if self.rows.pop(message, None):
                 self._fold(message, events.removed(message))
             case Opens(messages):
-                self._window = open_windows.opened(self.ledger, "alice", messages=messages, tokens=2000)
+                window = open_windows.opened(self.ledger, "alice", messages=messages, tokens=2000)
+                self._window = open_windows.with_known(window, self.ledger, []) if window else None
             case Answers(together):
                 self._answer(together=together)
             case _:
@@ -113,7 +115,8 @@ class History:
         window, self._window = self._window, None
         if window is None or not open_windows.stands(window, self.ledger):
             return
-        for record in deferred.settled(window.given, _found(window, together=together), START):
+        also = partial(open_windows.also, window)
+        for record in deferred.settled(window.given, _found(window, together=together), START, also):
             self.ledger.put(record)
 
     def _write(self, row: Row) -> None:

@@ -106,12 +106,12 @@ def test_yesterday_is_the_day_before_where_the_speaker_is(at: str, day: str) -> 
     assert fact.lang == "ja"
 
 
-def test_a_time_word_is_of_the_day_of_the_last_message_that_is_cited() -> None:
+def test_a_time_word_of_what_was_said_on_two_days_keeps_its_words() -> None:
     of = window(turn("Tea?", 1, at="2023-05-08T12:00:00+00:00"), turn("Yes", 2, at="2023-06-10T12:00:00+00:00"))
 
     [fact] = found(Draft("User bought tea yesterday", (1, 2)), of=of)
 
-    assert "2023-06-09" in fact.text
+    assert fact.text == "User bought tea yesterday"
 
 
 def test_facts_of_equal_words_become_one_that_rests_on_all_their_sources() -> None:

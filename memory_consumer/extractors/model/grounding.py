@@ -23,7 +23,6 @@ _ALIKE = 0.85
 #: Gives the relative time words of a text their dates, as of when it was said.
 Dated = Callable[[str, datetime], str]
 
-#: A name of up to three words, none of which begins in lower case, before a colon.
 _WORD = re.compile(r"[a-z0-9]+|[\u30a0-\u30ff]+|[\u4e00-\u9fff]+")
 #: But for what stands within a number: 3.5 is not 35.
 _PUNCTUATION = re.compile(r"(?<!\d)[\W_]+|[\W_]+(?!\d)")
@@ -50,7 +49,7 @@ def _facts(draft: Draft, window: Window, dated: Dated) -> Iterator[Found]:
     known = window.known
     supersedes = tuple(known[number].id for number in draft.supersedes if number < len(known))
     for piece in pieces(draft.text, MOST_CHARACTERS) if sources else ():
-        text = dated(piece, sources[-1].said_at)
+        text = _dated(piece, sources, dated)
         if not _normal(text):
             continue
         yield Found(
@@ -60,6 +59,12 @@ def _facts(draft: Draft, window: Window, dated: Dated) -> Iterator[Found]:
             supersedes=supersedes,
             speaker=_speaker(sources),
         )
+
+
+def _dated(text: str, sources: Sequence[Turn], dated: Dated) -> str:
+    """With dates for time words, where all that the user said of it was said on one day: else whose are they?"""
+    said_at = [turn.said_at for turn in sources if turn.role in LEARNED_ROLES]
+    return dated(text, said_at[-1]) if len({each.date() for each in said_at}) == 1 else text
 
 
 def _sources(draft: Draft, turns: Sequence[Turn]) -> list[Turn]:
