@@ -164,9 +164,15 @@ class Recaller:
             ask = min(ask * 4, _MOST_HITS)
         if question.min_score is None:
             # Beside an answer, less near memories are often the rest of it: the best one speaks for all.
-            best = memories[0] if memories else None
-            return memories[: question.limit] if best and _reaches(best, self._least(best.memory.lang)) else []
+            answered = bool(memories) and self._may_answer(memories[0], query, now)
+            return memories[: question.limit] if answered else []
         return [m for m in memories if _reaches(m, question.min_score)][: question.limit]
+
+    def _may_answer(self, best: Remembered, query: str, now: datetime | None) -> bool:
+        # Who asks what was on a day is answered by what was said that day, whatever its words.
+        times = spans(query, now) if now is not None else ()
+        said_then = any(span.since <= best.memory.said_at < span.until for span in times)
+        return said_then or _reaches(best, self._least(best.memory.lang))
 
     def _now(self, user_id: str, query: str) -> datetime | None:
         """The time where the user is, if the query has time words; the user's time zone is a query by itself."""

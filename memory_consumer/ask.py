@@ -28,8 +28,8 @@ _log = logging.getLogger(__name__)
 _TICK_S = 0.2
 #: Characters of what a window's users said last, by which the memories near it are searched.
 _SEARCHED_CHARACTERS = 1000
-#: How often a single message is tried before it is set aside.
-_TRIES = 3
+#: How often a single message is tried before it is set aside: over some minutes, as a model may be out of sorts.
+_TRIES = 12
 #: How many are set aside in a row, without one that is learned between: then it is the model, not the messages.
 _MOST_SET_ASIDE = 3
 
@@ -240,6 +240,7 @@ class AskStage:
                 return
         with self._resetting(whose):
             self._tenures.get(whose.partition).set_aside(learns[0], str(cause))
+        _log.warning("Message %s was set aside: %s", learns[0], cause, extra={"action": "message_set_aside"})
         with self._lock:
             self._troubled.pop(whose, None)
             self._spoilt += 1
@@ -258,7 +259,7 @@ class AskStage:
     def _wait_for(self, cause: Exception) -> None:
         with self._lock:
             self._rest.again(self._clock(), at_least=cause.after if isinstance(cause, Busy) else timedelta(0))
-            self.report.waiting_for = str(cause)
+            self._tell(str(cause))
 
     def _trouble(self, whose: _Whose, messages: int, waits_for: str) -> _Trouble:
         with self._lock:
@@ -268,8 +269,13 @@ class AskStage:
             after = before.after if before else 0
             trouble = _Trouble(times, messages, self._clock() + timedelta(seconds=wait), after)
             self._troubled[whose] = trouble
-            self.report.waiting_for = waits_for
+            self._tell(waits_for)
             return trouble
+
+    def _tell(self, waits_for: str) -> None:
+        if self.report.waiting_for != waits_for:
+            _log.warning("Asking waits: %s", waits_for, extra={"action": "asking_waits"})
+        self.report.waiting_for = waits_for
 
     def _unforeseen(self, cause: Exception) -> None:
         # Its own text may quote what was said.

@@ -6,7 +6,7 @@ from confluent_kafka import Producer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from memory_consumer import names
-from memory_consumer.errors import Refused, Transient
+from memory_consumer.errors import LearnedOtherwise, Refused, Transient
 from memory_consumer.kafka_errors import translated
 from memory_consumer.log_reader import LogReader
 from memory_consumer.settings import ConsumerSettings
@@ -44,10 +44,10 @@ def read(settings: ConsumerSettings) -> dict[str, VersionRecord]:
 
 
 def check_extractor(settings: ConsumerSettings, wanted: VersionRecord) -> None:
-    """Raises Refused where a version's facts were learned by another extractor; Transient where Kafka is away."""
+    """Raises LearnedOtherwise where another extractor learned a version's facts; Transient where Kafka is away."""
     known = read(settings).get(wanted.name)
     if known is not None and known.facts_log_id == wanted.facts_log_id and known.extractor != wanted.extractor:
-        raise Refused(
+        raise LearnedOtherwise(
             f"The facts of version {wanted.name} were learned by extractor {known.extractor}, but"
             f" {wanted.extractor} is set now. Set that one again, or learn everything anew into a facts log of"
             f" its own: start with OBOEGAKI_FACTS_VERSION={_next(wanted.name)}."

@@ -6,6 +6,7 @@ LearningError
 │   └── Fenced      another owner took the partition: drop what is in hand, keep nothing
 ├── Invalid         the record will not get better: set it aside as a dead letter
 └── Refused         the set-up could lose data: do not start, say what to do
+    └── LearnedOtherwise  the facts were learned by another extractor than the one that is set
 """
 
 from datetime import timedelta
@@ -38,3 +39,7 @@ class Invalid(LearningError):
 
 class Refused(LearningError):
     """The set-up could lose data, so nothing was started."""
+
+
+class LearnedOtherwise(Refused):
+    """The facts were learned by another extractor than the one that is set."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from memory_consumer import app, names, opening
-from memory_consumer.errors import LearningError, Refused
+from memory_consumer.errors import LearnedOtherwise, LearningError, Refused
 from memory_consumer.extractors.choice import chosen, goes_on_without, profile_writer
 from memory_consumer.extractors.model.usage import Tally
 from memory_consumer.log_reader import topic_id
@@ -16,6 +16,7 @@ from memory_store.errors import StoreError
 from memory_store.models import Memory
 from memory_store.port import Embedder, MemoryStore
 from memory_store.recall import Recall
+from memory_store.superseding import superseded
 from memory_store.vector_cache import VectorCache
 from oboegaki.instance import Instance
 
@@ -53,6 +54,7 @@ class Learner:
         self._extractor = ""
         self._running: app.Learning | None = None
         self._waiting_for: str | None = "not started yet"
+        self.refusal: LearnedOtherwise | None = None
 
     def stages(self) -> Sequence[Mapping[str, Any]]:
         """What each stage has done and what it waits for."""
@@ -61,10 +63,14 @@ class Learner:
         return [self._told(report.as_dict()) for report in self._running.reports()]
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Learns until told to stop."""
+        """Learns until told to stop; ends at once with a `refusal` where the set-up is for other memories."""
         while not stopping.is_set() and self._running is None:
             try:
                 await self._start()
+            except LearnedOtherwise as exc:
+                # Chatting on would be with the memories of another version, or with none, as if they were right.
+                self.refusal = exc
+                return
             except (LearningError, StoreError, OSError) as exc:
                 self._note(exc)
                 await _paused(stopping)
@@ -112,7 +118,10 @@ class Learner:
         _log.info("Learning has started.", extra={"action": "learning_started"})
 
     def _near(self, user_id: str, text: str) -> list[Memory]:
-        return [found.memory for found in self._recall.search(user_id, text, limit=_NEAR)]
+        found = [each.memory for each in self._recall.search(user_id, text, limit=_NEAR)]
+        later = self._store.live().superseding(user_id, [memory.id for memory in found])
+        gone = superseded([*found, *later])
+        return [memory for memory in found if memory.id not in gone]
 
     def _note(self, exc: Exception) -> None:
         if str(exc) != self._waiting_for:

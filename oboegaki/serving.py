@@ -40,7 +40,7 @@ def serve(instance: Instance, *, rebuild: bool = False) -> None:
     """Serves until SIGTERM or SIGINT; with `rebuild`, the memories are built anew first.
 
     Raises CommandError where a port is taken, and for the store and the embedder OwnedElsewhere, WrongLayout where
-    another embedder is set without a rebuild, Refused and Unavailable.
+    another embedder is set without a rebuild, Refused and Unavailable; LearnedOtherwise for another extractor.
     """
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
     for talkative in ("httpx", "httpx2", "mysql.connector", "uvicorn", "faststream", "stamina"):
@@ -83,10 +83,17 @@ async def _serve(app: FastAPI, learner: Learner, sockets: list[socket.socket]) -
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+
+    async def learn() -> None:
+        await learner.run(stopping)
+        stop()
+
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(learner.run(stopping))
+        tasks.create_task(learn())
         await server.serve(sockets)
         stop()
+    if learner.refusal is not None:
+        raise learner.refusal
 
 
 def _listening(instance: Instance, parts: ExitStack) -> list[socket.socket]:

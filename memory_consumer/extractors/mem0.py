@@ -117,6 +117,7 @@ def build(
         seconds=settings.ask_timeout.total_seconds(),
         report=report,
         timer=timer,
+        at_once=settings.ask_concurrency,
     )
     return Mem0Extractor(
         model,
@@ -192,6 +193,11 @@ def _bound(llm: Any, settings: ConsumerSettings, heard: Heard) -> None:  # noqa:
         )
     elif hasattr(llm.client, "with_options"):
         llm.client = llm.client.with_options(timeout=seconds, max_retries=0)
+    else:
+        raise Refused(
+            f"Mem0's provider {settings.llm_provider} cannot be given a time-out, and a call that hangs would stop"
+            " learning. Use OBOEGAKI_LLM_PROVIDER=openai with an address that ends in /v1."
+        )
 
 
 def _is_local(url: str | None) -> bool:

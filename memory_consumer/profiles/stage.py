@@ -14,7 +14,7 @@ from threading import Thread
 from memory_consumer.errors import Busy, Fenced, Invalid, LearningError, Transient
 from memory_consumer.profiles.record import ProfileRecord
 from memory_consumer.profiles.writer import ProfileWriter
-from memory_consumer.retry import LIVE, Backoff
+from memory_consumer.retry import LIVE, Backoff, Rest
 from memory_consumer.stage import Report
 from memory_consumer.tenures import Tenures
 
@@ -41,13 +41,10 @@ class ProfileStage:
         self._writer = writer
         self._every = every
         self._clock = clock
-        self._backoff = backoff
-        self._chance = chance or SystemRandom()
+        self._rest = Rest(backoff, chance or SystemRandom())
         self._tick_s = tick_s
         self._stopped = asyncio.Event()
         self._writing: Thread | None = None
-        self._away = 0
-        self._until: datetime | None = None
         #: When an answer could last not be used, by user: it is not asked for again at once.
         self._spoilt: dict[str, datetime] = {}
         self.report = Report("profile")
@@ -68,7 +65,7 @@ class ProfileStage:
 
     def _round(self) -> None:
         now = self._clock()
-        if self._until is not None and now < self._until:
+        if self._rest.lasts(now):
             return
         self._spoilt = {user: at for user, at in self._spoilt.items() if now - at < self._every}
         for partition in self._tenures.owned:
@@ -77,11 +74,12 @@ class ProfileStage:
             except Fenced as exc:
                 _log.info("What was written is dropped: %s", exc)
             except LearningError as exc:
-                self._rest(exc)
+                self._wait_for(exc, str(exc))
                 return
             except Exception as exc:  # noqa: BLE001  a thread's boundary: profiles wait, learning goes on
-                _log.exception("Writing a profile failed in a way that was not foreseen.")
-                self._rest(exc)
+                # Its own text may quote what was said.
+                _log.error("Writing a profile failed in a way that was not foreseen: %s.", type(exc).__name__)
+                self._wait_for(exc, "what was not foreseen: see the log")
                 return
 
     def _write_one(self, partition: int, now: datetime) -> None:
@@ -97,7 +95,7 @@ class ProfileStage:
             self.report.waiting_for = f"an answer that can be used: {exc}"
             return
         self._keep(partition, due.written(self._writer.author, lines, self._clock()))
-        self._away, self._until = 0, None
+        self._rest.over()
         self.report.waiting_for = None
 
     def _keep(self, partition: int, written: ProfileRecord) -> None:
@@ -109,9 +107,6 @@ class ProfileStage:
             raise
         self.report.written += 1
 
-    def _rest(self, cause: Exception) -> None:
-        self._away += 1
-        wait = timedelta(seconds=self._backoff.wait(self._away, self._chance.random()))
-        asked_for = cause.after if isinstance(cause, Busy) else timedelta(0)
-        self._until = self._clock() + max(wait, asked_for)
-        self.report.waiting_for = str(cause)
+    def _wait_for(self, cause: Exception, told: str) -> None:
+        self._rest.again(self._clock(), at_least=cause.after if isinstance(cause, Busy) else timedelta(0))
+        self.report.waiting_for = told

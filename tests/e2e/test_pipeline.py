@@ -94,3 +94,13 @@ def test_after_edits_deletes_suppressions_and_a_restart_the_store_is_the_fold_of
     rows, stored = rows_of(instance.database()), stored_in(instance.home)
     assert_is_the_fold(stored, rows)
     assert_vectors_are_of_what_was_said(stored, rows, sample=40)
+
+
+def test_a_start_with_another_extractor_is_refused_with_what_to_do(instance: RunningInstance) -> None:
+    instance.settings |= {"OBOEGAKI_EXTRACTOR": "mem0", "OBOEGAKI_LLM_URL": "http://127.0.0.1:1/v1"}
+    try:
+        told = instance.command("serve", status=1)
+    finally:
+        instance.settings.clear()
+
+    assert "OBOEGAKI_FACTS_VERSION=v2" in told

@@ -196,6 +196,15 @@ def test_where_the_best_memory_is_too_far_nothing_is_returned(api: Api, user: st
         assert texts(asked.recall(user, "green tea")) == ["green tea", "green tea and black coffee"]
 
 
+def test_who_asks_what_was_on_a_day_is_told_whatever_its_words(api: Api, user: str, mysql: MySql) -> None:
+    api.learn(user, api.say(user, "green tea", created_at="2025-11-17T12:00:00Z"))
+    with serving(settings_for(mysql.api, min_score=0.99), api.rows, api.store) as client:
+        asked = replace(api, client=client)
+
+        assert texts(asked.recall(user, "What did I do on 2025-11-17?")) == ["green tea"]
+        assert texts(asked.recall(user, "What did I do on 2025-11-18?")) == []
+
+
 def test_a_day_in_a_question_is_the_users_own(api: Api, user: str, mysql: MySql) -> None:
     """Three in the morning and four in the afternoon of one day in UTC: two days in Japan."""
     for created_at in ("2024-03-10T03:00:00+00:00", "2024-03-10T16:00:00+00:00"):

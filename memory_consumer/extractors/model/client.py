@@ -63,7 +63,10 @@ class Model:
         seconds: float,
         report: Report,
         timer: Callable[[], float],
+        at_once: int = 1,
     ) -> None:
+        """So many calls at once at most: who waits for a turn does not wait within the time-out."""
+        self._turns = threading.Semaphore(at_once)
         self._llm = llm
         self._heard = heard
         self._plain = plain
@@ -94,12 +97,14 @@ class Model:
         return outcome
 
     def _call(self, prompt: Prompt, wanted: Format) -> Answer | Exception:
-        started = self._timer()
-        try:
-            outcome: Answer | Exception = self._answer(prompt, wanted)
-        except Exception as exc:  # noqa: BLE001  the seam: each of Mem0's providers has a tree of errors of its own
-            outcome = exc
-        self._report(_call_of(prompt, outcome, self._timer() - started))
+        with self._turns:
+            started = self._timer()
+            try:
+                outcome: Answer | Exception = self._answer(prompt, wanted)
+            except Exception as exc:  # noqa: BLE001  the seam: each of Mem0's providers has errors of its own
+                outcome = exc
+            took = self._timer() - started
+        self._report(_call_of(prompt, outcome, took))
         return outcome
 
     def _answer(self, prompt: Prompt, wanted: Format) -> Answer:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
+from memory_consumer.errors import Invalid
 from memory_consumer.extractors.model.answer import Draft
 from memory_consumer.extractors.model.prompt import LEARNED_ROLES
 from memory_consumer.extractors.offline import language
@@ -17,6 +18,8 @@ from memory_consumer.windows import Found, Known, Turn, Window
 
 #: Longer ones are split at their sentence ends.
 MOST_CHARACTERS = 1_000
+#: Facts of a turn at most, on the average: a model that cannot stop would fill the memory.
+MOST_PER_TURN = 20
 #: From this share of common character bigrams on, a text may say the same as another one.
 _ALIKE = 0.85
 
@@ -30,7 +33,13 @@ _NEGATION = re.compile(r"\b(?:no|not|never|without|stopped|quit)\b|n't\b|ない|
 
 
 def found(drafts: Iterable[Draft], window: Window, dated: Dated) -> tuple[Found, ...]:
-    """The facts of a window, each with its sources, in the order of the drafts and without doubles."""
+    """The facts of a window, each with its sources, in the order of the drafts and without doubles.
+
+    Raises Invalid for so many that they cannot rest on what was said.
+    """
+    drafts = tuple(drafts)
+    if len(drafts) > MOST_PER_TURN * len(window.turns) + MOST_PER_TURN:
+        raise Invalid("The language model found far more than was said.")
     facts = without_doubles(fact for draft in drafts for fact in _facts(draft, window, dated))
     return tuple(fact for fact in facts if not _repeats(fact, window.known))
 
