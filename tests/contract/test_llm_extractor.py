@@ -159,7 +159,7 @@ def test_windows_that_are_asked_about_at_once_never_get_each_others_answers() ->
         return says({"memory": [{"text": word, "sources": [1]}]}, finish_reason="length" if cut else "stop")
 
     with llm_server(script=script) as server:
-        extractor = mem0.build(settings(llm_url=server.url), Tally())
+        extractor = mem0.build(settings(llm_url=server.url, ask_concurrency=4), Tally())
 
         def learn(word: str) -> str:
             try:

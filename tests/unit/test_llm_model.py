@@ -1,7 +1,7 @@
 """Each thread that asks a model reads the answer that it got itself."""
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event, Lock
 
 from memory_consumer.extractors.model.client import Format, Heard, Model
 from memory_consumer.extractors.model.prompt import Prompt
@@ -37,8 +37,37 @@ class AllAtOnce:
 
 def test_answers_that_come_at_the_same_moment_are_not_mixed_up() -> None:
     heard = Heard()
-    model = Model(AllAtOnce(heard, 3), heard, plain=None, seconds=1, report=Tally(), timer=lambda: 0.0)
+    model = Model(AllAtOnce(heard, 3), heard, plain=None, seconds=1, report=Tally(), timer=lambda: 0.0, at_once=3)
     with ThreadPoolExecutor(3) as threads:
         answers = list(threads.map(model.ask, [Prompt("", word) for word in "abc"]))
 
     assert [answer.content for answer in answers] == ["a", "b", "c"]
+
+
+class Counting:
+    """Notes how many calls are under way at once, at most."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._under_way = 0
+        self.most = 0
+
+    def generate_response(self, messages: list[dict[str, str]], response_format: Format = None) -> str:
+        """Answers nothing, and is seen while it does."""
+        del messages, response_format
+        with self._lock:
+            self._under_way += 1
+            self.most = max(self.most, self._under_way)
+        Event().wait(0.01)
+        with self._lock:
+            self._under_way -= 1
+        return "{}"
+
+
+def test_no_more_calls_are_made_at_once_than_the_server_answers() -> None:
+    llm = Counting()
+    model = Model(llm, Heard(), plain=None, seconds=1, report=Tally(), timer=lambda: 0.0, at_once=2)
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(model.ask, [Prompt("", "a")] * 12))
+
+    assert llm.most <= 2
