@@ -6,7 +6,7 @@ its data, and it can be thrown away and read again from the log. Erased text is 
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from memory_consumer.facts import FactsRecord
 from memory_consumer.profiles.record import ProfileRecord
 from memory_consumer.tokens import estimated
 from memory_consumer.windows import Waiting
+from memory_store.cache_file import CacheFile
 
 #: Raise it whenever the tables change: a ledger of another format is read again from the log.
 _FORMAT = "3"
@@ -48,7 +49,6 @@ CREATE TABLE IF NOT EXISTS profiles (
     record TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS changed (user_id TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 
@@ -60,37 +60,21 @@ class Ledger:
 
         Raises Transient where the disk does not let it.
         """
-        self._path = path
-        self._identity = {"format": _FORMAT, "log_id": log_id}
-        self._erased = 0
         self._touched: set[str] = set()
         with _translated(sqlite3.Error, OSError):
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._db = self._connected()
-            if not self._is_ours():
-                self.start_anew()
+            self._file = CacheFile(path, _SCHEMA, {"format": _FORMAT, "log_id": log_id}, checked=True)
 
     @property
     def position(self) -> int:
         """Offset in the facts log up to which the ledger has read; 0 for a new one."""
-        return int(self._meta("position") or 0)
+        return int(self._file.meta("position") or 0)
 
     @contextmanager
     def batch(self) -> Iterator[None]:
         """What is put inside is kept together on leaving it, and undone on an error. Raises Transient."""
-        self._erased = 0
         self._touched = set()
-        with _translated(sqlite3.Error):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-            if self._erased:
-                self._forget_traces()
+        with _translated(sqlite3.Error), self._file.batch():
+            yield
 
     @property
     def touched(self) -> frozenset[str]:
@@ -99,18 +83,18 @@ class Ledger:
 
     def advance(self, position: int) -> None:
         """Stores the position; belongs into the batch whose records it covers."""
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('position', ?)", (str(position),))
+        self._file.note("position", str(position))
 
     def put(self, record: FactsRecord) -> None:
         """Makes a record its message's latest one."""
         delete = "DELETE FROM records WHERE message_id = ? RETURNING listed"
-        replaced = self._db.execute(delete, (record.message_id,)).fetchall()
-        self._erased += len(replaced)
+        replaced = self._file.db.execute(delete, (record.message_id,)).fetchall()
+        self._file.removed(len(replaced))
         if record.facts or any(listed for (listed,) in replaced):
             self._touched.add(record.user_id)
             at = record.learned_at.timestamp()
-            self._db.execute("INSERT OR REPLACE INTO changed VALUES (?, ?)", (record.user_id, at))
-        self._db.execute(
+            self._file.db.execute("INSERT OR REPLACE INTO changed VALUES (?, ?)", (record.user_id, at))
+        self._file.db.execute(
             "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 record.message_id,
@@ -123,50 +107,43 @@ class Ledger:
                 record.model_dump_json(),
             ),
         )
-        self._db.execute("DELETE FROM cites WHERE citing = ?", (record.message_id,))
-        self._db.executemany(
+        self._file.db.execute("DELETE FROM cites WHERE citing = ?", (record.message_id,))
+        self._file.db.executemany(
             "INSERT INTO cites VALUES (?, ?)", [(cited, record.message_id) for cited in record.cites]
         )
 
     def record(self, message_id: int) -> FactsRecord | None:
         """The latest record of a message, in whatever state."""
-        return self._first("SELECT record FROM records WHERE message_id = ?", message_id)
+        found = self._all("SELECT record FROM records WHERE message_id = ?", message_id)
+        return found[0] if found else None
 
     def turn_before(self, record: FactsRecord) -> FactsRecord | None:
         """The nearest learned message before it in its conversation whose words may be used."""
-        return self._first(
-            "SELECT record FROM records WHERE user_id = ? AND conversation_id = ?"
-            " AND message_id < ? AND said ORDER BY message_id DESC LIMIT 1",
-            record.user_id,
-            record.conversation_id,
-            record.message_id,
-        )
+        return next(iter(self.turns_before(record, most=1)), None)
 
     def turns_after(self, record: FactsRecord) -> list[FactsRecord]:
         """The learned messages after it in its conversation that have facts, up to one that has words to use."""
         place = (record.user_id, record.conversation_id, record.message_id)
-        found = self._db.execute(
+        return self._all(
             "SELECT record FROM records WHERE user_id = ? AND conversation_id = ? AND message_id > ? AND listed"
             " AND message_id <= coalesce((SELECT min(message_id) FROM records"
             "  WHERE user_id = ? AND conversation_id = ? AND message_id > ? AND said), message_id)"
             " ORDER BY message_id",
-            (*place, *place),
+            *place,
+            *place,
         )
-        return [FactsRecord.model_validate_json(text) for (text,) in found]
 
     def citing(self, message_id: int) -> list[FactsRecord]:
         """The records that hold or rest on a message's text."""
-        found = self._db.execute(
+        return self._all(
             "SELECT record FROM cites JOIN records ON message_id = citing WHERE cited = ? ORDER BY citing",
-            (message_id,),
+            message_id,
         )
-        return [FactsRecord.model_validate_json(text) for (text,) in found]
 
     def waiting(self) -> list[Waiting]:
-        """The users that have pending messages, who waits longest first."""
-        found = self._db.execute(
-            "SELECT user_id, count(*), sum(pending), max(since) FROM records WHERE pending"
-            " GROUP BY user_id ORDER BY min(since)"
+        """The users that have pending messages."""
+        found = self._file.db.execute(
+            "SELECT user_id, count(*), sum(pending), max(since) FROM records WHERE pending GROUP BY user_id"
         )
         return [
             Waiting(user, messages, tokens, datetime.fromtimestamp(since, UTC))
@@ -206,13 +183,13 @@ class Ledger:
         """Makes a record its user's latest profile."""
         written = 0.0 if record.written_at is None else record.written_at.timestamp()
         insert = "INSERT OR REPLACE INTO profiles VALUES (?, ?, ?)"
-        self._db.execute(insert, (record.user_id, written, record.model_dump_json()))
-        self._db.execute("DELETE FROM changed WHERE user_id = ? AND at <= ?", (record.user_id, written))
-        self._erased += 1
+        self._file.db.execute(insert, (record.user_id, written, record.model_dump_json()))
+        self._file.db.execute("DELETE FROM changed WHERE user_id = ? AND at <= ?", (record.user_id, written))
+        self._file.removed(1)
 
     def profile(self, user_id: str) -> ProfileRecord | None:
         """A user's latest profile record."""
-        row = self._db.execute("SELECT record FROM profiles WHERE user_id = ?", (user_id,)).fetchone()
+        row = self._file.db.execute("SELECT record FROM profiles WHERE user_id = ?", (user_id,)).fetchone()
         return None if row is None else ProfileRecord.model_validate_json(row[0])
 
     def unwritten(self, before: datetime) -> list[str]:
@@ -220,7 +197,7 @@ class Ledger:
 
         Not those with pending messages: their facts are about to change.
         """
-        found = self._db.execute(
+        found = self._file.db.execute(
             "SELECT user_id FROM changed LEFT JOIN profiles USING (user_id)"
             " WHERE coalesce(written, 0) <= ? AND NOT EXISTS"
             "  (SELECT 1 FROM records WHERE records.user_id = changed.user_id AND pending)"
@@ -232,51 +209,14 @@ class Ledger:
 
     def start_anew(self) -> None:
         """Throws everything away, as if nothing had been read from the log yet."""
-        self._db.close()
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
-        self._db = self._connected()
-        self._prepare()
-        self._db.executemany("INSERT INTO meta VALUES (?, ?)", list(self._identity.items()))
+        self._file.start_anew()
 
     def close(self) -> None:
         """Closes the file."""
-        self._db.close()
-
-    def _connected(self) -> sqlite3.Connection:
-        # Learning runs in worker threads, one at a time. Who looks into the file must not hold it up for long.
-        return sqlite3.connect(self._path, timeout=1.0, isolation_level=None, check_same_thread=False)
-
-    def _prepare(self) -> None:
-        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;")
-        self._db.executescript(_SCHEMA)
-
-    def _is_ours(self) -> bool:
-        try:
-            self._prepare()
-            # A kill between a batch and the emptying of its traces leaves them here.
-            self._forget_traces()
-            sound = self._db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
-            return sound and all(self._meta(name) == value for name, value in self._identity.items())
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError:
-            return False
-
-    def _forget_traces(self) -> None:
-        # Pages with erased text would otherwise stay in the write-ahead log for a while.
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    def _meta(self, name: str) -> str | None:
-        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        self._file.close()
 
     def _all(self, query: str, *arguments: object) -> list[FactsRecord]:
-        return [FactsRecord.model_validate_json(text) for (text,) in self._db.execute(query, arguments)]
-
-    def _first(self, query: str, *arguments: object) -> FactsRecord | None:
-        row = self._db.execute(query, arguments).fetchone()
-        return None if row is None else FactsRecord.model_validate_json(row[0])
+        return [FactsRecord.model_validate_json(text) for (text,) in self._file.db.execute(query, arguments)]
 
 
 @contextmanager

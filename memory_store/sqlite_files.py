@@ -1,4 +1,4 @@
-"""The SQLite files in the folder of an embedded version."""
+"""SQLite files: those in the folder of an embedded version, and what goes for all."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -16,6 +16,11 @@ def opened(path: Path, table: str) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(table)
         return connection
+
+
+def forget_traces(db: sqlite3.Connection) -> None:
+    """Empties the write-ahead log: pages with what was removed would otherwise stay in it for a while."""
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from threading import Lock
 
 from memory_store.models import Profile
 from memory_store.payload import profile_from_payload, profile_to_payload
-from memory_store.sqlite_files import opened, translated
+from memory_store.sqlite_files import forget_traces, opened, translated
 
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS profiles (user_id TEXT PRIMARY KEY, profile TEXT NOT NULL) STRICT, WITHOUT ROWID"
@@ -23,7 +23,7 @@ class SqliteProfiles:
         with translated("profiles"):
             self._db.execute("PRAGMA secure_delete=ON")
             # A kill between a write and the emptying of its traces leaves them here.
-            self._forget_traces()
+            forget_traces(self._db)
 
     def put(self, profiles: Sequence[Profile]) -> None:
         rows = [(each.user_id, json.dumps(profile_to_payload(each), ensure_ascii=False)) for each in profiles]
@@ -31,7 +31,7 @@ class SqliteProfiles:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
                 self._db.executemany("INSERT OR REPLACE INTO profiles VALUES (?, ?)", rows)
-            self._forget_traces()
+            forget_traces(self._db)
 
     def get(self, user_ids: Sequence[str]) -> dict[str, Profile]:
         found: dict[str, Profile] = {}
@@ -45,7 +45,3 @@ class SqliteProfiles:
     def close(self) -> None:
         with self._lock:
             self._db.close()
-
-    def _forget_traces(self) -> None:
-        # Pages with what was replaced would otherwise stay in the write-ahead log for a while.
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -7,7 +7,7 @@ elsewhere is thereby erased here; pages are overwritten and the write-ahead log 
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
@@ -15,6 +15,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from memory_store.cache_file import CacheFile
 from memory_store.errors import Unavailable
 from memory_store.port import Embedder
 
@@ -32,7 +33,6 @@ CREATE TABLE IF NOT EXISTS vectors (
 );
 CREATE INDEX IF NOT EXISTS texts ON vectors (text, model);
 CREATE INDEX IF NOT EXISTS uses ON vectors (used);
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 #: Removed at once when there is no more room.
@@ -44,21 +44,17 @@ class VectorCache:
 
     def __init__(self, path: Path, *, most_bytes: int) -> None:
         """Opens the file, or starts it anew where it cannot be read. Raises Unavailable."""
-        self._path = path
         self._most_bytes = most_bytes
         self._lock = Lock()
         with _translated():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._db = self._connected()
-            if not self._is_ours():
-                self._start_anew()
+            self._file = CacheFile(path, _SCHEMA, {"format": _FORMAT})
 
     def belongs_to(self, log_id: str) -> None:
         """Throws everything away that was filed from another facts log: no erasure in this one would reach it."""
         with self._lock, _translated():
-            if self._meta("log") not in (None, log_id):
-                self._start_anew()
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('log', ?)", (log_id,))
+            if self._file.meta("log") not in (None, log_id):
+                self._file.start_anew()
+            self._file.note("log", log_id)
 
     def vectors(
         self, texts: Sequence[str], said: Mapping[int, Iterable[str]], embedder: Embedder
@@ -79,98 +75,53 @@ class VectorCache:
     def close(self) -> None:
         """Closes the file."""
         with self._lock:
-            self._db.close()
+            self._file.close()
 
     def _kept(self, key: bytes, embedder: Embedder) -> NDArray[np.float32] | None:
-        row = self._db.execute(
+        row = self._file.db.execute(
             "SELECT vector FROM vectors WHERE text = ? AND model = ? LIMIT 1", (key, embedder.name)
         ).fetchone()
         vector = None if row is None else np.frombuffer(row[0], dtype="<f4")
         return vector if vector is not None and len(vector) == embedder.dim else None
 
     def _keep(self, said: Mapping[int, Mapping[str, NDArray[np.float32]]], embedder: Embedder) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            removed = sum(self._remove_others(message, set(map(_key, kept))) for message, kept in said.items())
+        with self._file.batch():
+            for message, kept in said.items():
+                self._remove_others(message, set(map(_key, kept)))
             self._put(said, embedder)
-            removed += self._evict()
-        except BaseException:
-            with suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-        if removed:
-            self._forget_traces()
+            self._evict()
 
-    def _remove_others(self, message: int, keys: set[bytes]) -> int:
-        stored = {key for (key,) in self._db.execute("SELECT text FROM vectors WHERE message_id = ?", (message,))}
+    def _remove_others(self, message: int, keys: set[bytes]) -> None:
+        stored = {
+            key for (key,) in self._file.db.execute("SELECT text FROM vectors WHERE message_id = ?", (message,))
+        }
         gone = [(message, key) for key in stored - keys]
-        self._db.executemany("DELETE FROM vectors WHERE message_id = ? AND text = ?", gone)
-        return len(gone)
+        self._file.db.executemany("DELETE FROM vectors WHERE message_id = ? AND text = ?", gone)
+        self._file.removed(len(gone))
 
     def _put(self, said: Mapping[int, Mapping[str, NDArray[np.float32]]], embedder: Embedder) -> None:
-        [(latest,)] = self._db.execute("SELECT coalesce(max(used), 0) FROM vectors").fetchall()
+        [(latest,)] = self._file.db.execute("SELECT coalesce(max(used), 0) FROM vectors").fetchall()
         rows = [
             (message, _key(text), embedder.name, vector.astype("<f4").tobytes(), latest + 1)
             for message, kept in said.items()
             for text, vector in kept.items()
         ]
-        self._db.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?, ?)", rows)
+        self._file.db.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?, ?)", rows)
 
-    def _evict(self) -> int:
-        evicted = 0
+    def _evict(self) -> None:
+        oldest = "SELECT rowid FROM vectors ORDER BY used LIMIT ?"
         while self._used_bytes() > self._most_bytes:
-            oldest = "SELECT rowid FROM vectors ORDER BY used LIMIT ?"
-            gone = self._db.execute(f"DELETE FROM vectors WHERE rowid IN ({oldest})", (_EVICTED,))  # noqa: S608
+            gone = self._file.db.execute(f"DELETE FROM vectors WHERE rowid IN ({oldest})", (_EVICTED,))  # noqa: S608
             if gone.rowcount == 0:
                 break
-            evicted += gone.rowcount
-        return evicted
+            self._file.removed(gone.rowcount)
 
     def _used_bytes(self) -> int:
         pages, free, size = (
-            int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
+            int(self._file.db.execute(f"PRAGMA {name}").fetchone()[0])
             for name in ("page_count", "freelist_count", "page_size")
         )
         return (pages - free) * size
-
-    def _connected(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, timeout=1.0, isolation_level=None, check_same_thread=False)
-
-    def _prepare(self) -> None:
-        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;")
-        self._db.executescript(_SCHEMA)
-
-    def _is_ours(self) -> bool:
-        try:
-            self._prepare()
-            # A kill between a change and the emptying of its traces leaves them here.
-            self._forget_traces()
-            return self._meta("format") == _FORMAT
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError:
-            return False
-
-    def _start_anew(self) -> None:
-        self._db.close()
-        discard(self._path)
-        self._db = self._connected()
-        self._prepare()
-        self._db.execute("INSERT INTO meta VALUES ('format', ?)", (_FORMAT,))
-
-    def _forget_traces(self) -> None:
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    def _meta(self, name: str) -> str | None:
-        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
-
-
-def discard(path: Path) -> None:
-    """Removes what a cache has written there, if any."""
-    for suffix in ("", "-wal", "-shm"):
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 def _key(text: str) -> bytes:

