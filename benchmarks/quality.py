@@ -19,6 +19,7 @@ from memory_store.layout import layout_of
 from memory_store.port import Embedder
 from memory_store.recall import Recall
 from memory_store.scoring import least_score
+from memory_store.when import spans
 
 _OTHERS = 5_000
 _KS = (1, 5, 10, 20)
@@ -106,9 +107,14 @@ def _stored(chat: Chat, embedder: Embedder) -> Answers:
         version.apply(chat.filings, embed(chat.filings, embedder))
         store.activate("v1")
         recall = Recall(store, embedder)
-        found = [recall.search("alice", each.text, limit=max(_KS), now=chat.now) for each in chat.questions]
+        found = [
+            recall.search("alice", each.text, limit=max(_KS), times=spans(each.text, chat.now))
+            for each in chat.questions
+        ]
         best = [tuple((hit.memory.message_id, hit.score) for hit in hits) for hits in found]
-        no_answer = [recall.search("alice", each, limit=1, now=chat.now)[0].score for each in chat.no_answer]
+        no_answer = [
+            recall.search("alice", each, limit=1, times=spans(each, chat.now))[0].score for each in chat.no_answer
+        ]
         store.close()
     return Answers(chat, tuple(best), tuple(no_answer))
 

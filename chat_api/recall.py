@@ -15,7 +15,7 @@ from memory_store.models import Memory, Page
 from memory_store.port import MemoryStore, MemoryVersion
 from memory_store.recall import Recall, Recalled
 from memory_store.superseding import superseded
-from memory_store.when import spans
+from memory_store.when import Span, spans
 
 #: Rounds of asking the store for more when the rows disown what it found, and how many hits a round may ask for.
 _ROUNDS = 3
@@ -143,7 +143,7 @@ class Recaller:
         return memory
 
     def _found(self, question: Question, query: str) -> list[Remembered]:
-        ask, now = question.limit + 10, self._now(question.user_id, query)
+        ask, times = question.limit + 10, self._times(question.user_id, query)
         for _ in range(_ROUNDS):
             hits = self._search.search(
                 question.user_id,
@@ -152,7 +152,7 @@ class Recaller:
                 since=question.since,
                 until=question.until,
                 conversation_id=question.conversation_id,
-                now=now,
+                times=times,
             )
             memories = [
                 remembered
@@ -164,21 +164,21 @@ class Recaller:
             ask = min(ask * 4, _MOST_HITS)
         if question.min_score is None:
             # Beside an answer, less near memories are often the rest of it: the best one speaks for all.
-            answered = bool(memories) and self._may_answer(memories[0], query, now)
+            answered = bool(memories) and self._may_answer(memories[0], times)
             return memories[: question.limit] if answered else []
         return [m for m in memories if _reaches(m, question.min_score)][: question.limit]
 
-    def _may_answer(self, best: Remembered, query: str, now: datetime | None) -> bool:
+    def _may_answer(self, best: Remembered, times: Sequence[Span]) -> bool:
         # Who asks what was on a day is answered by what was said that day, whatever its words.
-        times = spans(query, now) if now is not None else ()
         said_then = any(span.since <= best.memory.said_at < span.until for span in times)
         return said_then or _reaches(best, self._least(best.memory.lang))
 
-    def _now(self, user_id: str, query: str) -> datetime | None:
-        """The time where the user is, if the query has time words; the user's time zone is a query by itself."""
-        if self._clock is None or not spans(query, self._clock()):
-            return None
-        return self._clock().astimezone(zone(self._rows.user_timezone(user_id)))
+    def _times(self, user_id: str, query: str) -> tuple[Span, ...]:
+        """The times that a query's words name where the user is; which time zone that is, is a query by itself."""
+        now = None if self._clock is None else self._clock()
+        if now is None or not spans(query, now):
+            return ()
+        return spans(query, now.astimezone(zone(self._rows.user_timezone(user_id))))
 
     def _one_per_message(self, question: Question, hits: Sequence[Recalled]) -> list[Remembered]:
         """Of each message that was found the best memory that stands."""

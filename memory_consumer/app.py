@@ -64,8 +64,7 @@ class Learning:
                 await self.broker.start()
             asking = (self.ask, self.profile)
             self._asking = [asyncio.create_task(each.run()) for each in asking if each is not None]
-        except BaseException:
-            # A second try must not add to what was subscribed already.
+        except BaseException:  # goes on its way; a second try must not add to what was subscribed already
             await self.stop()
             raise
 

@@ -7,7 +7,7 @@ written in a transaction of the partition's own writer, so a former owner's answ
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -47,11 +47,10 @@ class _Whose:
 
 @dataclass(slots=True)
 class _Trouble:
-    """A user whose windows fail: how often in a row, and what is tried next."""
+    """A user whose windows fail: for how long they are left alone, and what is tried next."""
 
-    times: int
+    rest: Rest
     messages: int
-    until: datetime
     #: Pending messages that are passed over for once, to see whether it is them or the model.
     after: int = 0
 
@@ -137,7 +136,7 @@ class AskStage:
                 whose = _Whose(partition, waiting.user_id)
                 with self._lock:
                     trouble = self._troubled.get(whose)
-                if self._policy.closes(waiting, now) and (trouble is None or now >= trouble.until):
+                if self._policy.closes(waiting, now) and (trouble is None or not trouble.rest.lasts(now)):
                     yield whose, waiting.since
 
     def _is_free(self, now: datetime) -> bool:
@@ -217,8 +216,8 @@ class AskStage:
         return tenure.with_known(opened, self._near(whose.user_id, said[-_SEARCHED_CHARACTERS:]))
 
     def _keep(self, whose: _Whose, window: OpenWindow, found: Sequence[Found]) -> None:
-        with self._resetting(whose):
-            records = self._tenures.get(whose.partition).keep(window, found)
+        with self._tenures.writing(whose.partition) as tenure:
+            records = tenure.keep(window, found)
         with self._lock:
             self._rest.over()
             self._spoilt = 0
@@ -231,30 +230,21 @@ class AskStage:
         """Fewer messages at a time, until the one that makes the trouble is alone and can be set aside."""
         learns = window.learns
         trouble = self._trouble(whose, max(1, len(learns) // 2), f"an answer that can be used: {cause}")
-        if len(learns) != 1 or trouble.times < _TRIES:
+        if len(learns) != 1 or trouble.rest.failures < _TRIES:
             return
         with self._lock:
             if self._spoilt >= _MOST_SET_ASIDE:
                 # Is it the model? A later message tells; if that is learned, this one is set aside after all.
                 trouble.after += 1
                 return
-        with self._resetting(whose):
-            self._tenures.get(whose.partition).set_aside(learns[0], str(cause))
+        with self._tenures.writing(whose.partition) as tenure:
+            tenure.set_aside(learns[0], str(cause))
         _log.warning("Message %s was set aside: %s", learns[0], cause, extra={"action": "message_set_aside"})
         with self._lock:
             self._troubled.pop(whose, None)
             self._spoilt += 1
             self.report.dead += 1
             self.report.waiting_for = None
-
-    @contextmanager
-    def _resetting(self, whose: _Whose) -> Iterator[None]:
-        try:
-            yield
-        except Transient:
-            # The ledger and the writer may be behind what Kafka has.
-            self._tenures.reset(whose.partition)
-            raise
 
     def _wait_for(self, cause: Exception) -> None:
         with self._lock:
@@ -264,10 +254,10 @@ class AskStage:
     def _trouble(self, whose: _Whose, messages: int, waits_for: str) -> _Trouble:
         with self._lock:
             before = self._troubled.get(whose)
-            times = before.times + 1 if before and before.messages == messages else 1
-            wait = self._backoff.wait(times, self._chance.random())
-            after = before.after if before else 0
-            trouble = _Trouble(times, messages, self._clock() + timedelta(seconds=wait), after)
+            same = before is not None and before.messages == messages
+            rest = before.rest if before is not None and same else Rest(self._backoff, self._chance)
+            rest.again(self._clock())
+            trouble = _Trouble(rest, messages, before.after if before else 0)
             self._troubled[whose] = trouble
             self._tell(waits_for)
             return trouble

@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from memory_consumer.cdc import MessageRow, Written
-from memory_consumer.facts import CONTEXT_CHARACTERS, Fact, FactsRecord, Source, fact_hash
+from memory_consumer.facts import (
+    CONTEXT_CHARACTERS,
+    LEARNED_ROLES,
+    SPOKEN_ROLES,
+    Fact,
+    FactsRecord,
+    Source,
+    fact_hash,
+    fact_ref,
+    names_another,
+)
 from memory_consumer.windows import Found, Turn
-
-#: What an assistant said helps to understand what a user said, and is nothing to remember by itself.
-_REMEMBERED_ROLES = frozenset({"user", "note"})
-_SPOKEN_ROLES = _REMEMBERED_ROLES | {"assistant"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +50,10 @@ def written(change: Written, offset: int, version: str, known: FactsRecord | Non
     if row.suppressed:
         facts = _left(row, known) if known and says_the_same(known, blank) else ()
         return blank.model_copy(update={"facts": facts})
-    if row.role not in _SPOKEN_ROLES or not row.content.strip():
+    if row.role not in SPOKEN_ROLES or not row.content.strip():
         return blank
     spoken = {"said": row.content.strip()[-CONTEXT_CHARACTERS:]}
-    if row.role not in _REMEMBERED_ROLES:
+    if row.role not in LEARNED_ROLES:
         return blank.model_copy(update=spoken)
     return blank.model_copy(update=spoken | {"state": "pending", "text": row.content})
 
@@ -77,21 +83,17 @@ def turn(record: FactsRecord) -> Turn:
     )
 
 
-def _nothing_else(_found: Found) -> Sequence[Source]:
-    return ()
-
-
 def settled(
     given: Mapping[int, FactsRecord],
     found: Sequence[Found],
     now: datetime,
-    also: Callable[[Found], Sequence[Source]] = _nothing_else,
+    also: Callable[[Found], Sequence[Source]],
 ) -> list[FactsRecord]:
     """The records of a window's pending messages, learned.
 
     `given` are the records of all messages that the model was shown; `also` tells what a fact rests on beside the
-    messages that it cites. A fact is filed under the latest pending
-    message that it rests on; one that rests on none was learned, or not, with an earlier window.
+    messages that it cites. A fact is filed under the latest pending message that it rests on; one that rests on
+    none was learned, or not, with an earlier window.
     """
     facts: dict[int, dict[str, Fact]] = {
         message: {} for message, record in given.items() if record.state == "pending"
@@ -134,9 +136,9 @@ def _left(row: MessageRow, known: FactsRecord) -> tuple[Fact, ...]:
     if row.suppressed == "all":
         return ()
     refused = frozenset(row.suppressed or ())
-    if any(not ref.startswith(f"{known.extractor}:") for ref in refused):
+    if names_another(refused, known.extractor):
         return ()
-    left = (fact for fact in known.facts if f"{known.extractor}:{fact.hash}" not in refused)
+    left = (fact for fact in known.facts if fact_ref(known.extractor, fact.hash) not in refused)
     return tuple(restated(fact, row.id, row.revision) for fact in left)
 
 

@@ -5,6 +5,7 @@ ledger of what has been learned, and a memory store is a fold over it.
 """
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal, TypeVar
 
@@ -17,6 +18,11 @@ from memory_consumer.errors import Invalid
 CONTEXT_CHARACTERS = 500
 
 T = TypeVar("T", bound=BaseModel)
+
+#: Whose words are learned, and whose help to understand them: what an assistant says is nothing to remember by
+#: itself.
+LEARNED_ROLES = frozenset({"user", "note"})
+SPOKEN_ROLES = LEARNED_ROLES | {"assistant"}
 
 #: `pending`: read, and to be learned when its window closes.
 State = Literal["pending", "learned", "deleted", "dead"]
@@ -94,6 +100,16 @@ class FactsRecord(_Frozen):
 def fact_hash(text: str) -> str:
     """The identity of a fact's text: the first 32 hex digits of its SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def fact_ref(extractor: str, hash_: str) -> str:
+    """How a message's suppressions name a fact."""
+    return f"{extractor}:{hash_}"
+
+
+def names_another(refs: Iterable[str], extractor: str) -> bool:
+    """Whether suppressions name another extractor's facts: it words them otherwise, so nobody can tell which."""
+    return any(not ref.startswith(fact_ref(extractor, "")) for ref in refs)
 
 
 def encode(record: FactsRecord) -> tuple[bytes, bytes]:

@@ -13,10 +13,18 @@ from typing import Protocol
 from memory_consumer import deferred
 from memory_consumer.cdc import Change, MessageRow, Removed, Written
 from memory_consumer.deferred import Deferred
-from memory_consumer.facts import CONTEXT_CHARACTERS, Context, Fact, FactsRecord, Source, State, fact_hash
-
-#: Roles whose words help to understand the turn after them.
-_SPOKEN_ROLES = frozenset({"user", "assistant", "note"})
+from memory_consumer.facts import (
+    CONTEXT_CHARACTERS,
+    SPOKEN_ROLES,
+    Context,
+    Fact,
+    FactsRecord,
+    Source,
+    State,
+    fact_hash,
+    fact_ref,
+    names_another,
+)
 
 
 class Learned(Protocol):
@@ -145,7 +153,7 @@ def _unknown(message_id: int, offset: int, extractor: Extractor | Deferred, now:
 
 def _written(change: Written, offset: int, extractor: Extractor, now: datetime) -> FactsRecord:
     row = change.row
-    usable = row.role in _SPOKEN_ROLES and row.suppressed is None
+    usable = row.role in SPOKEN_ROLES and row.suppressed is None
     return FactsRecord(
         message_id=row.id,
         user_id=row.user_id,
@@ -164,7 +172,7 @@ def _written(change: Written, offset: int, extractor: Extractor, now: datetime) 
 
 
 def _facts(row: MessageRow, extractor: Extractor) -> tuple[Fact, ...]:
-    if row.suppressed == "all" or _suppressed_elsewhere(row, extractor):
+    if row.suppressed == "all" or names_another(row.suppressed or (), extractor.version):
         return ()
     source = Source(message_id=row.id, revision=row.revision)
     found = [
@@ -180,12 +188,7 @@ def _facts(row: MessageRow, extractor: Extractor) -> tuple[Fact, ...]:
         for passage in extractor.extract(row)
     ]
     refused = frozenset(row.suppressed or ())
-    return tuple(fact for fact in found if f"{extractor.version}:{fact.hash}" not in refused)
-
-
-def _suppressed_elsewhere(row: MessageRow, extractor: Extractor) -> bool:
-    # Another extractor words its facts otherwise: what the user forbade cannot be told apart.
-    return any(not ref.startswith(f"{extractor.version}:") for ref in row.suppressed or ())
+    return tuple(fact for fact in found if fact_ref(extractor.version, fact.hash) not in refused)
 
 
 def _with_context(record: FactsRecord, before: FactsRecord | None) -> FactsRecord:
@@ -215,7 +218,7 @@ class Effect:
 
     def forbids(self, fact: Fact) -> bool:
         """Whether the user told to forget it."""
-        return f"{self.own.extractor}:{fact.hash}" in self.refused
+        return fact_ref(self.own.extractor, fact.hash) in self.refused
 
     def _lives(self) -> bool:
         return self.own.state in ("learned", "pending")

@@ -86,7 +86,7 @@ class Tenure:
         return Learnt(len(messages), len(latest), len(dead))
 
     def waiting(self) -> list[Waiting]:
-        """The users with pending messages, who waits longest first; none while a batch is being learned."""
+        """The users with pending messages; none while a batch is being learned."""
         if not self._turn.acquire(blocking=False):
             return []
         try:

@@ -1,14 +1,15 @@
 """The partitions that Kafka assigned to this process, each with its tenure."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from threading import Lock
 
 from memory_consumer import names
 from memory_consumer.deferred import Deferred
-from memory_consumer.errors import Fenced, LearningError
+from memory_consumer.errors import Fenced, LearningError, Transient
 from memory_consumer.fold import Extractor
 from memory_consumer.log_reader import topic_id
 from memory_consumer.settings import ConsumerSettings
@@ -80,6 +81,15 @@ class Tenures:
     def opened(self, partition: int) -> Tenure | None:
         """The tenure of a partition as far as it is open; waits for nothing."""
         return self._opened.get(partition)
+
+    @contextmanager
+    def writing(self, partition: int) -> Iterator[Tenure]:
+        """The tenure, to write with; closed where that fails, as it may be behind Kafka then. Raises as `get`."""
+        try:
+            yield self.get(partition)
+        except Transient:
+            self.reset(partition)
+            raise
 
     def reset(self, partition: int) -> None:
         """Closes a tenure that may be behind what Kafka has: opening it again reads it."""

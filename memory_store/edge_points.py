@@ -125,8 +125,7 @@ class EdgePoints:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except Exception as exc:
-        # The engine raises bare Exceptions; any subclass is a mistake of ours.
+    except Exception as exc:  # the seam: the engine raises bare Exceptions; any subclass is a mistake of ours
         if type(exc) is not Exception and not isinstance(exc, OSError):
             raise
         raise Unavailable(f"The embedded store failed: {exc}") from exc

@@ -8,7 +8,7 @@ from memory_store.models import Hit, Memory, Query
 from memory_store.payload import microseconds
 from memory_store.port import Embedder, MemoryStore
 from memory_store.scoring import MOST_WORDS, TIME_BONUS
-from memory_store.when import Span, spans
+from memory_store.when import Span
 from memory_store.wording import as_told
 from memory_store.words import asked
 
@@ -41,18 +41,17 @@ class Recall:
         since: datetime | None = None,
         until: datetime | None = None,
         conversation_id: str | None = None,
-        now: datetime | None = None,
+        times: Sequence[Span] = (),
     ) -> list[Recalled]:
         """At most `limit` results, one per message; fewer only if the user has no more. Raises StoreError.
 
         Best first, then the latest said, then by id. Scores are at most 1 and compare across questions
-        (`memory_store/scoring.py`). Said from `since` on and before `until`. `now`, in the user's UTC offset, is
-        what the question's time words start from; without it they are not minded.
+        (`memory_store/scoring.py`). Said from `since` on and before `until`. `times` are those that the question's
+        time words name: what was said then comes to more.
         """
         version = self._store.live()
         question = as_told(query)
         vector, words = self._embedder.queries([question])[0], asked(question, MOST_WORDS)
-        times = spans(query, now) if now is not None else ()
         # What was said then may stand further down.
         ask = 4 * limit + 10 if times else limit + limit // 2 + 10
         while True:

@@ -17,9 +17,10 @@ from memory_consumer.extractors.model.client import Heard, Model
 from memory_consumer.extractors.model.compact import FOR_MEM0
 from memory_consumer.extractors.model.grounding import found, without_doubles
 from memory_consumer.extractors.model.mem0_parts import Mem0Parts
-from memory_consumer.extractors.model.prompt import LEARNED_ROLES, Prompt, Prompting
+from memory_consumer.extractors.model.prompt import Prompt, Prompting
 from memory_consumer.extractors.model.slices import slices
 from memory_consumer.extractors.model.usage import Report
+from memory_consumer.facts import LEARNED_ROLES
 from memory_consumer.profiles.record import Line
 from memory_consumer.profiles.writer import Item
 from memory_consumer.settings import ConsumerSettings

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from memory_consumer.cdc import PROFILE
 from memory_consumer.errors import Invalid
-from memory_consumer.facts import Source, decoded
+from memory_consumer.facts import Source, decoded, fact_ref
 
 #: What a profile may come to, with what a prompt puts before each line: a dash and a date.
 BUDGET_TOKENS = 300
@@ -34,7 +34,7 @@ class Cited(_Frozen):
     @property
     def ref(self) -> str:
         """How a message's suppressions name it."""
-        return f"{self.extractor}:{self.hash}"
+        return fact_ref(self.extractor, self.hash)
 
 
 class Line(_Frozen):

@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 from random import Random, SystemRandom
 from threading import Thread
 
-from memory_consumer.errors import Busy, Fenced, Invalid, LearningError, Transient
-from memory_consumer.profiles.record import ProfileRecord
+from memory_consumer.errors import Busy, Fenced, Invalid, LearningError
 from memory_consumer.profiles.writer import ProfileWriter
 from memory_consumer.retry import LIVE, Backoff, Rest
 from memory_consumer.stage import Report
@@ -94,18 +93,11 @@ class ProfileStage:
             self.report.dead += 1
             self.report.waiting_for = f"an answer that can be used: {exc}"
             return
-        self._keep(partition, due.written(self._writer.author, lines, self._clock()))
+        with self._tenures.writing(partition) as tenure:
+            tenure.keep_profile(due.written(self._writer.author, lines, self._clock()))
+        self.report.written += 1
         self._rest.over()
         self.report.waiting_for = None
-
-    def _keep(self, partition: int, written: ProfileRecord) -> None:
-        try:
-            self._tenures.get(partition).keep_profile(written)
-        except Transient:
-            # The ledger and the writer may be behind what Kafka has.
-            self._tenures.reset(partition)
-            raise
-        self.report.written += 1
 
     def _wait_for(self, cause: Exception, told: str) -> None:
         self._rest.again(self._clock(), at_least=cause.after if isinstance(cause, Busy) else timedelta(0))

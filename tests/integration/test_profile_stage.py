@@ -6,11 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from threading import Event
 
-from faststream.confluent import KafkaBroker
-
-from memory_consumer.app import subscribe_extract
 from memory_consumer.errors import Invalid, Transient
-from memory_consumer.extract import ExtractStage
 from memory_consumer.extractors import offline
 from memory_consumer.profiles import choice
 from memory_consumer.profiles.record import Line
@@ -20,7 +16,7 @@ from memory_consumer.retry import Backoff
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.tenures import Tenures
 from tests.support.deadline import DEADLINE_S, eventually
-from tests.support.logs import Logs, eventually_read
+from tests.support.logs import Logs, beside_extract, eventually_read
 from tests.support.scripted import ScriptedWriter, one_line
 from tests.support.services import now
 
@@ -32,24 +28,11 @@ async def writing(
     settings: ConsumerSettings, writer: ScriptedWriter, every: timedelta
 ) -> AsyncIterator[ProfileStage]:
     """The extract and the profile stage at work."""
-    broker = KafkaBroker(
-        settings.kafka, allow_auto_create_topics=False, logger=None, config={"enable.auto.offset.store": False}
-    )
     tenures = Tenures(settings, offline.EXTRACTOR, now)
-    extract = ExtractStage(tenures)
     backoff = Backoff(0.01, 0.05)
     stage = ProfileStage(tenures, writer, every=every, clock=now, backoff=backoff, tick_s=0.05)
-    subscribe_extract(broker, settings, extract)
-    await broker.start()
-    running = asyncio.create_task(stage.run())
-    try:
+    async with beside_extract(settings, tenures, stage):
         yield stage
-    finally:
-        extract.stop()
-        stage.stop()
-        await running
-        await broker.stop()
-        extract.close()
 
 
 def write(

@@ -24,6 +24,7 @@ from memory_consumer.log_reader import LogReader
 from memory_consumer.partition import partition_of
 from memory_consumer.profiles import record as profile
 from memory_consumer.profiles.record import ProfileRecord
+from memory_consumer.profiles.stage import ProfileStage
 from memory_consumer.project import Fillable, ProjectStage
 from memory_consumer.retry import Backoff
 from memory_consumer.settings import ConsumerSettings
@@ -167,6 +168,26 @@ async def learning(
 
 
 @asynccontextmanager
+async def beside_extract(
+    settings: ConsumerSettings, tenures: Tenures, stage: AskStage | ProfileStage
+) -> AsyncIterator[None]:
+    """The extract stage and one that asks a model, at work on the same tenures."""
+    broker = _broker(settings)
+    extract = ExtractStage(tenures)
+    subscribe_extract(broker, settings, extract)
+    await broker.start()
+    running = asyncio.create_task(stage.run())
+    try:
+        yield
+    finally:
+        extract.stop()
+        stage.stop()
+        await running
+        await broker.stop()
+        extract.close()
+
+
+@asynccontextmanager
 async def asking(
     settings: ConsumerSettings,
     model: WindowExtractor,
@@ -176,22 +197,11 @@ async def asking(
     concurrency: int = 2,
 ) -> AsyncIterator[AskStage]:
     """The extract and the model stage at work."""
-    broker = _broker(settings)
     tenures = Tenures(settings, Deferred(model.version), now)
-    extract = ExtractStage(tenures)
     policy = WindowPolicy(idle=idle)
     stage = AskStage(tenures, model, near, policy, clock=now, concurrency=concurrency, backoff=Backoff(0.01, 0.05))
-    subscribe_extract(broker, settings, extract)
-    await broker.start()
-    running = asyncio.create_task(stage.run())
-    try:
+    async with beside_extract(settings, tenures, stage):
         yield stage
-    finally:
-        extract.stop()
-        stage.stop()
-        await running
-        await broker.stop()
-        extract.close()
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from memory_store.errors import NoLiveVersion
 from memory_store.fake import FakeStore
 from memory_store.models import Hit
 from memory_store.recall import Recall, Recalled, merged
+from memory_store.when import spans
 from tests.contract.making import EMBEDDER, file, filing, memory, minute
 
 
@@ -87,8 +88,9 @@ def test_what_was_said_when_the_question_says_comes_first() -> None:
     said = [datetime(2026, 2, day, 12, tzinfo=UTC) for day in (3, 11, 19)]
     file(store.live(), *(filing(number, "I drink tea", said_at=at) for number, at in enumerate(said, start=1)))
     now = datetime(2026, 2, 20, 9, tzinfo=UTC)
-    [first, *others] = recall.search("alice", "What did I drink last week?", now=now)
+    question = "What did I drink last week?"
+    [first, *others] = recall.search("alice", question, times=spans(question, now))
 
     assert (first.memory.message_id, [other.memory.message_id for other in others]) == (2, [3, 1])
     assert first.score == pytest.approx(others[0].score + 0.03)
-    assert recall.search("alice", "What did I drink last week?")[0].memory.message_id == 3
+    assert recall.search("alice", question)[0].memory.message_id == 3

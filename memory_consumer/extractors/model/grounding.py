@@ -10,10 +10,10 @@ from itertools import pairwise
 
 from memory_consumer.errors import Invalid
 from memory_consumer.extractors.model.answer import Draft
-from memory_consumer.extractors.model.prompt import LEARNED_ROLES
 from memory_consumer.extractors.offline import language
 from memory_consumer.extractors.rules.sentences import pieces
 from memory_consumer.extractors.rules.speakers import turns as turns_of
+from memory_consumer.facts import LEARNED_ROLES
 from memory_consumer.windows import Found, Known, Turn, Window
 
 #: Longer ones are split at their sentence ends.

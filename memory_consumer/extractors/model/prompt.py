@@ -10,10 +10,9 @@ from itertools import pairwise
 
 from memory_consumer.extractors.model.compact import ENGLISH, JAPANESE, Wording
 from memory_consumer.extractors.offline import language
+from memory_consumer.facts import LEARNED_ROLES
 from memory_consumer.windows import Known, Turn, Window
 
-#: What users say themselves; all other turns only help to understand it.
-LEARNED_ROLES = frozenset({"user", "note"})
 #: Of a turn before the window, as Mem0 cuts it.
 _BEFORE_CHARACTERS = 300
 
