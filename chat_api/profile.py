@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from chat_api.messages import Message, suppresses
+from chat_api.bearing import bearing
+from chat_api.messages import Message
 from chat_api.store import Rows
 from memory_store.models import ProfileLine
 from memory_store.port import MemoryStore
@@ -45,14 +46,6 @@ class Profiles:
 
 
 def _borne_out(line: ProfileLine, rows: dict[int, Message]) -> KnownLine | None:
-    found = tuple(
-        rows[source.message_id]
-        for source in line.sources
-        if source.message_id in rows and rows[source.message_id].revision == source.revision
-    )
     named = [ref.rpartition(":") for ref in line.refs]
-    if not found or len(found) != len(line.sources):
-        return None
-    if any(suppresses(row.suppressed, extractor, hash_) for row in found for extractor, _, hash_ in named):
-        return None
-    return KnownLine(line.text, line.said_at, found)
+    found = bearing(rows, line.sources, [(extractor, hash_) for extractor, _, hash_ in named])
+    return KnownLine(line.text, line.said_at, found) if found else None

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from chat_api import learning
+from chat_api.bearing import bearing
 from chat_api.errors import Invalid, NotFound
-from chat_api.messages import Change, Message, suppresses
+from chat_api.messages import Change, Message
 from chat_api.store import Rows
 from chat_api.zones import zone
 from memory_store.errors import Refused, StoreError
@@ -223,13 +224,8 @@ class Recaller:
         rows = self._rows.rows_by_ids(user_id, ids)
         borne_out = []
         for memory, score in found:
-            sources = tuple(
-                rows[source.message_id]
-                for source in memory.sources
-                if source.message_id in rows and rows[source.message_id].revision == source.revision
-            )
-            disowned = any(suppresses(row.suppressed, memory.extractor, memory.hash) for row in sources)
-            if sources and len(sources) == len(memory.sources) and not disowned:
+            sources = bearing(rows, memory.sources, [(memory.extractor, memory.hash)])
+            if sources:
                 borne_out.append(Remembered(memory, sources, score))
         return borne_out
 
