@@ -43,9 +43,8 @@ def read(settings: ConsumerSettings) -> dict[str, VersionRecord]:
         reader.close()
 
 
-def check_extractor(settings: ConsumerSettings, wanted: VersionRecord) -> None:
-    """Raises LearnedOtherwise where another extractor learned a version's facts; Transient where Kafka is away."""
-    known = read(settings).get(wanted.name)
+def check_extractor(known: VersionRecord | None, wanted: VersionRecord) -> None:
+    """Raises LearnedOtherwise where another extractor learned a version's facts, as its record so far tells."""
     if known is not None and known.facts_log_id == wanted.facts_log_id and known.extractor != wanted.extractor:
         raise LearnedOtherwise(
             f"The facts of version {wanted.name} were learned by extractor {known.extractor}, but"
@@ -55,15 +54,19 @@ def check_extractor(settings: ConsumerSettings, wanted: VersionRecord) -> None:
 
 
 def ensure(
-    settings: ConsumerSettings, wanted: VersionRecord, *, is_filled: bool = False, rebuild: bool = False
+    settings: ConsumerSettings,
+    known: VersionRecord | None,
+    wanted: VersionRecord,
+    *,
+    is_filled: bool = False,
+    rebuild: bool = False,
 ) -> None:
     """Registers a version at its first start, and refuses to feed one that was built otherwise.
 
-    Raises Refused where the extractor changed, where the embedder did without a `rebuild`, and where the store is
-    filled already but from another log; Transient where Kafka is away.
+    `known` is its record so far. Raises Refused where the extractor changed, where the embedder did without a
+    `rebuild`, and where the store is filled already but from another log; Transient where Kafka is away.
     """
-    check_extractor(settings, wanted)
-    known = read(settings).get(wanted.name)
+    check_extractor(known, wanted)
     same_log = known is not None and known.facts_log_id == wanted.facts_log_id
     if is_filled and not same_log:
         # Its receipts name offsets of the former log: what is learned now would look older than they are.

@@ -14,29 +14,28 @@ from memory_store.port import MemoryStore, MemoryVersion
 _TIMEOUT_S = 30.0
 
 
-def built_by(settings: ConsumerSettings) -> str | None:
-    """The extractor that the version's facts come from so far; None for a new one. Raises as open_version."""
+def version_so_far(settings: ConsumerSettings) -> VersionRecord | None:
+    """The record of the version, None for a new one; with its topics made, or checked. Raises as open_version."""
     topics.ensure(settings)
-    known = control.read(settings).get(settings.facts_version)
-    return None if known is None else known.extractor
+    return control.read(settings).get(settings.facts_version)
 
 
 def open_version(
     settings: ConsumerSettings,
     store: MemoryStore,
+    known: VersionRecord | None,
     *,
     store_name: str,
     extractor: str,
     embedder: str,
     rebuild: bool = False,
 ) -> MemoryVersion:
-    """The version to project into, live; safe to repeat after a stop at any point.
+    """The version to project into, live; safe to repeat after a stop at any point. `known` is its record so far.
 
     A store whose live version is another, or none, is filled from the beginning of the facts log; so is one that
     is to be rebuilt, after its live version was deleted. What was learned stays as it is.
     Raises Refused where what is there does not fit, Transient where Kafka is away, and StoreError.
     """
-    topics.ensure(settings)
     record = VersionRecord(
         name=settings.facts_version,
         facts_log=names.facts_log(settings.facts_version),
@@ -47,11 +46,11 @@ def open_version(
         state="live",
     )
     if rebuild:
-        control.check_extractor(settings, record)
+        control.check_extractor(known, record)
         # Before the record: a stop in between leaves no version that was built otherwise than the record says.
         store.retire()
     live = _live(store, record.name)
-    control.ensure(settings, record, is_filled=live is not None, rebuild=rebuild)
+    control.ensure(settings, known, record, is_filled=live is not None, rebuild=rebuild)
     return live or _begun(settings, store)
 
 

@@ -84,7 +84,8 @@ class Learner:
 
     async def _start(self) -> None:
         consumer = self._instance.consumer
-        built_by = await asyncio.to_thread(opening.built_by, consumer)
+        known = await asyncio.to_thread(opening.version_so_far, consumer)
+        built_by = None if known is None else known.extractor
         extractor = await asyncio.to_thread(chosen, consumer, built_by, self._tally)
         if goes_on_without(consumer, built_by):
             _log.warning(_GOES_ON, consumer.facts_version, extra={"action": "learning_goes_on"})
@@ -92,6 +93,7 @@ class Learner:
             opening.open_version,
             consumer,
             self._store,
+            known,
             store_name="embedded",
             extractor=extractor.version,
             embedder=self._embedder.name,

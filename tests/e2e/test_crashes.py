@@ -78,5 +78,7 @@ def _wait_until_sent(importer: Importer, messages: int) -> None:
     wait_until(lambda: importer.sent >= messages)
 
 
-def _backlog(client: httpx.Client, user: str) -> int:
-    return int(client.get(f"/v1/users/{user}/freshness").json()["unlearned"])
+def _backlog(client: httpx.Client, user: str) -> int | None:
+    """None while there are no memories yet: none of those that were killed may have lived until there were."""
+    backlog: int | None = client.get(f"/v1/users/{user}/freshness").json().get("unlearned")
+    return backlog

@@ -18,15 +18,19 @@ V1 = VersionRecord(
 )
 
 
+def ensure(settings: ConsumerSettings, wanted: VersionRecord, *, rebuild: bool = False) -> None:
+    control.ensure(settings, control.read(settings).get(wanted.name), wanted, rebuild=rebuild)
+
+
 def test_the_first_start_registers_the_version(settings: ConsumerSettings) -> None:
-    control.ensure(settings, V1)
+    ensure(settings, V1)
 
     assert control.read(settings) == {"v1": V1}
 
 
 def test_later_starts_write_nothing(settings: ConsumerSettings, logs: Logs) -> None:
     for _ in range(3):
-        control.ensure(settings, V1)
+        ensure(settings, V1)
 
     assert len(logs.read(names.CONTROL, [0])) == 1
 
@@ -38,22 +42,22 @@ def test_later_starts_write_nothing(settings: ConsumerSettings, logs: Logs) -> N
 def test_a_version_built_otherwise_is_refused_with_what_to_do(
     settings: ConsumerSettings, changed: str, remedy: str
 ) -> None:
-    control.ensure(settings, V1)
+    ensure(settings, V1)
     other = V1.model_copy(update={changed: "something-else"})
 
     with pytest.raises(Refused, match=f"something-else is set now.*{remedy}"):
-        control.ensure(settings, other)
+        ensure(settings, other)
     assert control.read(settings) == {"v1": V1}
 
 
 def test_a_rebuild_registers_another_embedder_but_no_other_extractor(settings: ConsumerSettings) -> None:
-    control.ensure(settings, V1)
+    ensure(settings, V1)
     other = V1.model_copy(update={"embedder": "something-else"})
-    control.ensure(settings, other, rebuild=True)
+    ensure(settings, other, rebuild=True)
 
     assert control.read(settings) == {"v1": other}
     with pytest.raises(Refused, match="OBOEGAKI_FACTS_VERSION=v2"):
-        control.ensure(settings, other.model_copy(update={"extractor": "other"}), rebuild=True)
+        ensure(settings, other.model_copy(update={"extractor": "other"}), rebuild=True)
     assert control.read(settings) == {"v1": other}
 
 
@@ -74,4 +78,4 @@ def test_a_record_that_cannot_be_read_refuses_the_start(settings: ConsumerSettin
     logs.write(b"v1", b'{"name": "v1"}', topic=names.CONTROL, partition=0)
 
     with pytest.raises(Refused, match=names.CONTROL):
-        control.ensure(settings, V1)
+        ensure(settings, V1)

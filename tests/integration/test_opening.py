@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient
 
 from memory_consumer import control, names
 from memory_consumer.errors import Refused
-from memory_consumer.opening import open_version
+from memory_consumer.opening import open_version, version_so_far
 from memory_consumer.settings import ConsumerSettings
 from memory_store.fake import FakeStore
 from memory_store.models import Layout
@@ -61,7 +61,13 @@ def opened(
     rebuild: bool = False,
 ) -> MemoryVersion:
     return open_version(
-        settings, store, store_name="fake", extractor=extractor, embedder=embedder, rebuild=rebuild
+        settings,
+        store,
+        version_so_far(settings),
+        store_name="fake",
+        extractor=extractor,
+        embedder=embedder,
+        rebuild=rebuild,
     )
 
 
