@@ -27,7 +27,7 @@ check: setup-dev  ## ruff, mypy --strict, import-linter, documents
 	$(PYTHON) -m pytest -q tests/docs
 
 test: setup-dev  ## every test, on a real MySQL, Kafka, Debezium and store
-	$(PYTHON) -m pytest -q
+	$(PYTHON) -m pytest -q -n 2 --dist loadfile
 
 test-sentence-transformers: $(ST)/$(ST_REQUIREMENTS)  ## its tests, in an environment of their own: torch, 6.4 GB
 	$(ST)/bin/python -m pytest -q tests/local_model tests/contract/test_embedders.py \
