@@ -89,6 +89,16 @@ def register(connect_url: str, config: Mapping[str, str], deadline: float, *, na
                 settled = time.monotonic()
 
 
+def restart(connect_url: str, *, name: str = NAME) -> None:
+    """Has the connector and its task start again, where they stopped. Raises Unavailable.
+
+    Until then Debezium 3.6.1 reads no rows again by signals once MySQL closed its connection (debezium/dbz#2275).
+    """
+    with _client(connect_url) as client:
+        if not _restart(client, name, time.monotonic() + _REQUEST_S, only_failed=False):
+            raise Unavailable("Kafka Connect did not restart the connector.")
+
+
 def state(connect_url: str, *, name: str = NAME) -> str:
     """One word on the connector, RUNNING if all is well, with the cause where it failed.
 
@@ -154,8 +164,8 @@ def _states(client: httpx.Client, name: str, deadline: float) -> Iterator[_State
         _pause(deadline, f"Connector {name} did not get to run in time; last seen: {seen}")
 
 
-def _restart(client: httpx.Client, name: str, deadline: float) -> bool:
-    which = {"includeTasks": "true", "onlyFailed": "true"}
+def _restart(client: httpx.Client, name: str, deadline: float, *, only_failed: bool = True) -> bool:
+    which = {"includeTasks": "true", "onlyFailed": str(only_failed).lower()}
     try:
         return client.post(f"/connectors/{name}/restart", params=which, timeout=_left(deadline)).is_success
     except httpx.HTTPError:
