@@ -118,6 +118,24 @@ def state(connect_url: str, *, name: str = NAME) -> str:
     return next((each for each in parts if each != "RUNNING"), "RUNNING")
 
 
+def captured(connect_url: str, *, name: str = NAME) -> str:
+    """The transactions of MySQL that the connector has read, as a set of GTIDs; empty before its snapshot is done.
+
+    Only what is in Kafka counts: it is what the connector would go on from.
+    Raises Unavailable if Kafka Connect does not tell.
+    """
+    with _client(connect_url) as client:
+        try:
+            answer = client.get(f"/connectors/{name}/offsets", timeout=_STATE_S)
+        except httpx.HTTPError as exc:
+            raise Unavailable("Kafka Connect does not answer.") from exc
+    if not answer.is_success:
+        raise Unavailable(f"Kafka Connect does not tell how far the connector is: {_message(answer)}.")
+    offsets = [each["offset"] or {} for each in answer.json()["offsets"]]
+    # While rows are read by a snapshot, the set is that of the snapshot's beginning or end: not all are there yet.
+    return next((str(each.get("gtids") or "") for each in offsets if not each.get("snapshot")), "")
+
+
 def _put(client: httpx.Client, name: str, config: Mapping[str, str], deadline: float) -> None:
     while True:
         cause: object = None
