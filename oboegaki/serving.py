@@ -17,7 +17,7 @@ from chat_api.app import create_app
 from chat_api.store import Rows
 from devstack import process
 from devstack.sockets import socket_path
-from memory_consumer.verify.differences import KINDS
+from memory_consumer.verify.differences import KINDS, Kind
 from memory_consumer.verify.look import Line
 from memory_consumer.verify.verifier import Verifier
 from memory_store.embedded import EmbeddedStore
@@ -32,6 +32,8 @@ from oboegaki.verifying import verifier
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _GRACE_S = 5
+#: What is missing comes by itself when rows are read anew.
+_HEALED: tuple[Kind, ...] = ("orphaned",)
 
 
 class _Server(uvicorn.Server):
@@ -64,7 +66,8 @@ def serve(instance: Instance, *, rebuild: bool = False) -> None:
         )
         parts.callback(rows.close)
         verifies = verifier(instance, store, embedder, learns=True)
-        learner = Learner(instance, store, embedder, cache=cache, rebuild=rebuild)
+        heal = partial(verifies.run, repair=_HEALED)
+        learner = Learner(instance, store, embedder, cache=cache, rebuild=rebuild, heal=heal)
         app = create_app(
             instance.api,
             rows=rows,

@@ -84,6 +84,35 @@ def test_without_a_running_instance_the_command_looks_by_itself(instance: Runnin
     assert verified(instance)["differences"] == []
 
 
+def test_rows_that_were_deleted_while_the_binlog_was_purged_are_forgotten_by_themselves(
+    instance: RunningInstance,
+) -> None:
+    instance.serve()
+    try:
+        kept, edited, deleted = (say(instance, f"I have {pet}.") for pet in ("a horse", "a goat", "a snake"))
+        wait_until(lambda: all(points(instance, each) for each in (kept, edited, deleted)))
+        connect.stop(stack(instance))
+        with instance.client() as client:
+            query = {"user_id": USER}
+            client.delete(f"/v1/messages/{deleted}", params=query).raise_for_status()
+            change = {"content": "I have two goats."}
+            client.patch(f"/v1/messages/{edited}", params=query, json=change).raise_for_status()
+        added = say(instance, "I have a fish.")
+        execute(root(instance), "FLUSH BINARY LOGS")
+        latest = execute(root(instance), "SHOW BINARY LOGS")[-1][0]
+        execute(root(instance), f"PURGE BINARY LOGS TO '{latest}'")
+        instance.command("up")
+
+        wait_until(lambda: points(instance, deleted) == [] and points(instance, added) != [], 180)
+
+        assert verified(instance)["differences"] == []
+        known = memories(instance)
+        assert {"I have a horse.", "I have two goats.", "I have a fish."} <= set(known)
+        assert not {"I have a goat.", "I have a snake."} & set(known)
+    finally:
+        instance.stop_serving()
+
+
 def test_where_a_part_is_away_the_command_says_that_it_cannot_tell(instance: RunningInstance) -> None:
     connect.stop(stack(instance))
     try:
