@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import beside_mem0, extraction, freshness, learning, quality, recall
+from benchmarks import beside_mem0, extraction, freshness, learning, quality, recall, verifying
 from benchmarks.figures import Result
 from benchmarks.machine import this_machine
 from benchmarks.showing import draw, show, write_json
@@ -24,6 +24,7 @@ class Benchmark(StrEnum):
     LEARNING = "learning"
     QUALITY = "quality"
     RECALL = "recall"
+    VERIFY = "verify"
     BESIDE_MEM0 = "beside-mem0"
     MYSQL_CLIENTS = "mysql-clients"
 
@@ -34,6 +35,7 @@ _MEASURED: dict[Benchmark, Callable[..., Result]] = {
     Benchmark.LEARNING: learning.run,
     Benchmark.QUALITY: quality.run,
     Benchmark.RECALL: recall.run,
+    Benchmark.VERIFY: verifying.run,
     Benchmark.BESIDE_MEM0: beside_mem0.run,
 }
 

@@ -1,7 +1,7 @@
 """The HTTP application: the parts wired, the gates before it, the routes in it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +12,7 @@ from fastapi.security import HTTPBearer
 
 from chat_api import problems
 from chat_api.chat import Chat
+from chat_api.errors import Unavailable
 from chat_api.freshness import Freshness
 from chat_api.gates import AddressGate, JsonGate, KeyGate, SizeGate
 from chat_api.parts import Parts
@@ -39,6 +40,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _verify_elsewhere(_user_id: str | None, _repair: bool) -> Iterator[Mapping[str, Any]]:
+    raise Unavailable("This process does not verify: the one that owns the store does.")
+
+
 def create_app(
     settings: ApiSettings,
     *,
@@ -49,10 +54,12 @@ def create_app(
     clock: Callable[[], datetime] = _now,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     stages: Callable[[], Sequence[Mapping[str, Any]]] = tuple,
+    verify: Callable[[str | None, bool], Iterator[Mapping[str, Any]]] = _verify_elsewhere,
 ) -> FastAPI:
     """The app, ready to be served. What is passed in stays the caller's to close.
 
-    `stages` tells what the learning in this process has done, for `/v1/admin/status`.
+    `stages` tells what the learning in this process has done, for `/v1/admin/status`; `verify` checks rows, logs
+    and memories against each other, for `/v1/admin/verify`.
     """
     own = ModelReplier(settings) if replier is None and settings.llm_url else None
 
@@ -90,6 +97,7 @@ def create_app(
         freshness=Freshness(rows, store, clock, sleep),
         chat=Chat(settings, rows, recaller, profiles, replier=replier or own or OfflineReplier(), clock=clock),
         stages=stages,
+        verify=verify,
     )
     problems.install(app)
     _mount(app)

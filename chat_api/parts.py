@@ -1,6 +1,6 @@
 """What the routes work with, made once per app."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -28,6 +28,8 @@ class Parts:
     chat: Chat
     #: What the learning in this process has done; empty where it runs elsewhere.
     stages: Callable[[], Sequence[Mapping[str, Any]]]
+    #: Checks a user, or everybody, and mends where told to; each mapping is a line of the answer.
+    verify: Callable[[str | None, bool], Iterator[Mapping[str, Any]]]
 
 
 def _parts(request: Request) -> Parts:

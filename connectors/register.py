@@ -89,6 +89,16 @@ def register(connect_url: str, config: Mapping[str, str], deadline: float, *, na
                 settled = time.monotonic()
 
 
+def restart(connect_url: str, *, name: str = NAME) -> None:
+    """Has the connector and its task start again, where they stopped. Raises Unavailable.
+
+    Until then Debezium 3.6.1 reads no rows again by signals once MySQL closed its connection (debezium/dbz#2275).
+    """
+    with _client(connect_url) as client:
+        if not _restart(client, name, time.monotonic() + _REQUEST_S, only_failed=False):
+            raise Unavailable("Kafka Connect did not restart the connector.")
+
+
 def state(connect_url: str, *, name: str = NAME) -> str:
     """One word on the connector, RUNNING if all is well, with the cause where it failed.
 
@@ -106,6 +116,24 @@ def state(connect_url: str, *, name: str = NAME) -> str:
     # A connector is told to run before its task does, or while that is paused.
     parts = (found.connector, *(found.tasks or ("STARTING",)))
     return next((each for each in parts if each != "RUNNING"), "RUNNING")
+
+
+def captured(connect_url: str, *, name: str = NAME) -> str:
+    """The transactions of MySQL that the connector has read, as a set of GTIDs; empty before its snapshot is done.
+
+    Only what is in Kafka counts: it is what the connector would go on from.
+    Raises Unavailable if Kafka Connect does not tell.
+    """
+    with _client(connect_url) as client:
+        try:
+            answer = client.get(f"/connectors/{name}/offsets", timeout=_STATE_S)
+        except httpx.HTTPError as exc:
+            raise Unavailable("Kafka Connect does not answer.") from exc
+    if not answer.is_success:
+        raise Unavailable(f"Kafka Connect does not tell how far the connector is: {_message(answer)}.")
+    offsets = [each["offset"] or {} for each in answer.json()["offsets"]]
+    # While rows are read by a snapshot, the set is that of the snapshot's beginning or end: not all are there yet.
+    return next((str(each.get("gtids") or "") for each in offsets if not each.get("snapshot")), "")
 
 
 def _put(client: httpx.Client, name: str, config: Mapping[str, str], deadline: float) -> None:
@@ -154,8 +182,8 @@ def _states(client: httpx.Client, name: str, deadline: float) -> Iterator[_State
         _pause(deadline, f"Connector {name} did not get to run in time; last seen: {seen}")
 
 
-def _restart(client: httpx.Client, name: str, deadline: float) -> bool:
-    which = {"includeTasks": "true", "onlyFailed": "true"}
+def _restart(client: httpx.Client, name: str, deadline: float, *, only_failed: bool = True) -> bool:
+    which = {"includeTasks": "true", "onlyFailed": str(only_failed).lower()}
     try:
         return client.post(f"/connectors/{name}/restart", params=which, timeout=_left(deadline)).is_success
     except httpx.HTTPError:

@@ -2,16 +2,13 @@
 
 from typing import Literal
 
-from confluent_kafka import Producer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from memory_consumer import names
-from memory_consumer.errors import LearnedOtherwise, Refused, Transient
-from memory_consumer.kafka_errors import translated
+from memory_consumer import log_writer, names
+from memory_consumer.errors import LearnedOtherwise, Refused
 from memory_consumer.log_reader import LogReader
 from memory_consumer.settings import ConsumerSettings
-
-_TIMEOUT_S = 30.0
+from memory_consumer.transactions import Outgoing
 
 
 class VersionRecord(BaseModel):
@@ -89,18 +86,9 @@ def _next(name: str) -> str:
 
 
 def _write(settings: ConsumerSettings, record: VersionRecord) -> None:
-    producer = Producer(settings.client() | {"enable.idempotence": True})
-    taken: list[bool] = []
-    with translated():
-        producer.produce(
-            names.CONTROL,
-            key=record.name.encode(),
-            value=record.model_dump_json().encode(),
-            on_delivery=lambda error, _: taken.append(error is None),
-        )
-        producer.flush(_TIMEOUT_S)
-    if taken != [True]:
-        raise Transient("Kafka did not take the record of the version.")
+    log_writer.write(
+        settings, [Outgoing(names.CONTROL, 0, record.name.encode(), record.model_dump_json().encode())]
+    )
 
 
 def _decoded(value: bytes) -> VersionRecord:

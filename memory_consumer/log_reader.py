@@ -1,7 +1,7 @@
 """Reading a log from an offset to its stable end, without a consumer group."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -38,9 +38,13 @@ class LogReader:
 
     def read(self, topic: str, partition: int, start: int = 0) -> Iterator[Message]:
         """Every committed record from `start` to the stable end as it is when reached. Raises Transient."""
+        return self.read_from(topic, {partition: start})
+
+    def read_from(self, topic: str, starts: Mapping[int, int]) -> Iterator[Message]:
+        """The same of several partitions side by side, each in its order. Raises Transient."""
         with translated():
-            self._consumer.assign([TopicPartition(topic, partition, start)])
-        silent = 0
+            self._consumer.assign([TopicPartition(topic, each, start) for each, start in starts.items()])
+        silent, left = 0, set(starts)
         while silent < _SILENT_POLLS:
             with translated():
                 found = self._consumer.consume(num_messages=500, timeout=_POLL_S)
@@ -50,10 +54,12 @@ class LogReader:
                 if error is None:
                     yield message
                 elif error.code() == _END:
-                    return
+                    left.discard(message.partition())
+                    if not left:
+                        return
                 elif not error.retriable():
                     raise Transient(f"Kafka: {error.str()}")
-        raise Transient(f"Kafka did not answer for {topic} partition {partition}.")
+        raise Transient(f"Kafka did not answer for {topic} partition {min(left)}.")
 
     def end(self, topic: str, partition: int) -> int:
         """Where a partition ends now. Raises Transient."""

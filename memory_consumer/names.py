@@ -5,6 +5,7 @@ MESSAGES = f"{PREFIX}.chat.messages"
 DEAD_LETTERS = f"{PREFIX}.chat.dead-letters"
 CONTROL = f"{PREFIX}.control"
 SIGNAL = f"{PREFIX}.signal"
+NOTIFICATIONS = f"{PREFIX}.notifications"
 SCHEMA_HISTORY = f"{PREFIX}.schema-history"
 HEARTBEAT = f"__debezium-heartbeat.{PREFIX}"
 
@@ -28,6 +29,11 @@ def extract_group(version: str) -> str:
 def project_group(version: str) -> str:
     """The consumer group that builds one version of the store."""
     return f"{PREFIX}-project-{version}"
+
+
+def heal_group(version: str) -> str:
+    """The consumer group that mends what a snapshot of all rows cannot tell: what was deleted before it."""
+    return f"{PREFIX}-heal-{version}"
 
 
 def transactional_id(version: str, partition: int) -> str:

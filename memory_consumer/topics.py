@@ -41,6 +41,7 @@ def specs(settings: ConsumerSettings) -> tuple[TopicSpec, ...]:
         TopicSpec(names.DEAD_LETTERS, names.PARTITIONS, log),
         TopicSpec(names.CONTROL, 1, log),
         TopicSpec(names.SIGNAL, 1, _FOREVER),
+        TopicSpec(names.NOTIFICATIONS, 1, _FOREVER),
         TopicSpec(names.SCHEMA_HISTORY, 1, _FOREVER),
         TopicSpec(names.HEARTBEAT, 1, {"cleanup.policy": "compact", "segment.ms": "3600000"}),
     )

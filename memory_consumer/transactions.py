@@ -22,7 +22,8 @@ class Outgoing:
     topic: str
     partition: int
     key: bytes
-    value: bytes
+    #: None takes back what stands under the key.
+    value: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class TransactionalWriter:
                 self._commit()
         except Fenced:
             raise
-        except Transient:
+        except BaseException:  # whatever it is goes on its way, and leaves no transaction open
             self._abort()
             raise
         return offsets

@@ -13,7 +13,18 @@ from connectors.errors import ConnectorError
 from devstack.errors import StackError
 from memory_consumer.errors import LearningError
 from memory_store.errors import StoreError
-from oboegaki import bringing_up, chatting, doctor, importing, instance, running, serving, showing, tracing
+from oboegaki import (
+    bringing_up,
+    chatting,
+    doctor,
+    importing,
+    instance,
+    running,
+    serving,
+    showing,
+    tracing,
+    verifying,
+)
 from oboegaki.client import connected
 from oboegaki.errors import CommandError
 
@@ -28,6 +39,8 @@ Rebuild = Annotated[
     bool,
     typer.Option("--rebuild", help="Build the memories anew from what was learned, with the embedder set now."),
 ]
+_REFUSALS = (CommandError, StackError, ChatError, LearningError, StoreError, ConnectorError)
+
 User = Annotated[str, typer.Option("--user", help="Whose memory.")]
 
 
@@ -36,9 +49,13 @@ def main() -> None:
     logging.getLogger("stamina").setLevel(logging.ERROR)  # it tells each retry
     try:
         app()
-    except (CommandError, StackError, ChatError, LearningError, StoreError, ConnectorError) as exc:
-        Console(stderr=True).print(f"oboegaki: {exc}", style="red", markup=False, highlight=False)
+    except _REFUSALS as exc:
+        _say(exc)
         sys.exit(1)
+
+
+def _say(refusal: Exception) -> None:
+    Console(stderr=True).print(f"oboegaki: {refusal}", style="red", markup=False, highlight=False)
 
 
 @app.command()
@@ -102,6 +119,22 @@ def chat(
 def trace(message: Annotated[int, typer.Argument(min=1, help="Message id.")]) -> None:
     """Show a message's way: row, event, facts, points, receipt, with times."""
     tracing.trace(instance.load(), message, Console())
+
+
+@app.command()
+def verify(
+    *,
+    user: Annotated[str | None, typer.Option("--user", help="Only this user's messages.")] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what differs, then check again.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, with every difference.")] = False,
+) -> None:
+    """Check that rows, logs and memories agree; exit status 0 if so, 1 if not, 2 if it cannot be told."""
+    try:
+        status = verifying.verify(instance.load(), Console(), user=user, repair=repair, as_json=as_json)
+    except _REFUSALS as exc:
+        _say(exc)
+        status = 2
+    raise typer.Exit(status)
 
 
 @app.command(name="import")

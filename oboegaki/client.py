@@ -1,5 +1,6 @@
 """A small client of our own HTTP API, for the commands."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,8 @@ from oboegaki.instance import Instance
 CONTROL_SOCKET = "control.sock"
 
 _TIMEOUT_S = 30.0
+#: A large instance is compared for minutes without a word.
+_SILENT_S = 1800.0
 
 
 class Client:
@@ -26,15 +29,23 @@ class Client:
         """The JSON answer of a call. Raises Away if nobody answers, PartAway, and CommandError for a refusal."""
         try:
             answer = self._http.request(method, path, **request)
-        except httpx.ConnectError as exc:
-            raise Away("oboegaki does not run here. Start it with `make run`.") from exc
         except httpx.HTTPError as exc:
-            raise CommandError(f"oboegaki runs but does not answer ({type(exc).__name__}).") from exc
-        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            raise PartAway(_problem(answer))
+            raise _failure(exc) from exc
         if answer.is_error:
-            raise CommandError(_problem(answer))
+            raise _refusal(answer)
         return answer.json() if answer.content else None
+
+    def lines(self, method: str, path: str, **request: Any) -> Iterator[Any]:  # noqa: ANN401  JSON either way
+        """The lines of JSON of an answer, as they come; minutes may pass between two. Raises as `call` does."""
+        try:
+            with self._http.stream(method, path, timeout=_SILENT_S, **request) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise _refusal(answer)
+                for line in answer.iter_lines():
+                    yield json.loads(line)
+        except httpx.HTTPError as exc:
+            raise _failure(exc) from exc
 
     def freshness(self, user: str, message_id: int, timeout_s: float) -> Any:  # noqa: ANN401
         """Waits until a message is learned, or for so many seconds."""
@@ -61,6 +72,17 @@ def connected(instance: Instance) -> Iterator[Client]:
         base_url="http://oboegaki", headers=headers, timeout=_TIMEOUT_S, transport=transport, trust_env=False
     ) as http:
         yield Client(http)
+
+
+def _failure(exc: httpx.HTTPError) -> CommandError:
+    if isinstance(exc, httpx.ConnectError):
+        return Away("oboegaki does not run here. Start it with `make run`.")
+    return CommandError(f"oboegaki runs but does not answer ({type(exc).__name__}).")
+
+
+def _refusal(answer: httpx.Response) -> CommandError:
+    away = answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    return (PartAway if away else CommandError)(_problem(answer))
 
 
 def _problem(answer: httpx.Response) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -12,12 +12,15 @@ from memory_consumer.errors import LearnedOtherwise, LearningError, Refused
 from memory_consumer.extractors.choice import chosen, goes_on_without, profile_writer
 from memory_consumer.extractors.model.usage import Tally
 from memory_consumer.log_reader import topic_id
+from memory_consumer.verify.look import Line
+from memory_consumer.verify.snapshots import Snapshots
 from memory_store.errors import StoreError
 from memory_store.models import Memory
 from memory_store.port import Embedder, MemoryStore
 from memory_store.recall import Recall
 from memory_store.superseding import superseded
 from memory_store.vector_cache import VectorCache
+from oboegaki.healing import Healer
 from oboegaki.instance import Instance
 
 _log = logging.getLogger(__name__)
@@ -42,13 +45,18 @@ class Learner:
         *,
         cache: VectorCache | None = None,
         rebuild: bool = False,
+        heal: Callable[[], Iterable[Line]],
     ) -> None:
-        """With `rebuild`, the memories are built anew from what was learned, once."""
+        """With `rebuild`, the memories are built anew from what was learned, once.
+
+        `heal` is called after Debezium has read all rows anew, to mend what is orphaned.
+        """
         self._instance = instance
         self._store = store
         self._embedder = embedder
         self._cache = cache
         self._rebuild = rebuild
+        self._healer = Healer(lambda: Snapshots(instance.consumer), heal)
         self._recall = Recall(store, embedder)
         self._tally = Tally()
         self._extractor = ""
@@ -76,6 +84,7 @@ class Learner:
                 await _paused(stopping)
         await stopping.wait()
         if self._running is not None:
+            await asyncio.to_thread(self._healer.stop)
             await self._running.stop()
 
     def _told(self, stage: dict[str, Any]) -> dict[str, Any]:
@@ -117,6 +126,7 @@ class Learner:
         await learning.start()
         self._extractor = extractor.version
         self._running = learning
+        self._healer.start()
         _log.info("Learning has started.", extra={"action": "learning_started"})
 
     def _near(self, user_id: str, text: str) -> list[Memory]:

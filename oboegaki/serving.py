@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -16,6 +17,9 @@ from chat_api.app import create_app
 from chat_api.store import Rows
 from devstack import process
 from devstack.sockets import socket_path
+from memory_consumer.verify.differences import KINDS, Kind
+from memory_consumer.verify.look import Line
+from memory_consumer.verify.verifier import Verifier
 from memory_store.embedded import EmbeddedStore
 from memory_store.embedders.opening import opened, opened_cache
 from memory_store.errors import NoLiveVersion
@@ -24,9 +28,12 @@ from oboegaki.client import CONTROL_SOCKET
 from oboegaki.errors import CommandError
 from oboegaki.instance import Instance
 from oboegaki.learning import Learner
+from oboegaki.verifying import verifier
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _GRACE_S = 5
+#: What is missing comes by itself when rows are read anew.
+_HEALED: tuple[Kind, ...] = ("orphaned",)
 
 
 class _Server(uvicorn.Server):
@@ -58,9 +65,22 @@ def serve(instance: Instance, *, rebuild: bool = False) -> None:
             instance.api.account(), pool_size=instance.api.mysql_pool_size, clock=lambda: datetime.now(UTC)
         )
         parts.callback(rows.close)
-        learner = Learner(instance, store, embedder, cache=cache, rebuild=rebuild)
-        app = create_app(instance.api, rows=rows, store=store, embedder=embedder, stages=learner.stages)
+        verifies = verifier(instance, store, embedder, learns=True)
+        heal = partial(verifies.run, repair=_HEALED)
+        learner = Learner(instance, store, embedder, cache=cache, rebuild=rebuild, heal=heal)
+        app = create_app(
+            instance.api,
+            rows=rows,
+            store=store,
+            embedder=embedder,
+            stages=learner.stages,
+            verify=partial(_verified, verifies),
+        )
         asyncio.run(_serve(app, learner, _listening(instance, parts)))
+
+
+def _verified(by: Verifier, user_id: str | None, repair: bool) -> Iterator[Line]:
+    return by.run(user_id, repair=KINDS if repair else ())
 
 
 def _check_live(store: EmbeddedStore) -> None:

@@ -1,11 +1,13 @@
 """Administration: what the commands ask the process that owns the store."""
 
+import json
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import StreamingResponse
 
 from chat_api.answers import FiledOut, StatusOut
-from chat_api.fields import RowId
+from chat_api.fields import Identifier, RowId
 from chat_api.filed import filed
 from chat_api.parts import Wired
 from memory_store.errors import StoreError
@@ -17,6 +19,17 @@ router = APIRouter(prefix="/v1/admin", tags=["administration"])
 def message(parts: Wired, message_id: Annotated[RowId, Path()]) -> FiledOut:
     """Whoever's it is; also what is filed under a message that is gone."""
     return filed(parts.rows, parts.store, message_id)
+
+
+@router.post("/verify", summary="Check rows, logs and memories against each other")
+def verify(
+    parts: Wired,
+    user_id: Annotated[Identifier | None, Query(description="Only this user's messages.")] = None,
+    repair: Annotated[bool, Query(description="Mend what differs, then check again.")] = False,
+) -> StreamingResponse:
+    """A JSON object a line, as it goes: `progress`, each `difference`, `mended`, at last `report` or `unsure`."""
+    lines = parts.verify(user_id, repair)
+    return StreamingResponse((f"{json.dumps(line)}\n" for line in lines), media_type="application/x-ndjson")
 
 
 @router.get("/status", summary="Look at the store and the stages of this process")

@@ -32,7 +32,7 @@ _ROOM = "1g"
 class Fault:
     """Something that happens to parts of an instance."""
 
-    kind: Literal["kill", "stop", "no room"]
+    kind: Literal["kill", "stop", "time out", "no room"]
     parts: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -40,14 +40,20 @@ class Fault:
         return f"{self.kind}: {what}"
 
 
+_SLOW = [Fault("time out", (part,)) for part in (CONNECT, KAFKA, MYSQL)]
+_MANY = 30
 NO_ROOM = Fault("no room", (KAFKA,))
 
 
 def dealt(chance: Random, count: int) -> list[Fault]:
-    """So many kills and stops in random order; each kind comes once before one comes again."""
+    """So many kills and stops in random order; each kind comes once before one comes again.
+
+    Many of them leave time for parts that are stopped until others have noticed.
+    """
     found: list[Fault] = []
     while len(found) < count:
-        found += chance.sample(each := _one_of_each(chance), len(each))
+        each = _one_of_each(chance) + (_SLOW if count >= _MANY else [])
+        found += chance.sample(each, len(each))
     return found[:count]
 
 

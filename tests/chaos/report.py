@@ -42,11 +42,14 @@ def show(outcome: Outcome, seed: int) -> None:
         took = [each.seconds for each in of_kind if each.seconds is not None]
         figures = (f"{median(took):.1f}", f"{max(took):.1f}") if took else ("", "")
         table.add_row(fault, str(len(of_kind)), *figures)
-    table.caption = (
+    console = Console()
+    console.print(table)
+    console.print(
         f"{outcome.calls} calls acknowledged, {outcome.unanswered} not answered; {outcome.messages} messages,"
-        f" {outcome.rows} rows and {outcome.memories} memories are what they must be"
+        f" {outcome.rows} rows and {outcome.memories} memories are what they must be.",
+        *(f"Told again: {refusal}" for refusal in outcome.refusals),
+        sep="\n",
     )
-    Console().print(table)
 
 
 def write(outcome: Outcome, seed: int, path: Path | None) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.chaos import report
-from tests.chaos.faults import ANSWERING, KAFKA, NO_ROOM, Disk, Fault, Supervisor, dealt
+from tests.chaos.faults import ANSWERING, KAFKA, MYSQL, NO_ROOM, Disk, Fault, Supervisor, dealt
 from tests.chaos.history import History, Said
 from tests.chaos.load import Load, Talker, talking
 from tests.chaos.report import Outcome, Recovery
@@ -42,6 +42,8 @@ class Chaos:
                 self._kill(fault, load, chance)
             case "stop":
                 self._stop(fault, load)
+            case "time out":
+                self._let_time_out(fault, load)
             case "no room":
                 self._leave_no_room(load)
         if chance.random() < _AT_ONCE:
@@ -73,6 +75,21 @@ class Chaos:
                 load.goes_on(10)
             else:
                 load.stalls()
+
+    def _let_time_out(self, fault: Fault, load: Load) -> None:
+        with self.supervisor.stopped(fault.parts):
+            if KAFKA in fault.parts:
+                wait_until(self._waits, 240)
+            elif MYSQL in fault.parts:
+                for _ in range(6):
+                    load.stalls()
+            else:
+                load.goes_on(100)
+
+    def _waits(self) -> bool:
+        """Whether a stage of learning has noticed that it cannot go on."""
+        answer = self._client.get("/v1/admin/status")
+        return answer.is_success and any(stage["waiting_for"] for stage in answer.json()["stages"])
 
     def _leave_no_room(self, load: Load) -> None:
         assert self._disk is not None
@@ -127,6 +144,7 @@ def survived(
         recoveries = [chaos.happens(fault, load, chance) for fault in faults]
         load.end()
         all_learned(client, [*load.talkers, looks])
+    served.command("verify")
     served.stop_serving()
 
     rows, stored = rows_of(served.database()), stored_in(served.home)

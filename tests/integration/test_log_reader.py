@@ -44,6 +44,19 @@ def test_an_empty_partition_has_nothing_and_ends_at_once(reader: LogReader) -> N
     assert reader.end(FACTS, ALICE) == 0
 
 
+def test_several_partitions_are_read_side_by_side_each_from_its_start_to_its_end(
+    logs: Logs, reader: LogReader
+) -> None:
+    for number in range(40):
+        logs.write(b"%d" % number, b"{}", topic=FACTS, partition=number % 4)
+
+    found: dict[int | None, list[int]] = {}
+    for message in reader.read_from(FACTS, {0: 0, 1: 3, 2: 10, 5: 0}):
+        found.setdefault(message.partition(), []).append(message.offset() or 0)
+
+    assert found == {0: list(range(10)), 1: list(range(3, 10))}
+
+
 def test_more_records_than_a_poll_takes_are_read_to_the_last(logs: Logs, reader: LogReader) -> None:
     for number in range(1200):
         logs.write(b"%d" % number, b"{}", topic=FACTS)

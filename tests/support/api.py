@@ -42,6 +42,7 @@ class MySql:
     root: Account
     migrate: Account
     api: Account
+    readonly: Account
 
 
 @contextmanager

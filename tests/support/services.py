@@ -108,4 +108,5 @@ def _accounts(settings: StackSettings, secrets: Secrets) -> MySql:
         root=account(settings, "root", secrets.mysql_root),
         migrate=account(settings, "oboegaki_migrate", secrets.mysql_migrate),
         api=account(settings, "oboegaki_api", secrets.mysql_api),
+        readonly=account(settings, "oboegaki_readonly", secrets.mysql_readonly),
     )

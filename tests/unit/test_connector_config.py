@@ -70,6 +70,7 @@ def test_a_record_is_keyed_by_its_rows_primary_key() -> None:
 def test_the_topics_have_the_names_that_the_consumer_knows() -> None:
     assert f"{CONFIG['topic.prefix']}.{accounts.DATABASE}.messages" == names.MESSAGES
     assert CONFIG["signal.kafka.topic"] == names.SIGNAL
+    assert CONFIG["notification.sink.topic.name"] == names.NOTIFICATIONS
     assert CONFIG["schema.history.internal.kafka.topic"] == names.SCHEMA_HISTORY
     # Debezium's own name, as long as no other is asked for.
     assert f"__debezium-heartbeat.{CONFIG['topic.prefix']}" == names.HEARTBEAT

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connectors.errors import Refused, Unavailable
-from connectors.register import register, state
+from connectors.register import captured, register, state
 
 CONFIG = {"connector.class": "MySqlConnector"}
 ABSENT = (404, {"message": "No status found"})
@@ -194,3 +194,34 @@ def test_the_state_is_one_word_and_a_cause(connect: Connect, answer: tuple[int, 
     connect.states = [answer]
 
     assert state(connect.url) == word
+
+
+@pytest.mark.parametrize(
+    ("offset", "read"),
+    [
+        ({"file": "binlog.000002", "pos": 4, "gtids": "a:1-209"}, "a:1-209"),
+        ({"gtids": "a:1-209", "snapshot": True}, ""),
+        ({"gtids": None}, ""),
+        (None, ""),
+    ],
+)
+def test_what_the_connector_has_read_is_told_and_nothing_before_its_snapshot_is_done(
+    connect: Connect, offset: dict[str, Any] | None, read: str
+) -> None:
+    connect.states = [(200, {"offsets": [{"partition": {"server": "oboegaki"}, "offset": offset}]})]
+
+    assert captured(connect.url, name="c") == read
+    assert connect.asked == ["GET /connectors/c/offsets"]
+
+
+def test_a_connector_without_offsets_has_read_nothing(connect: Connect) -> None:
+    connect.states = [(200, {"offsets": []})]
+
+    assert captured(connect.url) == ""
+
+
+def test_a_worker_that_does_not_tell_how_far_it_is_is_unavailable(connect: Connect) -> None:
+    connect.states = [BUSY]
+
+    with pytest.raises(Unavailable, match="rebalance"):
+        captured(connect.url)

@@ -1,0 +1,54 @@
+"""The two logs, and how far the stages after them have come, as a verification reads them."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import Protocol
+
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from memory_consumer import names
+from memory_consumer.kafka_errors import translated
+from memory_consumer.log_reader import LogReader
+from memory_consumer.settings import ConsumerSettings
+from memory_consumer.verify.tables import Log
+
+_ANSWER_S = 30.0
+
+
+class Logs(Protocol):
+    """Both logs. Every call may raise Transient."""
+
+    def read(self, log: Log, starts: Mapping[int, int]) -> Iterator[Message]:
+        """The committed records of partitions, each from an offset to its stable end and in its order."""
+
+    def passed(self, log: Log) -> dict[int, int]:
+        """The offset from which on the stage after a log has yet to go, by partition."""
+
+    def close(self) -> None:
+        """Lets go of connections."""
+
+
+class KafkaLogs:
+    """The logs in Kafka."""
+
+    def __init__(self, settings: ConsumerSettings) -> None:
+        """Connects on the first read."""
+        self._settings = settings
+        self._reader = LogReader(settings)
+        version = settings.facts_version
+        self._topics: dict[Log, str] = {"messages": names.MESSAGES, "facts": names.facts_log(version)}
+        self._groups = {"messages": names.extract_group(version), "facts": names.project_group(version)}
+
+    def read(self, log: Log, starts: Mapping[int, int]) -> Iterator[Message]:
+        return self._reader.read_from(self._topics[log], starts)
+
+    def passed(self, log: Log) -> dict[int, int]:
+        # It never subscribes, so it is no member of the group.
+        asking = Consumer(self._settings.client() | {"group.id": self._groups[log], "enable.auto.commit": False})
+        wanted = [TopicPartition(self._topics[log], each) for each in range(names.PARTITIONS)]
+        with closing(asking), translated():
+            found = asking.committed(wanted, _ANSWER_S)
+        return {each.partition: max(each.offset, 0) for each in found}
+
+    def close(self) -> None:
+        self._reader.close()

@@ -1,0 +1,163 @@
+"""Mending what differs, by the logs' own means. Each can be done twice, and beside learning that runs."""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+
+from memory_consumer import cdc, names
+from memory_consumer.errors import Refused
+from memory_consumer.filings import filing_of
+from memory_consumer.partition import partition_of
+from memory_consumer.transactions import Outgoing
+from memory_consumer.verify.differences import RULES, Kind, Place
+from memory_consumer.verify.logs import Logs
+from memory_consumer.verify.look import Line, Places, progress
+from memory_consumer.verify.sources import chunks
+from memory_consumer.verify.tables import Tables
+from memory_store.embed import embed
+from memory_store.models import Filing, Receipt
+from memory_store.port import Embedder
+
+#: Rows asked for in one go: what waits for its turn in the connector is a part of each of its offsets.
+_MOST_READ = 2000
+#: Messages that are filed again in one go.
+_MOST_FILED = 64
+
+_FOUND = "found.rule IN (SELECT value FROM json_each(?)) AND NOT found.under_way"
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What mends."""
+
+    #: Asks Debezium to read rows again.
+    reread: Callable[[Sequence[int]], None]
+    #: Has the connector start again, where asking came to nothing: debezium/dbz#2275.
+    restart: Callable[[], None]
+    #: Writes records to Kafka.
+    write: Callable[[Sequence[Outgoing]], None]
+    embedder: Embedder
+    clock: Callable[[], datetime]
+
+
+class Repair:
+    """Mends what a look has found. Every step may raise Transient, Refused and StoreError."""
+
+    def __init__(self, places: Places, means: Means, tables: Tables, logs: Logs, kinds: Collection[Kind]) -> None:
+        self._places = places
+        self._means = means
+        self._tables = tables
+        self._logs = logs
+        self._kinds = kinds
+
+    def run(self) -> Iterator[Line]:
+        """Does what can be done now for each difference that is not under way."""
+        yield progress("mending")
+        self._reread()
+        yield from self._remove()
+        yield from self._file_again()
+        self._take_out()
+
+    def _reread(self) -> None:
+        broken = self._rules("messages log", "missing in log", "stale")
+        broken += self._rules("facts log", "not learned", "stale", "dead")
+        query = f"SELECT DISTINCT id FROM found WHERE {_FOUND} ORDER BY id LIMIT {_MOST_READ}"
+        self._means.reread([each for (each,) in self._tables.rows_of(query, json.dumps(broken))])
+
+    def _remove(self) -> Iterator[Line]:
+        done = 0
+        for some in chunks(self._removals(), 500):
+            if done == 0:
+                self._check_history()
+            self._means.write([self._removal(message, partition) for message, partition in some])
+            done += len(some)
+            yield progress("writing deletes", done)
+
+    def _removals(self) -> Iterator[tuple[int, int]]:
+        """Each message that a partition of a log should not hold."""
+        for log, table, gone in (("messages log", "events", "removed"), ("facts log", "records", "deleted")):
+            place: Place = "messages log" if log == "messages log" else "facts log"
+            query = (
+                f"SELECT {table}.id, {table}.partition, rows.user FROM found JOIN {table} ON {table}.id = found.id"
+                f" LEFT JOIN rows ON rows.id = found.id WHERE {_FOUND} AND {table}.state <> '{gone}'"
+                f" GROUP BY {table}.id, {table}.partition"
+            )
+            rules = json.dumps(self._rules(place, "orphaned", "doubled"))
+            for message, partition, user in self._tables.rows_of(query, rules):
+                if user is None or partition != partition_of(user):
+                    yield message, partition
+
+    def _removal(self, message_id: int, partition: int) -> Outgoing:
+        at_ms = int(self._means.clock().timestamp() * 1000)
+        source = {"connector": "oboegaki-verify", "ts_ms": at_ms}
+        event = {"after": None, "source": source, "op": "d", "ts_ms": at_ms}
+        return Outgoing(names.MESSAGES, partition, cdc.encode_key(message_id), json.dumps(event).encode())
+
+    def _check_history(self) -> None:
+        """Raises Refused where MySQL has lost rows: what it does not know was not deleted then."""
+        either = "SELECT max(id) AS id FROM event UNION ALL SELECT max(id) FROM record"
+        [(latest,)] = self._tables.rows_of(f"SELECT coalesce(max(id), 0) FROM ({either})")
+        with self._places.rows.snapshot() as moment:
+            following = moment.next_id()
+        if latest >= following:
+            raise Refused(
+                f"The logs know message {latest}, but MySQL has never had one after {following - 1}: its data was"
+                " lost or is an older copy. So nothing was erased. Bring MySQL's newest data back first."
+            )
+
+    def _file_again(self) -> Iterator[Line]:
+        query = (
+            "SELECT DISTINCT record.partition, record.position FROM found JOIN record ON record.id = found.id"
+            f" WHERE {_FOUND} ORDER BY record.partition, record.position"
+        )
+        found = self._tables.rows_of(query, json.dumps(self._rules("store")))
+        done = 0
+        for partition, positions in groupby(found, key=lambda each: int(each[0])):
+            offsets = (int(position) for _, position in positions)
+            for filings in chunks(self._recorded(partition, offsets), _MOST_FILED):
+                self._file(filings)
+                done += len(filings)
+                yield progress("filing again", done)
+
+    def _recorded(self, partition: int, offsets: Iterable[int]) -> Iterator[Filing]:
+        """The filings of the facts records at these ascending offsets, as far as they are still there."""
+        left = iter(offsets)
+        wanted = next(left, None)
+        if wanted is None:
+            return
+        for message in self._logs.read("facts", {partition: wanted}):
+            offset = message.offset() or 0
+            while wanted is not None and wanted < offset:
+                wanted = next(left, None)
+            if wanted is None:
+                return
+            if wanted == offset and (found := filing_of(message)) is not None:
+                yield found
+
+    def _take_out(self) -> None:
+        """Of what is filed without a facts record: its memories go, its receipt says so."""
+        query = (
+            "SELECT found.id, found.user, coalesce(receipts.revision, ''), coalesce(receipts.position, 0)"
+            " FROM found LEFT JOIN receipts ON receipts.id = found.id LEFT JOIN record ON record.id = found.id"
+            f" WHERE {_FOUND} AND record.id IS NULL GROUP BY found.id"
+        )
+        found = self._tables.rows_of(query, json.dumps(self._rules("store", "orphaned")))
+        for some in chunks(found, _MOST_FILED):
+            receipts = [
+                Receipt(message, user, revision, "deleted", 0, self._means.clock(), position)
+                for message, user, revision, position in some
+            ]
+            self._file([Filing(receipt, ()) for receipt in receipts])
+
+    def _file(self, filings: Sequence[Filing]) -> None:
+        # Without the cache of vectors: that has to be told of every filing, in their order.
+        vectors = embed(filings, self._means.embedder)
+        now = self._means.clock()
+        dated = [replace(each, receipt=replace(each.receipt, filed_at=now)) for each in filings]
+        self._places.version().apply(dated, vectors)
+
+    def _rules(self, place: Place, *kinds: Kind) -> list[int]:
+        wanted = [kind for kind in kinds or self._kinds if kind in self._kinds]
+        return [number for number, rule in enumerate(RULES) if rule.place == place and rule.kind in wanted]

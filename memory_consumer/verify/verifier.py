@@ -1,0 +1,97 @@
+"""Verifying, as the command and the running process do it."""
+
+import time
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+
+from memory_consumer.errors import Refused, Transient
+from memory_consumer.verify.differences import Difference, Kind
+from memory_consumer.verify.logs import Logs
+from memory_consumer.verify.look import Line, Look, Places, progress
+from memory_consumer.verify.repair import Means, Repair
+from memory_consumer.verify.tables import Tables, work_file
+from memory_store.errors import StoreError
+
+#: So long what was mended may take to arrive before it is mended again.
+_SETTLING_S = 20.0
+#: So often in a row mending may change nothing.
+_MOST_IDLE = 2
+
+
+class Verifier:
+    """Looks at rows, logs and store. One verification of a home runs at a time; others wait for it."""
+
+    def __init__(self, home: Path, places: Places, means: Means) -> None:
+        self._home = home
+        self._places = places
+        self._means = means
+
+    def run(self, user_id: str | None = None, *, repair: Collection[Kind] = ()) -> Iterator[Line]:
+        """Tells as it goes, then how it ended, in bounded memory.
+
+        Lines of one key each: `progress`; `difference`, each that was found; with something to repair, `mended`
+        and then each `difference` that is left; at last `report`, or `unsure` with why it cannot be told.
+        """
+        try:
+            yield from self._alone(user_id, repair)
+        except (Transient, Refused, StoreError) as exc:
+            yield {"unsure": str(exc)}
+
+    def _alone(self, user_id: str | None, repair: Collection[Kind]) -> Iterator[Line]:
+        end = time.monotonic() + self._places.patience.total_seconds()
+        while True:
+            with work_file(self._home) as path:
+                if path is not None:
+                    with closing(self._places.logs()) as logs:
+                        yield from self._verified(path, logs, user_id, repair)
+                    return
+            if time.monotonic() > end:
+                raise Transient("Another verification of this instance runs. Try again when it has ended.")
+            yield progress("waiting for another verification")
+            self._places.pause(0.2)
+
+    def _verified(self, path: Path, logs: Logs, user_id: str | None, repair: Collection[Kind]) -> Iterator[Line]:
+        with closing(Tables(path, user_id)) as tables:
+            look = Look(self._places, tables, logs, user_id)
+            yield from look.whole()
+            yield from map(_told, tables.differences())
+            if not tables.lost(repair):
+                yield _report(tables)
+                return
+            yield from self._mended(look, tables, logs, repair)
+        yield {"mended": True}
+        with closing(Tables(path.with_name(f"{path.name}.after"), user_id)) as tables:
+            yield from Look(self._places, tables, logs, user_id).whole()
+            yield from map(_told, tables.differences())
+            yield _report(tables)
+
+    def _mended(self, look: Look, tables: Tables, logs: Logs, kinds: Collection[Kind]) -> Iterator[Line]:
+        idle, before = 0, tables.lost(kinds)
+        while idle < _MOST_IDLE:
+            yield from Repair(self._places, self._means, tables, logs, kinds).run()
+            end = time.monotonic() + _SETTLING_S
+            while (left := tables.lost(kinds)) and time.monotonic() < end:
+                self._places.pause(0.5)
+                yield from look.again()
+            if not left:
+                return
+            idle = idle + 1 if left >= before else 0
+            if idle:
+                self._means.restart()
+            before = left
+
+
+def _told(difference: Difference) -> Line:
+    return {"difference": asdict(difference)}
+
+
+def _report(tables: Tables) -> Line:
+    return {
+        "report": {
+            "counts": asdict(tables.counts()),
+            "differences": tables.kinds(under_way=False),
+            "under_way": sum(tables.kinds(under_way=True).values()),
+        }
+    }

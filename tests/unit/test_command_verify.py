@@ -1,0 +1,92 @@
+"""How a verification is shown, and which exit status it comes to."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from memory_consumer.verify.look import Line
+from oboegaki.errors import CommandError
+from oboegaki.verifying import as_json_object, as_tables
+
+COUNTS = {"rows": 3, "messages": 3, "learned": 3, "receipts": 3, "pending": 0, "facts": 4, "memories": 4}
+
+
+def difference(message_id: int, *, under_way: bool = False) -> Line:
+    return {
+        "difference": {
+            "kind": "stale",
+            "message_id": message_id,
+            "user_id": "hanako",
+            "place": "store",
+            "detail": "a memory of it says something else",
+            "under_way": under_way,
+        }
+    }
+
+
+def report(differences: dict[str, int], under_way: int = 0) -> Line:
+    return {"report": {"counts": COUNTS, "differences": differences, "under_way": under_way}}
+
+
+def shown(*lines: Line) -> tuple[str, int]:
+    out = Console(file=StringIO(), width=160)
+    status = as_tables(iter(lines), out)
+    assert isinstance(out.file, StringIO)
+    return out.file.getvalue(), status
+
+
+def written(*lines: Line) -> tuple[dict[str, Any], int]:
+    file = StringIO()
+    status = as_json_object(iter(lines), file)
+    return json.loads(file.getvalue()), status
+
+
+CLEAN = (difference(5, under_way=True), report({}, under_way=1))
+BROKEN = (*(difference(number) for number in range(1, 36)), report({"stale": 35}))
+MENDED = (difference(5), {"mended": True}, difference(6), report({"stale": 1}))
+UNSURE = ({"unsure": "MySQL cannot be read."},)
+
+
+@pytest.mark.parametrize(("lines", "status"), [(CLEAN, 0), (BROKEN, 1), (MENDED, 1), (UNSURE, 2)])
+def test_the_exit_status_tells_clean_from_different_and_from_what_could_not_be_told(
+    lines: tuple[Line, ...], status: int
+) -> None:
+    assert shown(*lines)[1] == written(*lines)[1] == written(*lines)[0]["status"] == status
+
+
+def test_some_differences_of_a_kind_are_shown_and_all_are_counted() -> None:
+    text, _ = shown(*BROKEN)
+
+    assert " 10 " in text
+    assert " 11 " not in text
+    assert "25 more" in text
+    assert "35 differences (stale: 35)" in text
+
+
+def test_what_is_under_way_is_counted_and_not_listed() -> None:
+    text, _ = shown(*CLEAN)
+
+    assert "Rows, logs and memories agree. 1 under way" in text
+    assert "hanako" not in text
+
+
+def test_as_json_every_difference_is_there() -> None:
+    found, _ = written(*BROKEN)
+
+    assert [each["message_id"] for each in found["differences"]] == list(range(1, 36))
+    assert found["report"]["counts"] == COUNTS
+
+
+def test_as_json_what_was_mended_is_told_from_what_is_left() -> None:
+    found, _ = written(*MENDED)
+
+    assert [each["message_id"] for each in found["differences"]] == [5]
+    assert [each["message_id"] for each in found["left"]] == [6]
+
+
+def test_an_answer_that_breaks_off_is_no_verdict() -> None:
+    with pytest.raises(CommandError):
+        shown(difference(5))
