@@ -1,10 +1,11 @@
 # What there is to type. Each target sets up what it needs by itself; a second time there is nothing to set up.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run check test test-sentence-transformers bench lock clean
+.PHONY: help setup setup-dev run check test chaos test-sentence-transformers bench lock clean
 
 PYTHON := .venv/bin/python
 ST := .venv-st
 ST_REQUIREMENTS := requirements-sentence-transformers.txt
+KILLS := 300
 PACKAGES := oboegaki chat_api memory_consumer memory_store connectors devstack tests benchmarks
 
 help:  ## this list
@@ -28,6 +29,9 @@ check: setup-dev  ## ruff, mypy --strict, import-linter, documents
 
 test: setup-dev  ## every test, on a real MySQL, Kafka, Debezium and store
 	$(PYTHON) -m pytest -q -n 2 --dist loadfile
+
+chaos: setup-dev  ## kill, stop and starve every part under load, 300 times or KILLS=n; takes an hour or more
+	$(PYTHON) -m pytest -q -s tests/chaos --kills $(KILLS) --moves 40 --lives 1000
 
 test-sentence-transformers: $(ST)/$(ST_REQUIREMENTS)  ## its tests, in an environment of their own: torch, 6.4 GB
 	$(ST)/bin/python -m pytest -q tests/local_model tests/contract/test_embedders.py \

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator, Mapping
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from memory_consumer import names
@@ -21,12 +21,12 @@ _SILENT_POLLS = int(_ANSWER_S / _POLL_S)
 class LogReader:
     """Reads committed records. Not thread-safe; close it."""
 
-    def __init__(self, settings: ConsumerSettings) -> None:
-        """Connects on the first read."""
+    def __init__(self, settings: ConsumerSettings, group: str | None = None) -> None:
+        """Connects on the first read. `group` is whose committed offsets can be asked for; it is never joined."""
         self._consumer = Consumer(
             settings.client()
             | {
-                "group.id": f"{names.PREFIX}-reader-{uuid.uuid4()}",  # never joined, never committed to
+                "group.id": group or f"{names.PREFIX}-reader-{uuid.uuid4()}",  # never joined or committed to
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
@@ -66,6 +66,17 @@ class LogReader:
         with translated():
             _, end = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), _ANSWER_S)
         return int(end)
+
+    def committed(self, topic: str, partition: int) -> int:
+        """Up to where the group has consumed a partition; 0 where it has not, or the log no longer reaches there.
+
+        Raises Transient, also while a transaction of the group is undecided.
+        """
+        with translated():
+            [found] = self._consumer.committed([TopicPartition(topic, partition)], _ANSWER_S)
+            if found.error is not None:
+                raise KafkaException(found.error)
+        return int(found.offset) if 0 <= found.offset <= self.end(topic, partition) else 0
 
     def close(self) -> None:
         """Frees the connection."""

@@ -30,6 +30,9 @@ from memory_store.models import Memory
 
 _log = logging.getLogger(__name__)
 
+#: Makes the writer of a partition, and so fences the former one. Raises Transient.
+OpenWriter = Callable[[ConsumerSettings, int], TransactionalWriter]
+
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
@@ -51,6 +54,7 @@ class Tenure:
         log_id: str,
         extractor: Extractor | Deferred,
         clock: Callable[[], datetime],
+        writer: OpenWriter = TransactionalWriter,
     ) -> None:
         """Fences the former owner, then catches the ledger up to the log's stable end. Raises Transient."""
         self._partition = partition
@@ -61,7 +65,7 @@ class Tenure:
         self._closed = False
         path = settings.home / "ledger" / settings.facts_version / f"{partition:02}.db"
         with ExitStack() as opened:
-            self._writer = TransactionalWriter(settings, partition)
+            self._writer = writer(settings, partition)
             opened.callback(self._writer.close)
             self._ledger = Ledger(path, log_id=log_id)
             opened.callback(self._ledger.close)
@@ -76,13 +80,16 @@ class Tenure:
         last = messages[-1].offset()
         assert last is not None  # noqa: S101  a consumed record has its offset
         consumed = Consumed(TopicPartition(names.MESSAGES, self._partition, last + 1), group)
+        latest: dict[int, FactsRecord] = {}
+        dead: list[Outgoing] = []
         with self._alone(), self._ledger.batch():
-            latest: dict[int, FactsRecord] = {}
-            dead: list[Outgoing] = []
             for message in messages:
-                for record in self._fold(message, dead):
-                    latest[record.message_id] = record
-            self._write(list(latest.values()), dead, consumed)
+                # Read again, as it was not known that it was committed: an older event must not undo a newer one.
+                if (message.offset() or 0) >= self._start:
+                    for record in self._fold(message, dead):
+                        latest[record.message_id] = record
+            if last >= self._start:
+                self._write(list(latest.values()), dead, consumed)
         return Learnt(len(messages), len(latest), len(dead))
 
     def waiting(self) -> list[Waiting]:
@@ -206,8 +213,10 @@ class Tenure:
         return Outgoing(names.DEAD_LETTERS, self._partition, *letter)
 
     def _catch_up(self, settings: ConsumerSettings) -> None:
-        reader = LogReader(settings)
+        reader = LogReader(settings, names.extract_group(settings.facts_version))
         try:
+            #: Where Kafka says that learning goes on.
+            self._start = reader.committed(names.MESSAGES, self._partition)
             if self._ledger.position > reader.end(self._facts_topic, self._partition):
                 # The log lost its end, in a crash of its disk: the ledger must not remember what it lost.
                 self._ledger.start_anew()

@@ -9,11 +9,12 @@ from threading import Lock
 
 from memory_consumer import names
 from memory_consumer.deferred import Deferred
-from memory_consumer.errors import Fenced, LearningError, Transient
+from memory_consumer.errors import Fenced, LearningError
 from memory_consumer.fold import Extractor
 from memory_consumer.log_reader import topic_id
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.tenure import Tenure
+from memory_consumer.tenure import OpenWriter, Tenure
+from memory_consumer.transactions import TransactionalWriter
 
 _log = logging.getLogger(__name__)
 
@@ -22,11 +23,16 @@ class Tenures:
     """Opens tenures and closes them. Safe to use from any thread."""
 
     def __init__(
-        self, settings: ConsumerSettings, extractor: Extractor | Deferred, clock: Callable[[], datetime]
+        self,
+        settings: ConsumerSettings,
+        extractor: Extractor | Deferred,
+        clock: Callable[[], datetime],
+        writer: OpenWriter = TransactionalWriter,
     ) -> None:
         self._settings = settings
         self._extractor = extractor
         self._clock = clock
+        self._writer = writer
         self._owned: set[int] = set()
         self._opened: dict[int, Tenure] = {}
         self._changing = [Lock() for _ in range(names.PARTITIONS)]
@@ -75,6 +81,7 @@ class Tenures:
                     log_id=topic_id(self._settings, names.facts_log(self._settings.facts_version)),
                     extractor=self._extractor,
                     clock=self._clock,
+                    writer=self._writer,
                 )
             return self._opened[partition]
 
@@ -87,7 +94,8 @@ class Tenures:
         """The tenure, to write with; closed where that fails, as it may be behind Kafka then. Raises as `get`."""
         try:
             yield self.get(partition)
-        except Transient:
+        except Exception:
+            # Whatever it was, the transaction may have been committed before it.
             self.reset(partition)
             raise
 

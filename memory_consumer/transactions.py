@@ -1,6 +1,6 @@
 """Facts, dead letters and the offset they came from, written to Kafka together or not at all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +54,7 @@ class TransactionalWriter:
         with translated():
             self._producer.init_transactions(_OPENING_S)
 
-    def write(self, records: Sequence[Outgoing], consumed: Consumed | None = None) -> dict[tuple[str, bytes], int]:
+    def write(self, records: Iterable[Outgoing], consumed: Consumed | None = None) -> dict[tuple[str, bytes], int]:
         """Commits records, and the offset that was consumed for them, as one; answers each record's offset.
 
         Raises Fenced where the partition is no longer ours, Transient where it was aborted or is undecided;

@@ -18,12 +18,25 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInstan
         yield made
 
 
+@pytest.fixture(autouse=True)
+def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that failed midway leaves neither a process nor settings to those after it."""
+    shared: RunningInstance | None = request.getfixturevalue("instance") if _shares(request) else None
+    yield
+    if shared is not None:
+        shared.settings.clear()
+        shared.stop_serving()
+
+
+def _shares(request: pytest.FixtureRequest) -> bool:
+    return "instance" in request.fixturenames
+
+
 @pytest.fixture
-def serving(instance: RunningInstance) -> Iterator[RunningInstance]:
+def serving(instance: RunningInstance) -> RunningInstance:
     """The one process serves."""
     instance.serve()
-    yield instance
-    instance.stop_serving()
+    return instance
 
 
 @pytest.fixture

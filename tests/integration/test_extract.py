@@ -3,7 +3,7 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from memory_consumer import facts, names
-from memory_consumer.errors import Fenced
+from memory_consumer.errors import Fenced, Transient
 from memory_consumer.extract import ExtractStage
 from memory_consumer.extractors import offline
 from memory_consumer.ledger import Ledger
@@ -19,6 +19,7 @@ from memory_consumer.log_reader import topic_id
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.tenure import Tenure
 from memory_consumer.tenures import Tenures
+from memory_consumer.transactions import Consumed, Outgoing, TransactionalWriter
 from tests.support import events
 from tests.support.deadline import DEADLINE_S, eventually
 from tests.support.events import Row
@@ -203,6 +204,35 @@ def test_a_batch_that_could_not_be_written_is_read_again_and_written_once(
     assert "fenced" in str(after_the_fence[2])
     assert (len(logs.facts()), stage.report.waiting_for) == (1, None)
     assert logs.committed(GROUP, names.MESSAGES) == [1]
+
+
+class Unheard(TransactionalWriter):
+    """Commits, and the answer to the first commit is lost."""
+
+    heard = False
+
+    def write(self, records: Iterable[Outgoing], consumed: Consumed | None = None) -> dict[tuple[str, bytes], int]:
+        offsets = super().write(records, consumed)
+        if not Unheard.heard:
+            Unheard.heard = True
+            raise Transient("Kafka did not answer.")
+        return offsets
+
+
+def test_a_batch_that_was_committed_unheard_is_not_learned_again(settings: ConsumerSettings, logs: Logs) -> None:
+    row = logs.say("I like tea.")
+    logs.change(row.edited(content="I like coffee."), "u")
+    stage = ExtractStage(Tenures(settings, offline.EXTRACTOR, now, Unheard))
+    with reading(settings, GROUP) as reader:
+        batch = taken(reader, 2)
+        stage.assigned(reader, [TopicPartition(names.MESSAGES, ALICE)])
+        for _ in range(2):
+            asyncio.run(stage.handle(batch, Held(reader)))
+    stage.close()
+
+    assert Unheard.heard
+    assert [record.facts[0].text for record in logs.facts()] == ["I like coffee."]
+    assert logs.committed(GROUP, names.MESSAGES) == [2]
 
 
 def test_an_aborted_batch_leaves_nothing_in_the_log_and_nothing_in_the_ledger(

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tests.support.deadline import wait_until
 from tests.support.services import DIST, free_ports
 
 _COMMAND_S = 180
+_STOP_S = 60
 
 
 class RunningInstance:
@@ -112,10 +113,27 @@ class RunningInstance:
         """Whatever runs of it: what has its home in its command line or environment."""
         return [process for process in psutil.process_iter() if str(self.home) in _told(process)]
 
+    def end(self) -> None:
+        """Ends all of it: in order as far as it can be, and else at once."""
+        self.kill()
+        try:
+            self.command("down")
+        finally:
+            for left in self.processes():
+                with suppress(psutil.NoSuchProcess):
+                    left.kill()
+
     def _end(self, number: int) -> None:
-        if self.served is not None:
-            self.served.send_signal(number)
-            self.served.wait(60)
+        if self.served is None:
+            return
+        self.served.send_signal(number)
+        try:
+            self.served.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self.served.kill()
+            self.served.wait(_STOP_S)
+            raise
+        finally:
             self.served = None
 
 
@@ -127,8 +145,7 @@ def instance_at(home: Path) -> Iterator[RunningInstance]:
     try:
         yield instance
     finally:
-        instance.kill()
-        instance.command("down")
+        instance.end()
 
 
 def write_messages(path: Path, messages: Sequence[dict[str, Any]]) -> Path:

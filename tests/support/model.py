@@ -1,6 +1,6 @@
 """What the store has to hold, from the rows alone."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,11 +39,16 @@ class Living:
     content: str
     suppressed: str | None
     revision: str
+    external_id: str | None = None
+
+
+#: The ids of a row's facts with what is filed under them: the message, its user and the text.
+Facts = Callable[[Living], dict[str, tuple[int, str, str]]]
 
 
 def rows_of(account: Account) -> list[Living]:
     """Every row, in the order it was written."""
-    columns = "id, user_id, conversation_id, role, content, suppressed, revision"
+    columns = "id, user_id, conversation_id, role, content, suppressed, revision, external_id"
     return [Living(*row) for row in execute(account, f"SELECT {columns} FROM messages ORDER BY id")]  # noqa: S608
 
 
@@ -59,10 +64,24 @@ def stored_in(home: Path) -> Stored:
         store.close()
 
 
-def assert_is_the_fold(stored: Stored, rows: Iterable[Living]) -> None:
+def told(content: str) -> list[str]:
+    """The facts of what a user says, in their order, as they are learned without a language model."""
+    return [passage.text for passage in _passages(Living(1, "", "", "user", content, None, ""))]
+
+
+def offline_facts(row: Living) -> dict[str, tuple[int, str, str]]:
+    """The facts of a row as they are learned without a language model."""
+    refused = row.suppressed or ""
+    if refused == '"all"':
+        return {}
+    texts = [p.text for p in _passages(row) if facts.fact_hash(p.text) not in refused]
+    return {point_id(row.id, facts.fact_hash(text)): (row.id, row.user_id, text) for text in texts}
+
+
+def assert_is_the_fold(stored: Stored, rows: Iterable[Living], facts_of: Facts = offline_facts) -> None:
     """Exactly the facts of the living rows, filed once, with a receipt for what each row says now."""
     living = {row.id: row for row in rows}
-    wanted = {key: value for row in living.values() for key, value in _facts(row).items()}
+    wanted = {key: value for row in living.values() for key, value in facts_of(row).items()}
     assert {key: (m.message_id, m.user_id, m.text) for key, m in stored.memories.items()} == wanted
     receipts = {each.message_id: each.revision for each in stored.receipts.values() if each.state == "learned"}
     assert receipts == {row.id: row.revision for row in living.values()}
@@ -82,14 +101,6 @@ def assert_vectors_are_of_what_was_said(stored: Stored, rows: Iterable[Living], 
         in_context = f"{before[-250:]}\n{memory.text}" if before else memory.text
         text, context = embedder.passages([memory.text, in_context])
         assert stored.vectors[key] == (text.tolist(), context.tolist())
-
-
-def _facts(row: Living) -> dict[str, tuple[int, str, str]]:
-    refused = row.suppressed or ""
-    if refused == '"all"':
-        return {}
-    texts = [p.text for p in _passages(row) if facts.fact_hash(p.text) not in refused]
-    return {point_id(row.id, facts.fact_hash(text)): (row.id, row.user_id, text) for text in texts}
 
 
 def _passages(row: Living) -> tuple[Passage, ...]:
