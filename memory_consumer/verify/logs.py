@@ -1,7 +1,6 @@
 """The two logs, and how far the stages after them have come, as a verification reads them."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from typing import Protocol
 
 from confluent_kafka import Consumer, Message, TopicPartition
@@ -33,22 +32,24 @@ class KafkaLogs:
 
     def __init__(self, settings: ConsumerSettings) -> None:
         """Connects on the first read."""
-        self._settings = settings
         self._reader = LogReader(settings)
         version = settings.facts_version
         self._topics: dict[Log, str] = {"messages": names.MESSAGES, "facts": names.facts_log(version)}
-        self._groups = {"messages": names.extract_group(version), "facts": names.project_group(version)}
+        # They never subscribe, so they are no members of the stages' groups.
+        self._asking = {
+            "messages": Consumer(settings.client() | {"group.id": names.extract_group(version)}),
+            "facts": Consumer(settings.client() | {"group.id": names.project_group(version)}),
+        }
 
     def read(self, log: Log, starts: Mapping[int, int]) -> Iterator[Message]:
         return self._reader.read_from(self._topics[log], starts)
 
     def passed(self, log: Log) -> dict[int, int]:
-        # It never subscribes, so it is no member of the group.
-        asking = Consumer(self._settings.client() | {"group.id": self._groups[log], "enable.auto.commit": False})
         wanted = [TopicPartition(self._topics[log], each) for each in range(names.PARTITIONS)]
-        with closing(asking), translated():
-            found = asking.committed(wanted, _ANSWER_S)
+        with translated():
+            found = self._asking[log].committed(wanted, _ANSWER_S)
         return {each.partition: max(each.offset, 0) for each in found}
 
     def close(self) -> None:
-        self._reader.close()
+        for each in (self._reader, *self._asking.values()):
+            each.close()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mysql.connector import DatabaseError
 
 from chat_api.messages import Edit
 from chat_api.store import Rows
@@ -13,6 +14,7 @@ from memory_consumer import names
 from memory_consumer.partition import partition_of
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.verify.differences import KINDS
+from memory_consumer.verify.rows import MySqlRows
 from memory_store.embed import embed
 from memory_store.fake import HashEmbedder
 from memory_store.models import Filing, Memory, Receipt
@@ -218,3 +220,46 @@ def test_it_cannot_be_told_while_kafka_is_away(world: World, tmp_path: Path) -> 
     nowhere = ConsumerSettings(kafka="127.0.0.1:1", home=tmp_path)
 
     assert "Kafka" in replace(world, settings=nowhere).verify(patience_s=0).unsure
+
+
+def test_rows_are_read_as_they_were_at_one_moment_and_by_pages(world: World) -> None:
+    first, second = world.insert("I like tea."), world.insert("I like coffee.", "bob")
+    with read(world).snapshot() as moment:
+        world.rows.delete_message("alice", first.id)
+        third = world.insert("I have a cat.")
+
+        assert [[row.message_id for row in page] for page in moment.all(None)] == [[first.id, second.id]]
+        assert [[row.message_id for row in page] for page in moment.all("bob")] == [[second.id]]
+        assert [row.revision for row in moment.among([first.id, third.id])] == [first.revision]
+
+
+def test_the_next_id_is_higher_than_any_that_was_ever_given(world: World) -> None:
+    last = world.insert("I like tea.")
+    world.rows.delete_message("alice", last.id)
+
+    with read(world).snapshot() as moment:
+        assert moment.next_id() == last.id + 1
+
+
+def test_a_history_covers_what_came_before_it_and_not_what_came_after(world: World) -> None:
+    rows = read(world)
+    with rows.snapshot() as moment:
+        before = moment.history()
+    world.insert("I like tea.")
+    with rows.snapshot() as moment:
+        after = moment.history()
+
+    assert (rows.covers(after, before), rows.covers(before, after), rows.covers("", before)) == (
+        True,
+        False,
+        False,
+    )
+
+
+def test_the_account_that_rows_are_read_with_can_change_nothing(world: World) -> None:
+    with pytest.raises(DatabaseError, match="denied"):
+        execute(world.mysql.readonly, "DELETE FROM messages")
+
+
+def read(world: World) -> MySqlRows:
+    return MySqlRows(world.reader())

@@ -151,10 +151,8 @@ class World:
 
     def verifier(self, *, patience_s: float = 30, learns: bool = False) -> Verifier:
         """A verifier of this world."""
-        account = self.mysql.readonly
-        reader = Reader(account.host, account.port, account.database, account.user, account.password)
         places = Places(
-            rows=MySqlRows(reader),
+            rows=MySqlRows(self.reader()),
             captured=self._captured,
             logs=lambda: KafkaLogs(self.settings),
             version=self.store.live,
@@ -169,6 +167,11 @@ class World:
             clock=now,
         )
         return Verifier(self.settings.home, places, means)
+
+    def reader(self) -> Reader:
+        """The account that may only read."""
+        account = self.mysql.readonly
+        return Reader(account.host, account.port, account.database, account.user, account.password)
 
     def texts(self) -> Counter[str]:
         """What is remembered."""
