@@ -1,5 +1,6 @@
-"""Options of the tests."""
+"""Options of the tests, and an end that leaves nothing running."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,3 +15,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--seed", type=int, default=None, help="repeats what was drawn by lot; every run tells its own"
     )
     chaos.addoption("--report", type=Path, default=None, help="file for the kills and their recoveries, as JSON")
+
+
+def pytest_configure() -> None:
+    # Whoever ends the tests from outside gets what Ctrl-C gets: servers that were started for them are ended.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
