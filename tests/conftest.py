@@ -1,5 +1,6 @@
-"""Options of the tests."""
+"""Options of the tests, and an end that leaves nothing running."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,15 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     chaos = parser.getgroup("chaos", "tests/chaos")
-    chaos.addoption("--kills", type=int, default=6, help="how often parts are killed, stopped or starved")
+    chaos.addoption("--kills", type=int, default=4, help="how often parts are killed, stopped or starved")
     chaos.addoption("--moves", type=int, default=3, help="how often consumers join and leave")
-    chaos.addoption("--lives", type=int, default=48, help="how many lives of the consumer end at a crash point")
+    chaos.addoption("--lives", type=int, default=36, help="how many lives of the consumer end at a crash point")
     chaos.addoption(
         "--seed", type=int, default=None, help="repeats what was drawn by lot; every run tells its own"
     )
     chaos.addoption("--report", type=Path, default=None, help="file for the kills and their recoveries, as JSON")
+
+
+def pytest_configure() -> None:
+    # Whoever ends the tests from outside gets what Ctrl-C gets: servers that were started for them are ended.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)

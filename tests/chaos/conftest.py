@@ -64,7 +64,7 @@ def history() -> History:
     return History()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running_kafka(stack_settings(tmp_path_factory.mktemp("kafka"))) as address:
         yield address

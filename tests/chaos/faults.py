@@ -41,7 +41,7 @@ class Fault:
 
 
 _SLOW = [Fault("time out", (part,)) for part in (CONNECT, KAFKA, MYSQL)]
-_MANY = 30
+_MANY = 12
 NO_ROOM = Fault("no room", (KAFKA,))
 
 

@@ -34,6 +34,13 @@ class Outcome:
     refusals: Sequence[str]
 
 
+def told(recovery: Recovery) -> Recovery:
+    """Says it at once, for those who watch."""
+    after = "not waited for" if recovery.seconds is None else f"learned again after {recovery.seconds:.1f} s"
+    Console().print(f"{recovery.acknowledged} calls, {recovery.fault}: {after}", highlight=False)
+    return recovery
+
+
 def show(outcome: Outcome, seed: int) -> None:
     """A table by kind."""
     table = Table("what happened", "times", "median s", "slowest s", title=f"Learned again after (--seed {seed})")
