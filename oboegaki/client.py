@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx
 
 from devstack.sockets import socket_path
-from oboegaki.errors import Away, CommandError, PartAway
+from oboegaki.errors import Away, CommandError, NotThere, PartAway
 from oboegaki.instance import Instance
 
 CONTROL_SOCKET = "control.sock"
@@ -23,7 +23,7 @@ class Client:
         self._http = http
 
     def call(self, method: str, path: str, **request: Any) -> Any:  # noqa: ANN401  JSON either way
-        """The JSON answer of a call. Raises Away if nobody answers, PartAway, and CommandError for a refusal."""
+        """The JSON answer of a call. Raises Away if nobody answers, PartAway, NotThere, else CommandError."""
         try:
             answer = self._http.request(method, path, **request)
         except httpx.ConnectError as exc:
@@ -32,6 +32,8 @@ class Client:
             raise CommandError(f"oboegaki runs but does not answer ({type(exc).__name__}).") from exc
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
             raise PartAway(_problem(answer))
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            raise NotThere(_problem(answer))
         if answer.is_error:
             raise CommandError(_problem(answer))
         return answer.json() if answer.content else None
