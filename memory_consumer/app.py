@@ -19,6 +19,7 @@ from memory_consumer.deferred import Deferred
 from memory_consumer.extract import ExtractStage
 from memory_consumer.fold import Extractor
 from memory_consumer.kafka_errors import translated
+from memory_consumer.letter_box import LetterBox
 from memory_consumer.profiles.stage import ProfileStage
 from memory_consumer.profiles.writer import ProfileWriter
 from memory_consumer.project import Fillable, ProjectStage
@@ -32,6 +33,8 @@ from memory_store.vector_cache import VectorCache
 _log = logging.getLogger(__name__)
 
 _QUIET = timedelta(minutes=1)
+#: How long a stop waits for the batches under way; what they finished till then is committed.
+_GRACE_S = 6.0
 
 
 class Learning:
@@ -96,12 +99,16 @@ def build(
     Without a writer, profiles are chosen from the facts.
     """
     # FastStream's type lists only a part of what librdkafka takes.
-    config: Any = settings.client() | {"enable.auto.offset.store": False, "error_cb": _Complaints(clock)}
+    config: Any = settings.client() | {
+        "enable.auto.offset.store": False,
+        "error_cb": _Complaints(clock),
+        "queued.max.messages.kbytes": names.MOST_AHEAD_BYTES // 1024,
+    }
     broker = KafkaBroker(
         settings.kafka,
         allow_auto_create_topics=False,
         enable_idempotence=True,
-        graceful_timeout=10.0,
+        graceful_timeout=_GRACE_S,
         logger=logging.getLogger("faststream"),
         log_level=logging.DEBUG,
         config=config,
@@ -109,7 +116,7 @@ def build(
     at_once = extractor if isinstance(extractor, Extractor) else Deferred(extractor.version)
     tenures = Tenures(settings, at_once, clock)
     extract = ExtractStage(tenures)
-    project = ProjectStage(version, embedder, broker, clock, cache)
+    project = ProjectStage(version, embedder, LetterBox(settings), clock, cache)
     subscribe_extract(broker, settings, extract)
     subscribe_project(broker, settings, project)
     ask = None
@@ -171,6 +178,7 @@ def _common(settings: ConsumerSettings) -> dict[str, Any]:
         "polling_interval": settings.linger.total_seconds(),
         "partition_assignment_strategy": ("cooperative-sticky",),
         "max_partition_fetch_bytes": names.MAX_RECORD_BYTES,
+        "fetch_max_bytes": names.MOST_AHEAD_BYTES,
         "no_reply": True,
         "parser": _parse,
         "decoder": _decode,

@@ -14,6 +14,7 @@ from itertools import count
 from random import Random, SystemRandom
 from threading import Lock, Thread
 
+from memory_consumer.attempts import Cap, GivenUp, named
 from memory_consumer.errors import Busy, Fenced, Invalid, Transient
 from memory_consumer.open_windows import OpenWindow
 from memory_consumer.retry import LIVE, Backoff, Rest
@@ -31,7 +32,7 @@ _SEARCHED_CHARACTERS = 1000
 #: How often a single message is tried before it is set aside: over some minutes, as a model may be out of sorts.
 _TRIES = 12
 #: How many are set aside in a row, without one that is learned between: then it is the model, not the messages.
-_MOST_SET_ASIDE = 3
+_MOST_IN_A_ROW = 3
 
 _UNFORESEEN = "what was not foreseen: see the log"
 
@@ -89,7 +90,7 @@ class AskStage:
         self._troubled: dict[_Whose, _Trouble] = {}
         self._asked: dict[_Whose, int] = {}
         self._turns = count(1)
-        self._spoilt = 0
+        self._cap = Cap(_MOST_IN_A_ROW)
 
     async def run(self) -> None:
         """Learns windows as they close, until it is stopped."""
@@ -197,6 +198,9 @@ class AskStage:
             # It may be this window that takes too long: somebody else's finds out whether the model is back.
             self._trouble(whose, self._policy.most, str(exc))
             raise
+        except Exception as exc:  # noqa: BLE001  the boundary of a window: it is one message in the end, or the model
+            self._unforeseen(exc)
+            self._could_not_be_used(whose, window, Invalid(named(exc)))
         else:
             self._keep(whose, window, found)
 
@@ -220,7 +224,7 @@ class AskStage:
             records = tenure.keep(window, found)
         with self._lock:
             self._rest.over()
-            self._spoilt = 0
+            self._cap.note([False])
             self._troubled.pop(whose, None)
             self.report.events += records or 0
             self.report.written += records or 0
@@ -233,16 +237,16 @@ class AskStage:
         if len(learns) != 1 or trouble.rest.failures < _TRIES:
             return
         with self._lock:
-            if self._spoilt >= _MOST_SET_ASIDE:
+            if not self._cap.room:
                 # Is it the model? A later message tells; if that is learned, this one is set aside after all.
                 trouble.after += 1
                 return
         with self._tenures.writing(whose.partition) as tenure:
-            tenure.set_aside(learns[0], str(cause))
+            tenure.set_aside(learns[0], GivenUp(str(cause), trouble.rest.failures))
         _log.warning("Message %s was set aside: %s", learns[0], cause, extra={"action": "message_set_aside"})
         with self._lock:
             self._troubled.pop(whose, None)
-            self._spoilt += 1
+            self._cap.note([True])
             self.report.dead += 1
             self.report.waiting_for = None
 
@@ -268,7 +272,6 @@ class AskStage:
         self.report.waiting_for = waits_for
 
     def _unforeseen(self, cause: Exception) -> None:
-        # Its own text may quote what was said.
-        _log.error("Asking failed in a way that was not foreseen: %s.", type(cause).__name__)
+        _log.error("Asking failed in a way that was not foreseen: %s.", named(cause))
         with self._lock:
             self.report.waiting_for = _UNFORESEEN

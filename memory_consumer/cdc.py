@@ -28,6 +28,8 @@ Suppressed = Literal["all"] | tuple[str, ...] | None
 SWEEP = "sweep"
 #: Key field of a user's profile in the facts log.
 PROFILE = "profile"
+#: Key field of a request, in the messages log, to write a message's facts record once more, to be filed again.
+REFILE = "refile"
 
 #: The largest id that the ledger can keep, and the end of the year 9998.
 _MOST_ID = 2**63 - 1
@@ -121,23 +123,36 @@ Change = Written | Removed
 
 
 def message_id(key: bytes | None) -> int | None:
-    """The message id in a record's key, None for sweep and profile records. Raises Invalid where there is none."""
-    try:
-        fields = _from_json(key or b"")
-    except ValueError as exc:
-        raise Invalid("The record's key is not JSON.") from exc
-    if isinstance(fields, dict):
-        if SWEEP in fields or PROFILE in fields:
-            return None
-        found = fields.get("id")
-        if type(found) is int and 0 < found <= _MOST_ID:
-            return found
+    """The message id in a record's key, None for records of another kind. Raises Invalid where there is none."""
+    fields = _fields(key)
+    if not fields.keys().isdisjoint((SWEEP, PROFILE, REFILE)):
+        return None
+    found = fields.get("id")
+    if type(found) is int and 0 < found <= _MOST_ID:
+        return found
     raise Invalid("The record's key holds no message id.")
+
+
+def refiles(key: bytes | None) -> int | None:
+    """The message whose facts record is to be written once more; None for other records. Raises Invalid."""
+    found = _fields(key).get(REFILE)
+    return found if type(found) is int and 0 < found <= _MOST_ID else None
+
+
+def refile_key(message: int) -> bytes:
+    """The key of such a request."""
+    return b'{"%b":%d}' % (REFILE.encode(), message)
 
 
 def encode_key(message: int) -> bytes:
     """The key as Debezium's JSON converter writes it, so that both logs compact by the same bytes."""
     return b'{"id":%d}' % message
+
+
+def encode_removed(at: datetime) -> bytes:
+    """The value of a delete event, of a row that was found to be gone."""
+    source = {"ts_us": int(at.timestamp() * 1_000_000), "ts_ms": int(at.timestamp() * 1000)}
+    return json.dumps({"after": None, "source": source, "op": "d"}).encode()
 
 
 def decode(key: bytes | None, value: bytes | None) -> Change | None:
@@ -158,6 +173,16 @@ def decode(key: bytes | None, value: bytes | None) -> Change | None:
     if envelope.after is None or envelope.after.id != message:
         raise Invalid("The event's row is missing or is not the one that its key names.")
     return Written(envelope.after, committed_at)
+
+
+def _fields(key: bytes | None) -> dict[str, Any]:
+    try:
+        fields = _from_json(key or b"")
+    except ValueError as exc:
+        raise Invalid("The record's key is not JSON.") from exc
+    if not isinstance(fields, dict):
+        raise Invalid("The record's key holds no message id.")
+    return fields
 
 
 def _cause(exc: ValidationError) -> str:

@@ -5,6 +5,8 @@ LearningError
 │   ├── Busy        a server asks to wait, and says how long
 │   └── Fenced      another owner took the partition: drop what is in hand, keep nothing
 ├── Invalid         the record will not get better: set it aside as a dead letter
+├── Unforeseen      a record fails and nobody thought of why: try it a few times, then set it aside
+├── TooMany         so many records were set aside that it is not them: stop until somebody looks
 └── Refused         the set-up could lose data: do not start, say what to do
     └── LearnedOtherwise  the facts were learned by another extractor than the one that is set
 """
@@ -35,6 +37,17 @@ class Fenced(Transient):
 
 class Invalid(LearningError):
     """A record cannot be read. The message names the cause and never quotes the text."""
+
+
+class Unforeseen(LearningError):
+    """A record failed in a way that was not foreseen. The message names the error and never quotes it."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"a record that failed in a way that was not foreseen: {cause}")
+
+
+class TooMany(LearningError):
+    """Too many records were set aside; the offsets are held until the program is started again."""
 
 
 class Refused(LearningError):

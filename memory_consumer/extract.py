@@ -1,31 +1,33 @@
 """The extract stage: change events in, facts records out, exactly once."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Lock
 from typing import Any
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from memory_consumer import names
+from memory_consumer.attempts import Cap, as_far_as_it_goes, named
 from memory_consumer.errors import Transient
+from memory_consumer.membership import in_thread, kept_alive
+from memory_consumer.retry import LIVE, Backoff
+from memory_consumer.setting_aside import FORESEEN, SetAside
 from memory_consumer.stage import BatchConsumer, Partition, Patience, Report, by_partition, rewind
-from memory_consumer.tenure import Learnt
+from memory_consumer.tenure import Learnt, Tenure
 from memory_consumer.tenures import Tenures
-
-_log = logging.getLogger(__name__)
 
 
 class ExtractStage:
     """Learns the partitions that Kafka assigns to this process."""
 
-    def __init__(self, tenures: Tenures) -> None:
+    def __init__(self, tenures: Tenures, backoff: Backoff = LIVE) -> None:
         """Closes the tenures when it is closed."""
         self._tenures = tenures
-        self._threads = ThreadPoolExecutor(names.PARTITIONS, thread_name_prefix="extract")
         self.report = Report("extract")
-        self._patience = Patience(self.report)
+        self._counting = Lock()
+        self._patience = Patience(self.report, backoff)
+        self._set_aside = SetAside(self.report, Cap())
 
     def assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Takes new partitions over. In the poll thread."""
@@ -35,7 +37,9 @@ class ExtractStage:
     def revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Gives partitions up; what is in hand for them will be dropped. In the poll thread."""
         self._tenures.revoked(item.partition for item in partitions)
-        self._patience.forget((item.topic, item.partition) for item in partitions)
+        gone = [(item.topic, item.partition) for item in partitions]
+        self._patience.forget(gone)
+        self._set_aside.forget(gone)
         self.report.owned = len(self._tenures)
 
     async def handle(self, records: Sequence[Message], consumer: BatchConsumer) -> None:
@@ -43,22 +47,22 @@ class ExtractStage:
         batches = by_partition(records)
         # As of this poll: a broker must be able to tell that a rebalance came between it and the commit.
         group = consumer.consumer.consumer_group_metadata()
-        loop = asyncio.get_running_loop()
-        outcomes = await asyncio.gather(
-            *(
-                loop.run_in_executor(self._threads, self._learn, partition, messages, group)
-                for (_, partition), messages in batches.items()
-            ),
-            return_exceptions=True,
-        )
+        async with kept_alive(consumer):
+            outcomes = await asyncio.gather(
+                *(
+                    in_thread(partial(self._learn, partition, messages, group, len(batches)))
+                    for partition, messages in batches.items()
+                )
+            )
         failures: dict[Partition, Exception | None] = {}
-        for (partition, messages), outcome in zip(batches.items(), outcomes, strict=True):
-            if isinstance(outcome, BaseException):
-                await self._put_back(consumer, partition, messages, outcome)
-            else:
-                self._count(outcome)
+        for (partition, messages), (done, failure) in zip(batches.items(), outcomes, strict=True):
+            if done:
+                # It got on, so what it fails with now is something else.
+                self._patience.forget([partition])
+            if failure is not None:
+                await rewind(consumer, partition, messages[done:])
             if partition[1] in self._tenures:
-                failures[partition] = outcome if isinstance(outcome, Exception) else None
+                failures[partition] = failure
         await self._patience.after(failures)
 
     def stop(self) -> None:
@@ -68,21 +72,43 @@ class ExtractStage:
     def close(self) -> None:
         """Gives everything up."""
         self._tenures.close()
-        self._threads.shutdown()
 
-    def _learn(self, partition: int, messages: list[Message], group: Any) -> Learnt:  # noqa: ANN401
-        return self._tenures.get(partition).learn(messages, group)
+    def _learn(
+        self,
+        partition: Partition,
+        messages: Sequence[Message],
+        group: Any,  # noqa: ANN401
+        beside: int,
+    ) -> tuple[int, Exception | None]:
+        """How many were learned, from the start, and what the one after them failed with. Raises nothing."""
 
-    async def _put_back(
-        self, consumer: BatchConsumer, partition: Partition, messages: list[Message], error: BaseException
-    ) -> None:
-        if not isinstance(error, Transient):
-            _log.error("Learning failed in a way that was not foreseen.", exc_info=error)
-        # The ledger and the writer may be behind what Kafka has.
-        self._tenures.reset(partition[1])
-        await rewind(consumer, partition, messages)
+        def learn(some: Sequence[Message]) -> int:
+            # Partitions that are learned side by side share the room.
+            most_dead = max(1, self._set_aside.room // beside)
+            learnt = self._tenure(partition[1]).learn(some, group, self._set_aside.given_up(partition), most_dead)
+            self._count(learnt)
+            return learnt.events
+
+        done, failure = as_far_as_it_goes(messages, learn, FORESEEN)
+        if failure is not None:
+            failure = self._set_aside.failed(messages[done], failure)
+            if isinstance(failure, Transient):
+                # The ledger and the writer may be behind what Kafka has.
+                self._tenures.reset(partition[1])
+        return done, failure
+
+    def _tenure(self, partition: int) -> Tenure:
+        """Raises Transient, and no other error: that a partition cannot be opened is no fault of its records."""
+        try:
+            return self._tenures.get(partition)
+        except Transient:
+            raise
+        except Exception as exc:
+            raise Transient(f"Partition {partition} could not be opened: {named(exc)}.") from exc
 
     def _count(self, learnt: Learnt) -> None:
-        self.report.events += learnt.events
-        self.report.written += learnt.records
-        self.report.dead += learnt.dead
+        self._set_aside.done(learnt.set_aside, learnt.cause)
+        with self._counting:
+            self.report.events += learnt.events
+            self.report.written += learnt.records
+            self.report.dead += sum(learnt.set_aside)

@@ -1,16 +1,22 @@
 """Facts records, as read from their log, as what to file in the store."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from confluent_kafka import Message
 
 from memory_consumer import cdc, facts
+from memory_consumer.attempts import GivenUp
 from memory_consumer.errors import Invalid
 from memory_consumer.facts import Fact, FactsRecord, Source
 from memory_consumer.profiles import record as profile
 from memory_consumer.profiles.record import Line
 from memory_store.models import Filing, Memory, Profile, ProfileLine, Receipt, SourceRef, point_id
+
+#: Topic, partition and offset of a record.
+Place = tuple[str | None, int | None, int | None]
 
 
 @dataclass(slots=True)
@@ -20,31 +26,65 @@ class Slice:
     taken: list[Message] = field(default_factory=list)
     filings: dict[int, Filing] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
-    unreadable: list[tuple[Message, str]] = field(default_factory=list)
+    #: What is set aside, and why.
+    dead: list[tuple[Message, GivenUp]] = field(default_factory=list)
 
     def memories(self) -> int:
         """How many memories it files."""
         return sum(len(each.memories) for each in self.filings.values())
 
 
-def first_slice(batch: Sequence[Message], most_memories: int) -> Slice:
-    """The start of a batch, ended by the record with which it files `most_memories` or more."""
+def first_slice(
+    batch: Sequence[Message],
+    most_memories: int,
+    given_up: Mapping[Place, GivenUp] = MappingProxyType({}),
+    most_dead: int | None = None,
+) -> Slice:
+    """The start of a batch, ended by the record with which it files `most_memories` or sets `most_dead` aside."""
     found = Slice()
     for message in batch:
         found.taken.append(message)
-        try:
-            told = profile_of(message)
-            read = None if told else filing_of(message)
-        except Invalid as exc:
-            found.unreadable.append((message, str(exc)))
-            continue
-        if told is not None:
-            found.profiles[told.user_id] = told
-        if read is not None:
-            found.filings[read.receipt.message_id] = read
-        if found.memories() >= most_memories:
+        given = given_up.get((message.topic(), message.partition(), message.offset()))
+        if given is not None:
+            found.dead.append((message, given))
+            _give_up(message, found)
+        else:
+            try:
+                _take(message, found)
+            except Invalid as exc:
+                found.dead.append((message, GivenUp(str(exc), tries=1)))
+        if found.memories() >= most_memories or len(found.dead) == most_dead:
             break
     return found
+
+
+def _take(message: Message, found: Slice) -> None:
+    told = profile_of(message)
+    read = None if told else filing_of(message)
+    if told is not None:
+        found.profiles[told.user_id] = told
+    if read is not None:
+        found.filings[read.receipt.message_id] = read
+
+
+def _give_up(message: Message, found: Slice) -> None:
+    """What can be read of it is filed as dead: nothing of it is recalled then, and whoever waits for it knows."""
+    # Whatever it fails with it fails with again: then nothing is filed.
+    with suppress(Exception):
+        read = filing_of(message)
+        if read is not None:
+            receipt = replace(read.receipt, state="dead", facts=0)
+            found.filings[receipt.message_id] = Filing(receipt=receipt, memories=())
+
+
+def user_of(message: Message) -> str | None:
+    """Whose record it is, as far as it can be read."""
+    with suppress(Exception):
+        if told := profile_of(message):
+            return told.user_id
+        if read := filing_of(message):
+            return read.receipt.user_id or None
+    return None
 
 
 def filing_of(message: Message) -> Filing | None:

@@ -108,12 +108,21 @@ def fold(event: Event, learned: Learned, extractor: Extractor | Deferred, now: d
 
 
 def set_aside(
-    message_id: int, offset: int, learned: Learned, extractor: Extractor | Deferred, now: datetime
+    message_id: int,
+    offset: int,
+    learned: Learned,
+    extractor: Extractor | Deferred,
+    now: datetime,
+    *,
+    row: MessageRow | None = None,
 ) -> list[FactsRecord]:
-    """The records that an unreadable event writes: its message is dead until a later event can be read."""
+    """The records of an event that cannot be learned: its message is dead until a later event can be.
+
+    `row` is what it says, as far as it can be read.
+    """
     known = learned.record(message_id)
     if known is None:
-        own = _unknown(message_id, offset, extractor, now)
+        own = _unknown(message_id, row, offset, extractor, now)
     else:
         own = emptied(known, "dead", offset, now, now)
     learned.put(own)
@@ -136,12 +145,14 @@ def emptied(known: FactsRecord, state: State, offset: int, committed_at: datetim
     )
 
 
-def _unknown(message_id: int, offset: int, extractor: Extractor | Deferred, now: datetime) -> FactsRecord:
+def _unknown(
+    message_id: int, row: MessageRow | None, offset: int, extractor: Extractor | Deferred, now: datetime
+) -> FactsRecord:
     return FactsRecord(
         message_id=message_id,
-        user_id="",
-        conversation_id="",
-        role="",
+        user_id="" if row is None else row.user_id,
+        conversation_id="" if row is None else row.conversation_id,
+        role="" if row is None else row.role,
         revision="",
         extractor=extractor.version,
         state="dead",

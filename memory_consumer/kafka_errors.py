@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from confluent_kafka import KafkaError, KafkaException
 
-from memory_consumer.errors import Fenced, Transient
+from memory_consumer.errors import Fenced, Invalid, Transient
 
 _FENCED = frozenset(
     {
@@ -21,11 +21,13 @@ _FENCED = frozenset(
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raises Fenced where another owner took over, Transient for everything else that Kafka refuses."""
+    """Raises Fenced where another owner took over, Invalid for a record that is too large, else Transient."""
     try:
         yield
     except KafkaException as exc:
         error = error_of(exc)
+        if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            raise Invalid("A record is too large for Kafka.") from exc
         kind = Fenced if error.code() in _FENCED or error.fatal() else Transient
         raise kind(f"Kafka: {error.str()}") from exc
     except TimeoutError as exc:

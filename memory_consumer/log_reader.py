@@ -33,6 +33,8 @@ class LogReader:
                 "auto.offset.reset": "earliest",
                 "fetch.wait.max.ms": 20,
                 "fetch.message.max.bytes": names.MAX_RECORD_BYTES,
+                "fetch.max.bytes": names.MOST_AHEAD_BYTES,
+                "queued.max.messages.kbytes": names.MOST_AHEAD_BYTES // 1024,
             }
         )
 

@@ -15,6 +15,9 @@ PARTITIONS = 12
 #: A row has at most 1,000,000 characters, six bytes each where JSON escapes them, and a margin for the rest.
 MAX_RECORD_BYTES = 8 * 1024 * 1024
 
+#: What a consumer fetches ahead of what it works on, about, whatever the backlog.
+MOST_AHEAD_BYTES = 2 * MAX_RECORD_BYTES
+
 
 def facts_log(version: str) -> str:
     """The facts log of one version, such as `v1`."""

@@ -1,31 +1,37 @@
 """The project stage: facts records in, memories and receipts out; offsets are committed once they are durable."""
 
-import asyncio
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
-from faststream.confluent import KafkaBroker
 
 from memory_consumer import dead_letters, names
+from memory_consumer.attempts import Cap, GivenUp, as_far_as_it_goes, named
+from memory_consumer.dead_letters import PROJECT
 from memory_consumer.errors import Transient
-from memory_consumer.filings import Slice, first_slice
+from memory_consumer.filings import Place, Slice, first_slice, user_of
 from memory_consumer.kafka_errors import translated
+from memory_consumer.letter_box import LetterBox
+from memory_consumer.membership import in_thread, kept_alive
+from memory_consumer.retry import LIVE, Backoff
+from memory_consumer.setting_aside import FORESEEN, SetAside
 from memory_consumer.stage import BatchConsumer, Partition, Patience, Report, by_partition, rewind
+from memory_consumer.transactions import Outgoing
 from memory_store.embed import embed
 from memory_store.errors import StoreError
 from memory_store.models import Filing, Profile, Vectors
 from memory_store.port import Embedder
 from memory_store.vector_cache import VectorCache
 
-_log = logging.getLogger(__name__)
-
-#: Memories filed between two polls: a few seconds of embedding, far from the five minutes after which Kafka takes
-#: a silent consumer for dead. Only a single long message may be more, up to about 1,300.
+#: Memories filed, and committed, in one go: a few seconds of embedding, and what a stop has to wait for. Only a
+#: single long message may be more, up to about 1,300.
 _MOST_MEMORIES = 256
+
+_ANY_TEXT = "oboegaki"
 
 
 class Fillable(Protocol):
@@ -45,22 +51,31 @@ class ProjectStage:
         self,
         version: Fillable,
         embedder: Embedder,
-        broker: KafkaBroker,
+        letters: LetterBox,
         clock: Callable[[], datetime],
         cache: VectorCache | None = None,
+        *,
+        backoff: Backoff = LIVE,
     ) -> None:
         self._version = version
         self._embedder = embedder
         self._cache = cache
-        self._broker = broker
+        self._letters = letters
         self._clock = clock
         self._owned: set[Partition] = set()
-        self.report = Report("project")
-        self._patience = Patience(self.report)
+        self._stopping = False
+        #: The keys of this stage's letters that stand, by partition.
+        self._standing: dict[int, set[bytes]] = {}
+        self.report = Report(PROJECT)
+        self._patience = Patience(self.report, backoff)
+        self._set_aside = SetAside(self.report, Cap())
 
     def assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Notes new partitions. In the poll thread."""
         self._owned |= {(item.topic, item.partition) for item in partitions}
+        for item in partitions:
+            # Another owner may have written letters since.
+            self._standing.pop(item.partition, None)
         self.report.owned = len(self._owned)
 
     def revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -68,38 +83,82 @@ class ProjectStage:
         gone = {(item.topic, item.partition) for item in partitions}
         self._owned -= gone
         self._patience.forget(gone)
+        self._set_aside.forget(gone)
+        for _, partition in gone:
+            self._standing.pop(partition, None)
         self.report.owned = len(self._owned)
 
     async def handle(self, records: Sequence[Message], consumer: BatchConsumer) -> None:
-        """Files a batch, or the start of a large one, then commits; what was not filed is read again."""
-        batch = first_slice(records, _MOST_MEMORIES)
-        failure = await self._filed(batch, consumer)
-        again = records if failure else records[len(batch.taken) :]
-        for partition, messages in by_partition(again).items():
+        """Files a batch, committing as it goes; what was not filed is read again."""
+        async with kept_alive(consumer):
+            done, failure = await in_thread(partial(self._file_all, records, consumer.consumer))
+        # They got on, so what they fail with now is something else.
+        self._patience.forget(by_partition(records[:done]))
+        left = by_partition(records[done:])
+        for partition, messages in left.items():
             await rewind(consumer, partition, messages)
-        outcomes = dict.fromkeys(by_partition(batch.taken), failure)
+        outcomes = dict.fromkeys(by_partition(records[:done]), None) | dict.fromkeys(left, failure)
         await self._patience.after({each: outcome for each, outcome in outcomes.items() if each in self._owned})
 
     def stop(self) -> None:
-        """Ends waiting, so that the consumer can stop."""
+        """Ends waiting, so that the consumer can stop; what is being filed is the last."""
+        self._stopping = True
         self._patience.stop()
 
-    async def _filed(self, batch: Slice, consumer: BatchConsumer) -> Exception | None:
+    def _file_all(self, records: Sequence[Message], consumer: Consumer) -> tuple[int, Exception | None]:
+        """How many were filed, from the start, and what the one after them failed with. Raises nothing."""
+
+        def file(some: Sequence[Message]) -> int:
+            if self._stopping:
+                raise Transient("It is being stopped.")
+            given_up = self._given_up(some)
+            some = _alone(some, given_up)
+            batch = first_slice(some, _MOST_MEMORIES, given_up, self._set_aside.room)
+            with self._at_fault(some, given_up):
+                self._file_slice(batch, consumer)
+            return len(batch.taken)
+
+        done, failure = as_far_as_it_goes(records, file, FORESEEN)
+        return done, failure and self._set_aside.failed(records[done], failure)
+
+    def _given_up(self, records: Sequence[Message]) -> dict[Place, GivenUp]:
+        return {
+            (*partition, offset): given_up
+            for partition in by_partition(records)
+            for offset, given_up in self._set_aside.given_up(partition).items()
+        }
+
+    @contextmanager
+    def _at_fault(self, some: Sequence[Message], given_up: Mapping[Place, GivenUp]) -> Iterator[None]:
+        """Sets a record aside only where it is at fault. Raises Transient where the embedder or the store is.
+
+        That is where one takes no other text either, or the other not even that nothing was learned.
+        """
+        if _place(some[0]) not in given_up:
+            yield
+            return
         try:
-            for message, cause in batch.unreadable:
-                await self._set_aside(message, cause)
-            await asyncio.to_thread(self._file, list(batch.filings.values()))
-            if batch.profiles:
-                await asyncio.to_thread(self._version.apply_profiles, list(batch.profiles.values()))
-            await asyncio.to_thread(_commit, consumer.consumer, batch.taken)
-        except Exception as exc:  # noqa: BLE001  FastStream would swallow it and move past the batch
-            if not isinstance(exc, (Transient, StoreError)):
-                _log.exception("Filing failed in a way that was not foreseen.")
-            return exc
+            self._embedder.passages([_ANY_TEXT])
+            yield
+        except FORESEEN:
+            raise
+        except Exception as exc:
+            self._set_aside.forget(by_partition(some))
+            raise Transient(str(exc) if isinstance(exc, StoreError) else named(exc)) from exc
+
+    def _file_slice(self, batch: Slice, consumer: Consumer) -> None:
+        self._file(list(batch.filings.values()))
+        if batch.profiles:
+            self._version.apply_profiles(list(batch.profiles.values()))
+        self._write_letters(batch)
+        _commit(consumer, [each for each in batch.taken if (each.topic(), each.partition()) in self._owned])
+        dead = {id(message) for message, _ in batch.dead}
+        self._set_aside.done(
+            [id(message) in dead for message in batch.taken], batch.dead[-1][1].cause if dead else ""
+        )
         self.report.events += len(batch.taken)
         self.report.written += len(batch.filings) + len(batch.profiles)
-        self.report.dead += len(batch.unreadable)
-        return None
+        self.report.dead += len(batch.dead)
 
     def _file(self, filings: Sequence[Filing]) -> None:
         if filings:
@@ -108,18 +167,50 @@ class ProjectStage:
             dated = [replace(each, receipt=replace(each.receipt, filed_at=filed_at)) for each in filings]
             self._version.apply(dated, vectors)
 
-    async def _set_aside(self, message: Message, cause: str) -> None:
-        key, value = dead_letters.letter(
-            message.key(),
-            cause=cause,
-            stage="project",
-            topic=message.topic(),
-            partition=message.partition(),
-            offset=message.offset(),
-            at=self._clock(),
+    def _write_letters(self, batch: Slice) -> None:
+        """One for each record that is set aside; those of messages that are filed now are taken back."""
+        standing = self._standing_in({partition for _, partition in by_partition(batch.taken)})
+        dead = {id(message): given_up for message, given_up in batch.dead}
+        letters = []
+        for message in batch.taken:
+            partition, key = message.partition() or 0, dead_letters.letter_key(message.key(), PROJECT)
+            if id(message) in dead:
+                letters.append(self._letter(message, dead[id(message)]))
+                standing[partition].add(letters[-1].key)
+            elif key in standing[partition]:
+                letters.append(Outgoing(names.DEAD_LETTERS, partition, key, None))
+                standing[partition].discard(key)
+        if letters:
+            self._letters.write(letters)
+        # Not of partitions that were given up meanwhile.
+        self._standing |= {each: keys for each, keys in standing.items() if each in self._standing}
+
+    def _standing_in(self, partitions: set[int]) -> dict[int, set[bytes]]:
+        """The keys of this stage's letters that stand; nobody else writes those of partitions that are ours."""
+        found = {partition: self._standing.get(partition) for partition in partitions}
+        unknown = [partition for partition, keys in found.items() if keys is None]
+        letters = self._letters.standing(sorted(unknown)) if unknown else {}
+        for partition in unknown:
+            keys = {key for (each, key), kept in letters.items() if (each, kept.stage) == (partition, PROJECT)}
+            found[partition] = self._standing[partition] = keys
+        return {partition: set(keys or ()) for partition, keys in found.items()}
+
+    def _letter(self, message: Message, given_up: GivenUp) -> Outgoing:
+        place = dead_letters.Place(message.topic(), message.partition(), message.offset())
+        letter = dead_letters.letter(
+            message.key(), given_up, stage=PROJECT, place=place, user_id=user_of(message), at=self._clock()
         )
-        with translated():
-            await self._broker.publish(value, names.DEAD_LETTERS, key=key, partition=message.partition())
+        return Outgoing(names.DEAD_LETTERS, message.partition() or 0, *letter)
+
+
+def _alone(some: Sequence[Message], given_up: Mapping[Place, GivenUp]) -> Sequence[Message]:
+    """The start of some records: a record that was given up by itself, or what stands before it."""
+    end = next((number for number, message in enumerate(some) if _place(message) in given_up), len(some))
+    return some[: max(1, end)]
+
+
+def _place(message: Message) -> Place:
+    return (message.topic(), message.partition(), message.offset())
 
 
 def _commit(consumer: Consumer, messages: Sequence[Message]) -> None:
@@ -128,6 +219,8 @@ def _commit(consumer: Consumer, messages: Sequence[Message]) -> None:
         TopicPartition(topic, partition, (batch[-1].offset() or 0) + 1)
         for (topic, partition), batch in by_partition(messages).items()
     ]
+    if not ends:
+        return
     with translated():
         for end in consumer.commit(offsets=ends, asynchronous=False) or ():
             if end.error is not None:

@@ -34,6 +34,8 @@ class Report:
     dead: int = 0
     owned: int = 0
     waiting_for: str | None = None
+    #: It does nothing more before it is started again; `waiting_for` says why.
+    stopped: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -1,17 +1,22 @@
 """One partition while this process owns it without a break: its ledger, its writer, its learning."""
 
 import logging
-from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from threading import Lock
+from types import MappingProxyType
 from typing import Any
 
 from confluent_kafka import Message, TopicPartition
 
 from memory_consumer import cdc, dead_letters, deferred, facts, names, open_windows
+from memory_consumer.attempts import GivenUp
+from memory_consumer.cdc import Change, Written
+from memory_consumer.dead_letters import Place
 from memory_consumer.deferred import Deferred
 from memory_consumer.errors import Fenced, Invalid
 from memory_consumer.facts import FactsRecord
@@ -32,15 +37,33 @@ _log = logging.getLogger(__name__)
 
 #: Makes the writer of a partition, and so fences the former one. Raises Transient.
 OpenWriter = Callable[[ConsumerSettings, int], TransactionalWriter]
+#: Records by which a ledger is caught up at a time: what was caught up is kept where it ends early.
+_CAUGHT_UP = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """What a batch came to."""
+    """What a batch came to, or as much of it as was taken: of each event, whether it was set aside."""
 
-    events: int
+    set_aside: tuple[bool, ...]
     records: int
-    dead: int
+    #: Why the last of them was.
+    cause: str = ""
+
+    @property
+    def events(self) -> int:
+        """How many were taken, from the start."""
+        return len(self.set_aside)
+
+
+@dataclass(slots=True)
+class _Writing:
+    """What a batch is going to write."""
+
+    records: dict[int, FactsRecord] = field(default_factory=dict)
+    letters: list[Outgoing] = field(default_factory=list)
+    set_aside: list[bool] = field(default_factory=list)
+    cause: str = ""
 
 
 class Tenure:
@@ -55,8 +78,12 @@ class Tenure:
         extractor: Extractor | Deferred,
         clock: Callable[[], datetime],
         writer: OpenWriter = TransactionalWriter,
+        is_ours: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Fences the former owner, then catches the ledger up to the log's stable end. Raises Transient."""
+        """Fences the former owner, then catches the ledger up to the log's stable end.
+
+        That may take minutes; it ends early with Fenced once the partition is not ours. Raises Transient.
+        """
         self._partition = partition
         self._facts_topic = names.facts_log(settings.facts_version)
         self._extractor = extractor
@@ -69,28 +96,38 @@ class Tenure:
             opened.callback(self._writer.close)
             self._ledger = Ledger(path, log_id=log_id)
             opened.callback(self._ledger.close)
-            self._catch_up(settings)
+            self._catch_up(settings, is_ours)
             self._parts = opened.pop_all()
 
-    def learn(self, messages: Sequence[Message], group: Any) -> Learnt:  # noqa: ANN401  opaque to us too
+    def learn(
+        self,
+        messages: Sequence[Message],
+        group: Any,  # noqa: ANN401  opaque to us too
+        given_up: Mapping[int, GivenUp] = MappingProxyType({}),
+        most_dead: int | None = None,
+    ) -> Learnt:
         """Learns a batch of this partition, in order, and commits its facts and its offset as one.
 
-        Raises Transient or Fenced; then nothing of it is kept here, and Kafka's committed offset is the truth.
+        Events at offsets that were `given_up` are set aside; it ends early after setting `most_dead` aside.
+        Raises Transient or Fenced, and what was not foreseen; then nothing of it is kept here, and Kafka's
+        committed offset is the truth.
         """
-        last = messages[-1].offset()
-        assert last is not None  # noqa: S101  a consumed record has its offset
-        consumed = Consumed(TopicPartition(names.MESSAGES, self._partition, last + 1), group)
-        latest: dict[int, FactsRecord] = {}
-        dead: list[Outgoing] = []
+        writing = _Writing()
         with self._alone(), self._ledger.batch():
             for message in messages:
-                # Read again, as it was not known that it was committed: an older event must not undo a newer one.
-                if (message.offset() or 0) >= self._start:
-                    for record in self._fold(message, dead):
-                        latest[record.message_id] = record
+                if (message.offset() or 0) < self._start:
+                    # Read again, as it was not known that it was committed: it must not undo a newer one.
+                    writing.set_aside.append(False)
+                    continue
+                self._take(message, given_up.get(message.offset() or 0), writing)
+                if writing.set_aside[-1] and sum(writing.set_aside) == most_dead:
+                    break
+            last = messages[len(writing.set_aside) - 1].offset()
+            assert last is not None  # noqa: S101  a consumed record has its offset
             if last >= self._start:
-                self._write(list(latest.values()), dead, consumed)
-        return Learnt(len(messages), len(latest), len(dead))
+                consumed = Consumed(TopicPartition(names.MESSAGES, self._partition, last + 1), group)
+                self._write(list(writing.records.values()), writing.letters, consumed)
+        return Learnt(tuple(writing.set_aside), len(writing.records), writing.cause)
 
     def waiting(self) -> list[Waiting]:
         """The users with pending messages; none while a batch is being learned."""
@@ -127,7 +164,7 @@ class Tenure:
                 self._write(records)
             return len(records)
 
-    def set_aside(self, message_id: int, cause: str) -> None:
+    def set_aside(self, message_id: int, given_up: GivenUp) -> None:
         """Makes a pending message dead: nobody could find its facts. Raises Transient and Fenced."""
         with self._alone(), self._ledger.batch():
             record = self._ledger.record(message_id)
@@ -135,7 +172,7 @@ class Tenure:
                 offset = record.source_offset
                 records = set_aside(message_id, offset, self._ledger, self._extractor, self._clock())
                 key = cdc.encode_key(message_id)
-                self._write(records, [self._dead_letter(key, names.MESSAGES, offset, cause, "ask")])
+                self._write(records, [self._letter(key, offset, given_up, "ask", record.user_id)])
 
     def due_profile(self, before: datetime, without: Container[str]) -> DueProfile | None:
         """The next profile that a model is to write, of none of those users. Raises Fenced."""
@@ -147,12 +184,17 @@ class Tenure:
         with self._alone(), self._ledger.batch():
             self._write([], profiles=[upkeep.kept_of(self._ledger, written)])
 
-    def close(self) -> None:
-        """Gives the partition up; twice is once."""
-        with self._turn:
+    def close(self, *, wait: bool = True) -> bool:
+        """Gives the partition up; twice is once. Answers False where it would wait for what is under way."""
+        if not self._turn.acquire(blocking=wait):
+            return False
+        try:
             if not self._closed:
                 self._closed = True
                 self._parts.close()
+        finally:
+            self._turn.release()
+        return True
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -180,39 +222,60 @@ class Tenure:
                 max(offset for (topic, _), offset in offsets.items() if topic == self._facts_topic) + 1
             )
 
-    def _fold(self, message: Message, dead: list[Outgoing]) -> list[FactsRecord]:
-        offset = message.offset() or 0
+    def _take(self, message: Message, given_up: GivenUp | None, writing: _Writing) -> None:
+        offset, change = message.offset() or 0, None
         try:
             change = cdc.decode(message.key(), message.value())
         except Invalid as exc:
-            dead.append(self._dead_letter(message.key(), message.topic(), offset, str(exc), "extract"))
-            return self._set_aside(message.key(), offset)
-        if change is None:
-            return []
-        return fold(Event(change, offset), self._ledger, self._extractor, self._clock())
+            given_up = GivenUp(str(exc), tries=1)
+        if given_up is not None:
+            records = self._set_aside(message, change, writing, given_up)
+        elif change is not None:
+            was_dead = self._is_dead(change.message_id)
+            records = fold(Event(change, offset), self._ledger, self._extractor, self._clock())
+            if records and was_dead:
+                writing.letters.append(self._taken_back(message.key() or b""))
+        else:
+            records = self._once_more(message.key())
+        writing.records |= {record.message_id: record for record in records}
+        writing.set_aside.append(given_up is not None)
 
-    def _set_aside(self, key: bytes | None, offset: int) -> list[FactsRecord]:
-        try:
-            message = cdc.message_id(key)
-        except Invalid:
-            return []
-        if message is None:
-            return []
-        return set_aside(message, offset, self._ledger, self._extractor, self._clock())
+    def _set_aside(
+        self, message: Message, change: Change | None, writing: _Writing, given_up: GivenUp
+    ) -> list[FactsRecord]:
+        row = change.row if isinstance(change, Written) else None
+        offset, records = message.offset() or 0, []
+        with suppress(Invalid):
+            if (dead := cdc.message_id(message.key())) is not None:
+                records = set_aside(dead, offset, self._ledger, self._extractor, self._clock(), row=row)
+        user_id = records[0].user_id if records else None
+        writing.letters.append(self._letter(message.key(), offset, given_up, "extract", user_id))
+        writing.cause = given_up.cause
+        return records
 
-    def _dead_letter(self, key: bytes | None, topic: str | None, offset: int, cause: str, stage: str) -> Outgoing:
+    def _once_more(self, key: bytes | None) -> list[FactsRecord]:
+        """The latest record of a message that is to be filed again."""
+        message = cdc.refiles(key)
+        record = None if message is None else self._ledger.record(message)
+        return [] if record is None else [record]
+
+    def _is_dead(self, message_id: int) -> bool:
+        known = self._ledger.record(message_id)
+        return known is not None and known.state == "dead"
+
+    def _letter(
+        self, key: bytes | None, offset: int, given_up: GivenUp, stage: str, user_id: str | None
+    ) -> Outgoing:
+        place = Place(names.MESSAGES, self._partition, offset)
         letter = dead_letters.letter(
-            key,
-            cause=cause,
-            stage=stage,
-            topic=topic,
-            partition=self._partition,
-            offset=offset,
-            at=self._clock(),
+            key, given_up, stage=stage, place=place, user_id=user_id or None, at=self._clock()
         )
         return Outgoing(names.DEAD_LETTERS, self._partition, *letter)
 
-    def _catch_up(self, settings: ConsumerSettings) -> None:
+    def _taken_back(self, key: bytes) -> Outgoing:
+        return Outgoing(names.DEAD_LETTERS, self._partition, key, None)
+
+    def _catch_up(self, settings: ConsumerSettings, is_ours: Callable[[], bool]) -> None:
         reader = LogReader(settings, names.extract_group(settings.facts_version))
         try:
             #: Where Kafka says that learning goes on.
@@ -220,9 +283,13 @@ class Tenure:
             if self._ledger.position > reader.end(self._facts_topic, self._partition):
                 # The log lost its end, in a crash of its disk: the ledger must not remember what it lost.
                 self._ledger.start_anew()
-            with self._ledger.batch():
-                for message in reader.read(self._facts_topic, self._partition, self._ledger.position):
-                    self._absorb(message)
+            messages = reader.read(self._facts_topic, self._partition, self._ledger.position)
+            while step := list(islice(messages, _CAUGHT_UP)):
+                if not is_ours():
+                    raise Fenced(f"Partition {self._partition} was given up.")
+                with self._ledger.batch():
+                    for message in step:
+                        self._absorb(message)
         finally:
             reader.close()
 

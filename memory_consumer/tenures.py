@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import datetime
-from threading import Lock
+from threading import Lock, Thread
 
 from memory_consumer import names
 from memory_consumer.deferred import Deferred
@@ -17,6 +17,9 @@ from memory_consumer.tenure import OpenWriter, Tenure
 from memory_consumer.transactions import TransactionalWriter
 
 _log = logging.getLogger(__name__)
+
+#: How long a rebalance waits for ledgers to be caught up.
+_OPENING_S = 5.0
 
 
 class Tenures:
@@ -49,14 +52,18 @@ class Tenures:
         return tuple(sorted(self._owned))
 
     def assigned(self, partitions: Iterable[int]) -> None:
-        """Takes partitions over, side by side and at once, so that a former owner is fenced."""
+        """Takes partitions over, side by side and at once, so that a former owner is fenced.
+
+        Ledgers that are far behind their logs are caught up after it returned: Kafka must not wait for them.
+        """
         mine = set(partitions)
         self._owned |= mine
         try:
+            threads = ThreadPoolExecutor(names.PARTITIONS)
+            opening = [threads.submit(self.get, partition) for partition in mine]
+            threads.shutdown(wait=False)
             # All of them, and then the first error: those that could be opened are kept.
-            with ThreadPoolExecutor(names.PARTITIONS) as threads:
-                opening = [threads.submit(self.get, partition) for partition in mine]
-            for each in opening:
+            for each in wait(opening, _OPENING_S).done:
                 each.result()
         except LearningError as exc:
             _log.warning("Partitions will be opened with their next batch: %s", exc)
@@ -64,10 +71,13 @@ class Tenures:
             _log.exception("Opening partitions failed in a way that was not foreseen.")
 
     def revoked(self, partitions: Iterable[int]) -> None:
-        """Gives partitions up; what is in hand for them will be dropped."""
+        """Gives partitions up, and waits for nothing that is in hand for them: it will be dropped."""
         for partition in partitions:
             self._owned.discard(partition)
-            self.reset(partition)
+            with self._changing[partition]:
+                tenure = self._opened.pop(partition, None)
+            if tenure is not None and not tenure.close(wait=False):
+                Thread(target=tenure.close, name="closing", daemon=True).start()
 
     def get(self, partition: int) -> Tenure:
         """The tenure of a partition, opened where it is not. Raises Fenced if it is not ours, and Transient."""
@@ -82,6 +92,7 @@ class Tenures:
                     extractor=self._extractor,
                     clock=self._clock,
                     writer=self._writer,
+                    is_ours=lambda: partition in self._owned,
                 )
             return self._opened[partition]
 

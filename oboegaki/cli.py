@@ -19,6 +19,7 @@ from oboegaki import (
     doctor,
     importing,
     instance,
+    letters,
     running,
     serving,
     showing,
@@ -35,6 +36,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks print local values, what was said among them
 )
 
+letters_app = typer.Typer(help="What was set aside because it could not be learned.", no_args_is_help=True)
+app.add_typer(letters_app, name="dead-letters")
+
 Rebuild = Annotated[
     bool,
     typer.Option("--rebuild", help="Build the memories anew from what was learned, with the embedder set now."),
@@ -42,6 +46,7 @@ Rebuild = Annotated[
 _REFUSALS = (CommandError, StackError, ChatError, LearningError, StoreError, ConnectorError)
 
 User = Annotated[str, typer.Option("--user", help="Whose memory.")]
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
 def main() -> None:
@@ -135,6 +140,39 @@ def verify(
         _say(exc)
         status = 2
     raise typer.Exit(status)
+
+
+@letters_app.command(name="list")
+def list_letters(*, as_json: Json = False) -> None:
+    """List what was set aside and was not learned since."""
+    letters.show_all(letters.standing(instance.load()), Console(), as_json=as_json)
+
+
+@letters_app.command(name="show")
+def show_letter(
+    message: Annotated[int, typer.Argument(min=1, help="Message id.")], *, as_json: Json = False
+) -> None:
+    """Show why a message was set aside, and where its record lies."""
+    found = letters.standing(instance.load(), lambda letter: letter.message_id == message)
+    letters.show(found, message, Console(), as_json=as_json)
+
+
+@letters_app.command()
+def redrive(
+    user: Annotated[str | None, typer.Option("--user", help="A user's messages.")] = None,
+    message: Annotated[int | None, typer.Option("--id", min=1, help="One message.")] = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="All messages.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Learn what was set aside once more, as it stands now; exit status 1 if some of it is set aside again."""
+    if sum((user is not None, message is not None, everything)) != 1:
+        raise CommandError("Say which: --user USER, --id MESSAGE, or --all.")
+    loaded = instance.load()
+    wanted = letters.standing(loaded, letters.chosen(user, message))
+    found = letters.redrive(loaded, wanted, Console(stderr=as_json))
+    letters.show_redriven(found, Console(), as_json=as_json)
+    raise typer.Exit(0 if found.well else 1)
 
 
 @app.command(name="import")

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from devstack.sockets import socket_path
-from oboegaki.errors import Away, CommandError, PartAway
+from oboegaki.errors import Away, CommandError, NotThere, PartAway
 from oboegaki.instance import Instance
 
 CONTROL_SOCKET = "control.sock"
@@ -26,7 +26,7 @@ class Client:
         self._http = http
 
     def call(self, method: str, path: str, **request: Any) -> Any:  # noqa: ANN401  JSON either way
-        """The JSON answer of a call. Raises Away if nobody answers, PartAway, and CommandError for a refusal."""
+        """The JSON answer of a call. Raises Away if nobody answers, PartAway, NotThere, else CommandError."""
         try:
             answer = self._http.request(method, path, **request)
         except httpx.HTTPError as exc:
@@ -81,8 +81,13 @@ def _failure(exc: httpx.HTTPError) -> CommandError:
 
 
 def _refusal(answer: httpx.Response) -> CommandError:
-    away = answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
-    return (PartAway if away else CommandError)(_problem(answer))
+    match answer.status_code:
+        case httpx.codes.SERVICE_UNAVAILABLE:
+            return PartAway(_problem(answer))
+        case httpx.codes.NOT_FOUND:
+            return NotThere(_problem(answer))
+        case _:
+            return CommandError(_problem(answer))
 
 
 def _problem(answer: httpx.Response) -> str:

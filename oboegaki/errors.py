@@ -2,7 +2,8 @@
 
 CommandError  a plain sentence: what is wrong and what to do
 ├── Away      no oboegaki runs here
-└── PartAway  it runs, but a part behind it is away for now
+├── PartAway  it runs, but a part behind it is away for now
+└── NotThere  there is nothing by that name
 """
 
 
@@ -12,6 +13,10 @@ class CommandError(Exception):
 
 class Away(CommandError):
     """No oboegaki runs here."""
+
+
+class NotThere(CommandError):
+    """What was asked for is not there."""
 
 
 class PartAway(CommandError):

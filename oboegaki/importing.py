@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from oboegaki.client import Client
 from oboegaki.errors import CommandError, PartAway
+from oboegaki.showing import waits_for
 
 #: Messages in one call: small enough that the bar moves, large enough that MySQL's commits do not count.
 _BATCH = 200
@@ -132,7 +133,7 @@ def _wait(client: Client, user: str, last: int, added: int, progress: Progress) 
     while True:
         state = _freshness(client, user, last, _WAIT_S if added == 0 else 0.5)
         done = max(0, added - state["unlearned"])
-        waits = _waits_for(client) if state["unlearned"] else ""
+        waits = waits_for(client) if state["unlearned"] else ""
         progress.update(
             bar, completed=done if added else int(state["unlearned"] == 0), description=f"Learning{waits}"
         )
@@ -148,9 +149,3 @@ def _freshness(client: Client, user: str, last: int, timeout_s: float) -> Any:  
         with attempt:
             return client.freshness(user, last, timeout_s)
     raise AssertionError  # stamina returns or raises
-
-
-def _waits_for(client: Client) -> str:
-    stages = client.call("GET", "/v1/admin/status")["stages"]
-    causes = [stage["waiting_for"] for stage in stages if stage["waiting_for"]]
-    return f" waits: {causes[0]}" if causes else ""

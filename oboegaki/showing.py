@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from devstack import process, stack
-from oboegaki.client import connected
+from oboegaki.client import Client, connected
 from oboegaki.errors import CommandError
 from oboegaki.instance import Instance
 
@@ -27,6 +27,18 @@ def show(instance: Instance, console: Console) -> bool:
     if told is not None:
         console.print(_stages(told))
     return well
+
+
+def waits_for(client: Client) -> str:
+    """What learning waits for, to be put behind its name; nothing where it goes on."""
+    stages = client.call("GET", "/v1/admin/status")["stages"]
+    causes = [said(stage) for stage in stages if stage["waiting_for"]]
+    return f" {causes[0]}" if causes else ""
+
+
+def said(stage: dict[str, Any]) -> str:
+    """What a stage waits for, or why it stopped."""
+    return stage["waiting_for"] if stage.get("stopped") else f"waits: {stage['waiting_for']}"
 
 
 def asked(instance: Instance) -> dict[str, Any] | None:

@@ -87,7 +87,8 @@ def _verdict(found: FiledOut) -> Step:
         gone = receipt is not None and receipt.state == "deleted" and not found.points
         return Step("now", None, "forgotten" if gone else "never recalled; its points are being removed")
     if receipt is not None and receipt.state == "dead":
-        return Step("now", None, "its event or the model's answer could not be read: see the dead letters")
+        told = f"set aside: `oboegaki dead-letters show {found.message_id}` tells why"
+        return Step("now", None, told)
     if receipt is None or receipt.revision != row.revision:
         return Step("now", None, "being learned")
     waits = receipt.state == "pending"

@@ -14,8 +14,7 @@ from functools import partial
 from random import Random
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
-from faststream.confluent import KafkaBroker
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from memory_consumer import names
 from memory_consumer.ask import AskStage
@@ -23,6 +22,7 @@ from memory_consumer.deferred import Deferred
 from memory_consumer.extract import ExtractStage
 from memory_consumer.extractors import offline
 from memory_consumer.facts import FactsRecord, fact_hash
+from memory_consumer.letter_box import LetterBox
 from memory_consumer.project import ProjectStage
 from memory_consumer.retry import Backoff
 from memory_consumer.settings import ConsumerSettings
@@ -33,6 +33,7 @@ from memory_store.models import point_id
 from memory_store.version import FiledVersion
 from tests.chaos.crash_points import Fate, FatedCommits, FatedModel, FatedVersion, FatedWriter, fated
 from tests.chaos.messages import Messages, assert_written_once_and_in_order, users_of
+from tests.support.deadline import wait_until
 from tests.support.events import Row
 from tests.support.logs import FACTS, Logs, nothing
 from tests.support.model import Living, Stored, assert_is_the_fold, offline_facts
@@ -47,14 +48,44 @@ _ENDS, _LEDGER_LOST = 0.8, 0.1
 
 
 class Assigned:
-    """What the stages use of FastStream's consumer, over partitions that are given by hand."""
+    """What the stages use of FastStream's consumer, over a partition that is given by hand."""
 
-    def __init__(self, consumer: Consumer, fate: Fate) -> None:
+    def __init__(self, consumer: Consumer, topic: str, partition: int, fate: Fate) -> None:
         self.consumer = FatedCommits(consumer, fate)
         self._consumer = consumer
+        self._mine = TopicPartition(topic, partition)
+
+    def begin(self) -> None:
+        """Reads from where Kafka says the last one got to."""
+        [committed] = self._consumer.committed([self._mine], 30)
+        self._mine.offset = max(committed.offset, 0)
+        self._consumer.assign([self._mine])
 
     async def seek(self, topic: str, partition: int, offset: int) -> None:
-        await asyncio.to_thread(self._consumer.seek, TopicPartition(topic, partition, offset))
+        self._mine = TopicPartition(topic, partition, offset)
+        await asyncio.to_thread(self._consumer.seek, self._mine)
+
+    def records(self, most: int) -> list[Message]:
+        """The next ones; none only where the log ends."""
+        found = [each for each in self._consumer.consume(most, _WAIT_S) if each.error() is None]
+        if not found:
+            # It tells its end once; where it has done so, more may have come since.
+            self._consumer.assign([self._mine])
+            found = [each for each in self._told(most) if each.error() is None]
+        if found:
+            self._mine.offset = (found[-1].offset() or 0) + 1
+        return found
+
+    def _told(self, most: int) -> list[Message]:
+        """Whatever comes next: records, or that the log ends."""
+        found: list[Message] = []
+
+        def comes() -> bool:
+            found.extend(self._consumer.consume(most, _WAIT_S))
+            return bool(found)
+
+        wait_until(comes)
+        return found
 
 
 class Life:
@@ -73,22 +104,28 @@ class Life:
         self._fate = fate
         extractor = fated(offline.EXTRACTOR, fate) if model is None else Deferred(model.version)
         self._tenures = Tenures(settings, extractor, now, partial(FatedWriter, fate=fate))
-        self._extract = ExtractStage(self._tenures)
-        self._project = ProjectStage(FatedVersion(version, fate), HashEmbedder(), KafkaBroker(), now)
         # Who waits between two tries is not what is tried here.
-        self._extract.stop()
-        self._project.stop()
+        at_once = Backoff(first=0, most=0)
+        self._extract = ExtractStage(self._tenures, at_once)
+        self._project = ProjectStage(
+            FatedVersion(version, fate), HashEmbedder(), LetterBox(settings), now, backoff=at_once
+        )
         self._ask = None if model is None else self._asking(FatedModel(model, fate))
 
     async def live(self, messages: Consumer, facts: Consumer, batches: Iterator[int]) -> None:
         """Learns and files until it is struck, or nothing is left to do."""
-        await asyncio.to_thread(self._begin, messages, facts)
+        said = Assigned(messages, names.MESSAGES, self._partition, self._fate)
+        learnt = Assigned(facts, FACTS, self._partition, self._fate)
+        # First the former owner is fenced; then what it committed will not change any more.
+        for topic, consumer, stage in ((names.MESSAGES, said, self._extract), (FACTS, learnt, self._project)):
+            await asyncio.to_thread(stage.assigned, consumer.consumer, [TopicPartition(topic, self._partition)])
+            await asyncio.to_thread(consumer.begin)
         asking = asyncio.create_task(self._ask.run()) if self._ask else None
         try:
             idle = False
             while not self._fate.over and not (idle and self._all_asked()):
-                learned = await self._step(self._extract, messages, next(batches))
-                filed = await self._step(self._project, facts, next(batches))
+                learned = await self._step(self._extract, said, next(batches))
+                filed = await self._step(self._project, learnt, next(batches))
                 idle = not learned and not filed
         finally:
             if self._ask and asking:
@@ -96,22 +133,12 @@ class Life:
                 await asking
             await asyncio.to_thread(self._extract.close)
 
-    def _begin(self, messages: Consumer, facts: Consumer) -> None:
-        for topic, consumer, stage in ((names.MESSAGES, messages, self._extract), (FACTS, facts, self._project)):
-            mine = [TopicPartition(topic, self._partition)]
-            # First the former owner is fenced; then what it committed will not change any more.
-            stage.assigned(consumer, mine)
-            [committed] = consumer.committed(mine, 30)
-            start = max(committed.offset, OFFSET_BEGINNING)
-            consumer.assign([TopicPartition(topic, self._partition, start)])
-
-    async def _step(self, stage: ExtractStage | ProjectStage, consumer: Consumer, most: int) -> bool:
+    async def _step(self, stage: ExtractStage | ProjectStage, consumer: Assigned, most: int) -> bool:
         if self._fate.over:
             return False
-        found: list[Message] = await asyncio.to_thread(consumer.consume, most, _WAIT_S)
-        records = [message for message in found if message.error() is None]
+        records = await asyncio.to_thread(consumer.records, most)
         if records:
-            await stage.handle(records, Assigned(consumer, self._fate))
+            await stage.handle(records, consumer)
         return bool(records)
 
     def _all_asked(self) -> bool:
@@ -152,6 +179,7 @@ def consumer_of(settings: ConsumerSettings, group: str) -> Consumer:
             "group.id": group,
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
             "isolation.level": "read_committed",
             "fetch.wait.max.ms": 20,
         }
@@ -180,7 +208,7 @@ class History:
                 await asyncio.to_thread(self.messages.go_on, self.chance.randrange(10))
                 if self.chance.random() < _LEDGER_LOST:
                     shutil.rmtree(self.settings.home / "ledger", ignore_errors=True)
-                fate = Fate(self.chance.randrange(1, 30), ends=self.chance.random() < _ENDS)
+                fate = Fate(self.chance.randrange(1, 12), ends=self.chance.random() < _ENDS)
                 await self._live(fate, messages, facts)
                 struck += [fate.at] if fate.at else []
             await self._live(Fate(0, ends=False), messages, facts)

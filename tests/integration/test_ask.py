@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
+from itertools import pairwise
+from threading import Barrier, BrokenBarrierError, Lock
+from time import monotonic
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -11,7 +14,7 @@ from confluent_kafka import Consumer, TopicPartition
 from memory_consumer import names
 from memory_consumer.ask import AskStage
 from memory_consumer.deferred import Deferred
-from memory_consumer.errors import Fenced, Invalid, Transient
+from memory_consumer.errors import Busy, Fenced, Invalid, Transient
 from memory_consumer.facts import FactsRecord
 from memory_consumer.log_reader import topic_id
 from memory_consumer.settings import ConsumerSettings
@@ -183,6 +186,24 @@ def test_a_model_that_is_away_loses_nothing(settings: ConsumerSettings, logs: Lo
     assert (stage.report.waiting_for, stage.report.dead, logs.dead_letters()) == (None, 0, [])
 
 
+def test_a_model_that_asks_to_be_left_alone_is_left_alone_for_as_long(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    logs.say("I bake bread.")
+    tries: list[float] = []
+
+    def busy_at_first(window: Window) -> tuple[Found, ...]:
+        tries.append(monotonic())
+        if len(tries) < 3:
+            raise Busy("Too many requests.", timedelta(seconds=1))
+        return each_message(window)
+
+    stage = ask(settings, ScriptedModel(busy_at_first), all_learned(logs, 1))
+
+    assert all(later - earlier >= 1 for earlier, later in pairwise(tries))
+    assert (stage.report.waiting_for, logs.dead_letters()) == (None, [])
+
+
 def test_the_message_that_no_answer_can_be_had_for_is_set_aside_alone(
     settings: ConsumerSettings, logs: Logs
 ) -> None:
@@ -227,6 +248,53 @@ def test_users_are_asked_about_by_turns_however_much_one_has_said(settings: Cons
     ask(settings, model, all_learned(logs, 101), concurrency=1)
 
     assert "ecila" in [window.user_id for window in model.asked[:2]]
+
+
+def test_users_are_asked_side_by_side_and_each_users_messages_in_order(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    users = ("alice", "ecila", "bob")
+    for number in range(60):
+        logs.say(f"I like number {number}.", user_id=users[number % 3])
+    met, lock = Barrier(2), Lock()
+    under_way: set[str] = set()
+    most: list[int] = []
+
+    def meets(window: Window) -> tuple[Found, ...]:
+        with lock:
+            assert window.user_id not in under_way
+            under_way.add(window.user_id)
+            most.append(len(under_way))
+        # Goes on once two are under way; the last ones have nobody left to meet.
+        with suppress(BrokenBarrierError):
+            met.wait(DEADLINE_S if len(most) == 1 else 0)
+        with lock:
+            under_way.discard(window.user_id)
+        return each_message(window)
+
+    model = ScriptedModel(meets)
+    ask(settings, model, all_learned(logs, 60), concurrency=2)
+
+    assert max(most) == 2
+    for user in users:
+        asked = [turn.message_id for window in model.asked if window.user_id == user for turn in window.turns]
+        assert list(dict.fromkeys(asked)) == sorted(set(asked))
+
+
+def test_what_fails_unforeseen_in_asking_is_set_aside_alone(settings: ConsumerSettings, logs: Logs) -> None:
+    for text in ("I bake bread.", "My secret poison.", "I live in Kyoto."):
+        logs.say(text)
+
+    def trips(window: Window) -> tuple[Found, ...]:
+        if any("poison" in turn.text for turn in window.turns):
+            raise ValueError(window.turns)
+        return each_message(window)
+
+    ask(settings, ScriptedModel(trips), all_learned(logs, 2), idle=timedelta(milliseconds=300))
+
+    [letter] = logs.standing()
+    assert (letter.message_id, letter.stage, letter.user_id) == (2, "ask", "alice")
+    assert letter.cause.startswith("ValueError at test_ask.py:")
 
 
 def test_messages_behind_some_that_cannot_be_learned_are_learned(settings: ConsumerSettings, logs: Logs) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from memory_consumer import names
+from memory_consumer import dead_letters, names
 from memory_consumer.facts import FactsRecord
 from memory_consumer.settings import ConsumerSettings
 from memory_store.errors import Unavailable
@@ -217,7 +217,9 @@ def test_a_dead_letter_of_projecting_tells_cause_and_place_and_never_the_text(
 
     letters = logs.read(names.DEAD_LETTERS)
     told = [json.loads(letter.value() or b"") for letter in letters]
-    assert [letter.key() for letter in letters] == [key for key, _ in UNREADABLE]
+    assert [letter.key() for letter in letters] == [
+        dead_letters.letter_key(key, "project") for key, _ in UNREADABLE
+    ]
     assert [(each["topic"], each["partition"], each["offset"]) for each in told] == [
         (FACTS, ALICE, offset) for offset in range(4)
     ]

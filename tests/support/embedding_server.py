@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from memory_store.fake import HashEmbedder
@@ -33,6 +33,9 @@ class EmbeddingServer:
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
     first: deque[Answer] = field(default_factory=deque)
+    #: It never answers what has this in it.
+    silent_about: str = ""
+    over: Event = field(default_factory=Event)
 
     def answer_first(self, *answers: Answer) -> None:
         """Answers the next requests for vectors so."""
@@ -53,6 +56,8 @@ class EmbeddingServer:
         if self.first:
             return self.first.popleft()
         texts = body.get("inputs") or body["input"]
+        if self.silent_about and any(self.silent_about in text for text in texts):
+            self.over.wait()
         vectors = _EMBEDDER.passages(texts)[:, : body.get("dimensions")].tolist()
         if path == "/embed":
             return Answer(body=vectors)
@@ -95,6 +100,7 @@ def embedding_server() -> Iterator[EmbeddingServer]:
     try:
         yield state
     finally:
+        state.over.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -15,11 +15,13 @@ from faststream.confluent import KafkaBroker
 from memory_consumer import facts, names
 from memory_consumer.app import subscribe_extract, subscribe_project
 from memory_consumer.ask import AskStage, Near
+from memory_consumer.dead_letters import DeadLetter
 from memory_consumer.deferred import Deferred
 from memory_consumer.extract import ExtractStage
 from memory_consumer.extractors import offline
 from memory_consumer.facts import FactsRecord
 from memory_consumer.fold import Extractor
+from memory_consumer.letter_box import LetterBox
 from memory_consumer.log_reader import LogReader
 from memory_consumer.partition import partition_of
 from memory_consumer.profiles import record as profile
@@ -32,6 +34,7 @@ from memory_consumer.tenures import Tenures
 from memory_consumer.windows import WindowExtractor, WindowPolicy
 from memory_store.fake import HashEmbedder
 from memory_store.models import Memory
+from memory_store.port import Embedder
 from tests.support import events
 from tests.support.deadline import DEADLINE_S, eventually, wait_until
 from tests.support.events import Row
@@ -139,9 +142,14 @@ class Logs:
         """What is in the facts log, whoever's it is."""
         return self.facts(range(names.PARTITIONS))
 
+    def standing(self) -> list[DeadLetter]:
+        """The dead letters that were not taken back, whoever's they are."""
+        self.settle(names.DEAD_LETTERS, range(names.PARTITIONS))
+        return list(LetterBox(self._settings).standing().values())
+
     def dead_letters(self) -> list[dict[str, object]]:
         """What was set aside in Alice's partition."""
-        return [json.loads(message.value() or b"") for message in self.read(names.DEAD_LETTERS)]
+        return [json.loads(value) for message in self.read(names.DEAD_LETTERS) if (value := message.value())]
 
     def committed(self, group: str, topic: str, partitions: Sequence[int] = (ALICE,)) -> list[int]:
         """A group's committed offsets; -1001 where there is none."""
@@ -152,10 +160,10 @@ class Logs:
 
 @asynccontextmanager
 async def learning(
-    settings: ConsumerSettings, extractor: Extractor | Deferred = offline.EXTRACTOR
+    settings: ConsumerSettings, extractor: Extractor | Deferred = offline.EXTRACTOR, **config: int
 ) -> AsyncIterator[ExtractStage]:
-    """The extract stage at work."""
-    broker = _broker(settings)
+    """The extract stage at work; `config` is librdkafka's."""
+    broker = _broker(settings, **config)
     stage = ExtractStage(Tenures(settings, extractor, now))
     subscribe_extract(broker, settings, stage)
     await broker.start()
@@ -205,10 +213,12 @@ async def asking(
 
 
 @asynccontextmanager
-async def projecting(settings: ConsumerSettings, version: Fillable) -> AsyncIterator[ProjectStage]:
+async def projecting(
+    settings: ConsumerSettings, version: Fillable, embedder: Embedder | None = None, **config: int
+) -> AsyncIterator[ProjectStage]:
     """The project stage at work."""
-    broker = _broker(settings)
-    stage = ProjectStage(version, HashEmbedder(), broker, now)
+    broker = _broker(settings, **config)
+    stage = ProjectStage(version, embedder or HashEmbedder(), LetterBox(settings), now)
     subscribe_project(broker, settings, stage)
     await broker.start()
     try:
@@ -245,7 +255,9 @@ async def eventually_read(condition: Callable[[], object]) -> None:
     await asyncio.to_thread(wait_until, condition)
 
 
-def _broker(settings: ConsumerSettings) -> KafkaBroker:
-    return KafkaBroker(
-        settings.kafka, allow_auto_create_topics=False, logger=None, config={"enable.auto.offset.store": False}
-    )
+def _broker(settings: ConsumerSettings, **config: int) -> KafkaBroker:
+    # FastStream's type lists only a part of what librdkafka takes.
+    told: Any = {"enable.auto.offset.store": False} | {
+        name.replace("_", "."): each for name, each in config.items()
+    }
+    return KafkaBroker(settings.kafka, allow_auto_create_topics=False, logger=None, config=told)

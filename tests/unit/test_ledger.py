@@ -1,6 +1,9 @@
 """The ledger is a cache that can be thrown away, and keeps no erased text."""
 
+import resource
+import signal
 import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -135,6 +138,35 @@ def test_a_disk_that_refuses_is_a_part_that_is_away(tmp_path: Path) -> None:
 
     with pytest.raises(Transient):
         Ledger(tmp_path / "l.db", log_id="a")
+
+
+@pytest.fixture
+def full() -> Iterator[Callable[[], None]]:
+    """Makes the disk full: no file of this process can grow any more, until the test is over."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_full_disk_is_a_part_that_is_away_and_costs_nothing(tmp_path: Path, full: Callable[[], None]) -> None:
+    ledger = Ledger(tmp_path / "l.db", log_id="a")
+    with ledger.batch():
+        record_of(ledger, 1, events.written(Row(1, "I bake bread.")))
+        ledger.advance(5)
+    full()
+
+    def learn() -> None:
+        with ledger.batch():
+            for number in range(2, 1000):
+                record_of(ledger, number, events.written(Row(number, "I have a dog. " * 50)))
+
+    with pytest.raises(Transient, match="The ledger cannot be used"):
+        learn()
+
+    assert (ledger.position, ledger.record(1) is not None, ledger.record(2)) == (5, True, None)
+    ledger.close()
 
 
 def test_the_latest_profile_of_a_user_is_kept_and_what_it_no_longer_tells_is_in_no_file(tmp_path: Path) -> None:

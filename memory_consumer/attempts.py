@@ -1,0 +1,109 @@
+"""Records that fail: find which it is, try it a few times, set it aside, stop where it is too many. Pure."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from threading import Lock
+from traceback import extract_tb
+from typing import TypeVar
+
+T = TypeVar("T")
+
+#: Tries of a record that fails in a way that was not foreseen, with growing waits between: over about a second.
+#: Code that trips over a record does so each time; what passes by itself, as lack of memory, passes meanwhile.
+MOST_TRIES = 3
+
+#: Where this many records in a row are set aside, or this share of the last hundred, it is not the records.
+MOST_IN_A_ROW = 25
+MOST_SHARE = 0.5
+_LAST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A record that is to be set aside: why, and after how many tries."""
+
+    cause: str
+    tries: int
+
+
+def named(error: BaseException) -> str:
+    """An error by its kind and place, without its text, which may quote what was said."""
+    frames = extract_tb(error.__traceback__)
+    place = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
+
+
+def as_far_as_it_goes(
+    records: Sequence[T], act: Callable[[Sequence[T]], int], foreseen: tuple[type[Exception], ...]
+) -> tuple[int, Exception | None]:
+    """Does records in order, up to one that fails; answers how many were done, and that failure.
+
+    `act` does some records from the start, all or nothing where it fails, and answers how many. What is not
+    foreseen may be any of them: fewer at a time show which, and those before it are done.
+    """
+    done, most = 0, len(records)
+    while done < len(records):
+        some = records[done : done + most]
+        try:
+            done += act(some)
+        except foreseen as exc:
+            return done, exc
+        except Exception as exc:  # noqa: BLE001  the boundary of a record: one must not hold the others up for good
+            if len(some) == 1:
+                return done, exc
+            most = len(some) // 2
+    return done, None
+
+
+class Tries:
+    """How often the record was tried at which a partition stands still. One thread at a time per partition."""
+
+    def __init__(self, most: int = MOST_TRIES) -> None:
+        self._most = most
+        self._failing: dict[tuple[str, int], tuple[int, GivenUp]] = {}
+
+    def failed(self, partition: tuple[str, int], offset: int, cause: str) -> None:
+        """It was tried once more, in vain."""
+        before = self._failing.get(partition)
+        tries = before[1].tries if before is not None and before[0] == offset else 0
+        self._failing[partition] = (offset, GivenUp(cause, tries + 1))
+
+    def given_up(self, partition: tuple[str, int]) -> Mapping[int, GivenUp]:
+        """The record of a partition that was tried often enough, by its offset."""
+        offset, last = self._failing.get(partition, (0, GivenUp("", 0)))
+        return {offset: last} if last.tries >= self._most else {}
+
+    def forget(self, partitions: Iterable[tuple[str, int]]) -> None:
+        """Drops what was noted of partitions that go on, or were given up."""
+        for partition in partitions:
+            self._failing.pop(partition, None)
+
+
+class Cap:
+    """How many records may be set aside before it is held to be the program that is wrong. Thread-safe."""
+
+    def __init__(self, in_a_row: int = MOST_IN_A_ROW, share: float = MOST_SHARE) -> None:
+        self._most_in_a_row = in_a_row
+        self._most_of_last = int(share * _LAST)
+        self._last: deque[bool] = deque(maxlen=_LAST)
+        self._in_a_row = 0
+        self._lock = Lock()
+
+    def note(self, set_aside: Iterable[bool]) -> None:
+        """How records went, in their order: whether each was set aside."""
+        with self._lock:
+            for each in set_aside:
+                self._last.append(each)
+                self._in_a_row = self._in_a_row + 1 if each else 0
+
+    @property
+    def room(self) -> int:
+        """How many more may be set aside, if nothing goes well between; 0 where it is too many already."""
+        with self._lock:
+            return max(0, min(self._most_in_a_row - self._in_a_row, self._most_of_last - sum(self._last)))
+
+    def __str__(self) -> str:
+        with self._lock:
+            return f"{self._in_a_row} in a row, {sum(self._last)} of the last {len(self._last)}"

@@ -1,0 +1,90 @@
+"""Staying in the consumer group while a batch takes its time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from threading import Thread
+from typing import TypeVar
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from memory_consumer.stage import BatchConsumer
+
+T = TypeVar("T")
+
+#: How long a batch may take before Kafka is polled beside it, and how often then.
+_SILENT_S, _POLL_S = 2.0, 0.5
+
+
+async def in_thread(what: Callable[[], T]) -> T:
+    """What it comes to, in a thread of its own that the end of the process does not wait for.
+
+    A call of an embedding server may take minutes. What it then finds out is thrown away, and done again later.
+    """
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if outcome.done():
+            return
+        if error is not None:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = what()
+        except BaseException as exc:  # noqa: BLE001  a thread's boundary: it is raised where it is waited for
+            error = exc
+        # A loop that is closed has nobody left who waits.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, result, error)
+
+    Thread(target=run, name="stage", daemon=True).start()
+    return await outcome
+
+
+@asynccontextmanager
+async def kept_alive(consumer: BatchConsumer) -> AsyncIterator[None]:
+    """Stays in the consumer group, and lets it rebalance, however long it takes what is done inside.
+
+    Nobody polls meanwhile, and Kafka takes a consumer that is silent for `max.poll.interval.ms` for dead.
+    """
+    done = asyncio.Event()
+    polling = asyncio.create_task(_poll_until(done, consumer.consumer))
+    try:
+        yield
+    finally:
+        done.set()
+        await polling
+
+
+async def _poll_until(done: asyncio.Event, consumer: Consumer) -> None:
+    # Most batches take less; pausing throws away what was fetched ahead.
+    if await _is_set(done, _SILENT_S):
+        return
+    while not await _is_set(done, _POLL_S):
+        await asyncio.to_thread(_poll, consumer)
+    with suppress(KafkaException, RuntimeError):
+        consumer.resume(consumer.assignment())
+
+
+async def _is_set(event: asyncio.Event, within_s: float) -> bool:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), within_s)
+    return event.is_set()
+
+
+def _poll(consumer: Consumer) -> None:
+    # What it raises is of a group that was left, or a consumer that was closed: the stage hears of it by itself.
+    with suppress(KafkaException, RuntimeError):
+        consumer.pause(consumer.assignment())
+        message = consumer.poll(0)
+        if message is not None and message.error() is None:
+            # Of a partition that came a moment ago, by this very poll: to be read with the next batch.
+            topic, partition = message.topic(), message.partition()
+            assert topic is not None  # noqa: S101  a consumed record has both
+            assert partition is not None  # noqa: S101
+            consumer.seek(TopicPartition(topic, partition, message.offset() or 0))

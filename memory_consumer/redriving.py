@@ -1,0 +1,56 @@
+"""Redriving: what was set aside is read, or filed, once more, as its row stands now.
+
+All of it goes by the logs, so it is in order with what happens meanwhile: a newer edit wins, and asking twice is
+asking once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from memory_consumer import cdc, log_writer, names
+from memory_consumer.dead_letters import PROJECT, DeadLetter
+from memory_consumer.resnapshot import resnapshot
+from memory_consumer.settings import ConsumerSettings
+from memory_consumer.transactions import Outgoing
+
+
+def redrive(settings: ConsumerSettings, letters: Sequence[DeadLetter]) -> None:
+    """Asks for the messages of these letters once more; those of no message are passed over. Raises Transient.
+
+    Signals to Debezium may be lost, so wait for what comes of it and ask again: see resnapshot.py.
+    """
+    resnapshot(settings, sorted({each.message_id for each in letters if each.message_id is not None}))
+    # Reading a row again changes nothing where its facts are known; they are to be filed again.
+    refile(settings, _partitions(each for each in letters if each.stage == PROJECT))
+
+
+def refile(settings: ConsumerSettings, partitions: Mapping[int, int]) -> None:
+    """Has the facts records of messages, by the messages' partitions, written once more, and so filed again.
+
+    Raises Transient.
+    """
+    requests = [
+        Outgoing(names.MESSAGES, partition, cdc.refile_key(message), b"{}")
+        for message, partition in sorted(partitions.items())
+    ]
+    if requests:
+        log_writer.write(settings, requests)
+
+
+def forget(settings: ConsumerSettings, letters: Iterable[DeadLetter], now: datetime) -> None:
+    """Writes the delete events of messages whose rows are gone, which takes the letters back. Raises Transient."""
+    removed = cdc.encode_removed(now)
+    deletes = [
+        Outgoing(names.MESSAGES, partition, cdc.encode_key(message), removed)
+        for message, partition in sorted(_partitions(letters).items())
+    ]
+    if deletes:
+        log_writer.write(settings, deletes)
+
+
+def _partitions(letters: Iterable[DeadLetter]) -> dict[int, int]:
+    return {
+        each.message_id: each.partition
+        for each in letters
+        if each.message_id is not None and each.partition is not None
+    }

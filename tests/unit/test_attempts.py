@@ -1,0 +1,127 @@
+"""Records that fail: which it is, how often it is tried, and when it is too many."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memory_consumer.attempts import Cap, GivenUp, Tries, as_far_as_it_goes, named
+
+PARTITION = ("t", 0)
+
+
+class Away(Exception):
+    """What is foreseen."""
+
+
+class Doing:
+    """Does numbers in order, all of some or none; it fails with some of them, as long as they are poison."""
+
+    def __init__(self, poison: set[int], away: set[int], most: int = 100) -> None:
+        self._poison = poison
+        self._away = away
+        self._most = most
+        self.done: list[int] = []
+        self.calls = 0
+
+    def __call__(self, some: Sequence[int]) -> int:
+        self.calls += 1
+        some = some[: self._most]
+        for each in some:
+            if each in self._away:
+                raise Away
+            if each in self._poison:
+                raise ValueError(each)
+        self.done += some
+        return len(some)
+
+
+SETS = st.sets(st.integers(0, 39), max_size=5)
+
+
+@given(st.integers(0, 40), SETS, SETS, st.integers(1, 50))
+def test_what_stands_before_the_first_failure_is_done_once_and_in_order_and_nothing_after_it(
+    count: int, poison: set[int], away: set[int], most: int
+) -> None:
+    doing = Doing(poison, away, most)
+
+    done, failure = as_far_as_it_goes(range(count), doing, (Away,))
+
+    assert doing.done == list(range(done))
+    if failure is None:
+        assert done == count
+        assert not (poison | away) & set(range(count))
+    elif isinstance(failure, Away):
+        assert min(away) in range(done, count)
+    else:
+        assert done == min(poison)
+
+
+def test_the_one_that_fails_is_found_in_few_tries() -> None:
+    doing = Doing({499}, set(), most=500)
+
+    done, _ = as_far_as_it_goes(range(500), doing, (Away,))
+
+    assert done == 499
+    assert doing.calls < 20
+
+
+def test_a_record_is_given_up_after_its_tries() -> None:
+    tries = Tries(most=3)
+    told = []
+    for _ in range(3):
+        told.append(tries.given_up(PARTITION))
+        tries.failed(PARTITION, 7, "ValueError")
+
+    assert told == [{}, {}, {}]
+    assert tries.given_up(PARTITION) == {7: GivenUp("ValueError", 3)}
+    assert tries.given_up(("t", 1)) == {}
+
+
+def test_the_next_record_that_fails_has_tries_of_its_own() -> None:
+    tries = Tries(most=2)
+    tries.failed(PARTITION, 7, "ValueError")
+    tries.failed(PARTITION, 8, "ValueError")
+
+    assert tries.given_up(PARTITION) == {}
+
+
+def test_tries_are_forgotten_with_their_partition() -> None:
+    tries = Tries(most=1)
+    tries.failed(PARTITION, 7, "ValueError")
+    tries.forget([PARTITION])
+
+    assert tries.given_up(PARTITION) == {}
+
+
+def test_a_few_bad_records_are_no_bad_program() -> None:
+    cap = Cap(in_a_row=3, share=0.5)
+    cap.note([True, True, False] * 10)
+
+    assert cap.room == 3
+
+
+def test_too_many_in_a_row_leave_no_room() -> None:
+    cap = Cap(in_a_row=3)
+    cap.note([False] * 1000 + [True, True])
+    before = cap.room
+    cap.note([True])
+
+    assert (before, cap.room) == (1, 0)
+
+
+def test_too_large_a_share_of_the_last_hundred_leaves_no_room() -> None:
+    cap = Cap(in_a_row=3, share=0.5)
+    cap.note([False] * 1000 + [True, False] * 49)
+    before = cap.room
+    cap.note([True])
+
+    assert (before, cap.room) == (1, 0)
+
+
+def test_an_error_is_named_by_kind_and_place_and_never_by_its_text() -> None:
+    with pytest.raises(ValueError, match="my secret") as raised:
+        int("my secret")
+
+    assert named(raised.value).startswith("ValueError at test_attempts.py:")
