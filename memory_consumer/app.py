@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 _QUIET = timedelta(minutes=1)
 #: How long a stop waits for the batches under way; what they finished till then is committed.
-_GRACE_S = 6.0
+_GRACE_S = 4.0
 
 
 class Learning:

@@ -96,6 +96,7 @@ def down() -> None:
 def serve(*, rebuild: Rebuild = False) -> None:
     """Run the API, the learning and the store in this process."""
     serving.serve(instance.load(), rebuild=rebuild)
+    serving.leave()
 
 
 @app.command()
@@ -170,7 +171,7 @@ def redrive(
         raise CommandError("Say which: --user USER, --id MESSAGE, or --all.")
     loaded = instance.load()
     wanted = letters.standing(loaded, letters.chosen(user, message))
-    found = letters.redrive(loaded, wanted, Console(stderr=as_json))
+    found = letters.redrive(loaded, wanted, Console(quiet=as_json))
     letters.show_redriven(found, Console(), as_json=as_json)
     raise typer.Exit(0 if found.well else 1)
 

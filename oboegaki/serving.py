@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
@@ -81,6 +83,17 @@ def serve(instance: Instance, *, rebuild: bool = False) -> None:
 
 def _verified(by: Verifier, user_id: str | None, repair: bool) -> Iterator[Line]:
     return by.run(user_id, repair=KINDS if repair else ())
+
+
+def leave() -> None:
+    """Ends the process, once all that it served is closed, whatever its threads are in.
+
+    One may be in a call of a model or of an embedder, and would hold the end of the interpreter up.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _check_live(store: EmbeddedStore) -> None:

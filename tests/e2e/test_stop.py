@@ -24,10 +24,6 @@ def one_fact_each(asked: dict[str, Any]) -> Reply:
     return says({"memory": [{"text": text, "sources": [int(number)]} for number, text in found]})
 
 
-def silent_for_bob(asked: dict[str, Any]) -> Reply:
-    return Reply(silent=True) if "Kyoto" in json.dumps(asked["messages"]) else one_fact_each(asked)
-
-
 def say(client: httpx.Client, user: str, text: str) -> int:
     told = {"user_id": user, "role": "user", "content": text}
     return int(client.post("/v1/messages", json=told).raise_for_status().json()["message_id"])
@@ -39,12 +35,17 @@ def learned(client: httpx.Client, user: str, message: int) -> bool:
 
 
 def test_a_stop_under_load_takes_ten_seconds_at_most_and_loses_no_finished_work(tmp_path: Path) -> None:
-    with (
-        llm_server(script=silent_for_bob) as model,
-        embedding_server() as embedder,
-        instance_at(tmp_path / "home") as instance,
-    ):
-        embedder.silent_about = "sells flowers"
+    with embedding_server() as embedder, llm_server(says("")) as model, instance_at(tmp_path / "home") as instance:
+
+        def silent(asked: dict[str, Any]) -> Reply:
+            if "Kyoto" in json.dumps(asked["messages"]):
+                return Reply(silent=True)
+            if "flowers" in json.dumps(asked["messages"]):
+                # Not before: what is near a message is looked for before a model is asked.
+                embedder.silent_about = "sells flowers"
+            return one_fact_each(asked)
+
+        model.script = silent
         instance.settings = {
             "OBOEGAKI_LLM_URL": model.url,
             "OBOEGAKI_LLM_MODEL": "m",
@@ -59,10 +60,10 @@ def test_a_stop_under_load_takes_ten_seconds_at_most_and_loses_no_finished_work(
             finished = say(client, "alice", "Alice bakes bread.")
             wait_until(lambda: learned(client, "alice", finished))
             asked_by_then = len(model.asked)
-            being_filed = say(client, "carol", "Carol sells flowers.")
-            wait_until(lambda: any("flowers" in str(batch) for batch in embedder.batches()))
             being_asked = say(client, "bob", "Bob lives in Kyoto.")
             wait_until(lambda: any("Kyoto" in prompt for prompt in model.prompts))
+            being_filed = say(client, "carol", "Carol sells flowers.")
+            wait_until(lambda: sum("flowers" in str(batch) for batch in embedder.batches()) == 2)
 
         assert instance.served is not None
         instance.served.send_signal(signal.SIGTERM)
