@@ -67,11 +67,17 @@ class Talker:
         #: Ids of messages that may be there, by name.
         self._ids: dict[str, int] = {}
         self._stopping = Event()
+        self._listening = Event()
 
     def run(self) -> None:
         """Talks until it is told to stop."""
         while not self._stopping.wait(self._chance.uniform(0, _PAUSE_S)):
-            self._step()
+            if not self._listening.is_set():
+                self._step()
+
+    def listen(self, *, silent: bool) -> None:
+        """Says no more for now, or goes on."""
+        self._listening.set() if silent else self._listening.clear()
 
     def stop(self) -> None:
         """Ends talking. What is not answered yet is left so."""
@@ -193,6 +199,17 @@ class Load:
     def stalls(self) -> None:
         """Waits until one more call was not answered."""
         self._reaches(lambda: self.answers.unanswered, 1)
+
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """Nobody says anything more, so that what was said can be learned on a slow machine too."""
+        for talker in self.talkers:
+            talker.listen(silent=True)
+        try:
+            yield
+        finally:
+            for talker in self.talkers:
+                talker.listen(silent=False)
 
     def end(self) -> None:
         """Ends all talking. Raises what a user met with that may not be."""

@@ -48,7 +48,8 @@ class Chaos:
                 self._leave_no_room(load)
         if chance.random() < _AT_ONCE:
             return Recovery(str(fault), acknowledged, None)
-        self.recovers()
+        with load.silence():
+            self.recovers()
         return Recovery(str(fault), acknowledged, time.monotonic() - began)
 
     def recovers(self) -> None:
