@@ -89,6 +89,6 @@ class Healer:
 
     def _wait(self, cause: str) -> None:
         if cause != self._cause:
-            _log.warning("A gap in the binlog is not healed yet: %s", cause, extra={"action": "healing_waits"})
+            _log.warning("Gaps in the binlog cannot be healed now: %s", cause, extra={"action": "healing_waits"})
         self._cause = cause
         self._stopping.wait(self._pause_s)

@@ -119,6 +119,7 @@ class Tables:
         """An empty file. With `user_id`, only that user's differences are told and counted."""
         self._user = user_id
         # A verification is told line by line, from whichever thread asks for the next one.
+        path.touch(mode=0o600)
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         with _translated():
             self._db.executescript(
