@@ -53,7 +53,9 @@ def answers(settings: StackSettings) -> bool:
         return False
 
 
-def register_messages(settings: StackSettings, worker: Process, *, partitions: int, deadline: float) -> None:
+def register_messages(
+    settings: StackSettings, worker: Process, *, partitions: int, log_id: str, deadline: float
+) -> None:
     """Returns once the connector runs. Raises Failed with its cause if it does not."""
     places = Places(
         mysql_host="127.0.0.1",
@@ -62,11 +64,30 @@ def register_messages(settings: StackSettings, worker: Process, *, partitions: i
         secrets_file=_secrets_file(settings),
         kafka=settings.kafka(),
         partitions=partitions,
+        log_id=log_id,
     )
     try:
         register.register(settings.connect_url(), register.messages_config(places), deadline)
     except ConnectorError as exc:
         raise Failed(f"{exc} {process.last_lines(worker)}") from exc
+
+
+def connector(settings: StackSettings) -> str | None:
+    """One word on the connector, with the cause where it failed; None where no worker of ours answers."""
+    if process.find(settings.home, NAME) is None:
+        return None
+    try:
+        return register.state(settings.connect_url())
+    except ConnectorError:
+        return None
+
+
+def mend_connector(settings: StackSettings) -> None:
+    """Does what helps a connector that has failed. Raises Failed if the worker does not take it now."""
+    try:
+        register.mend(settings.connect_url())
+    except ConnectorError as exc:
+        raise Failed(str(exc)) from exc
 
 
 def worker_config(settings: StackSettings, plugins: Path) -> dict[str, object]:

@@ -87,8 +87,9 @@ def server_config(settings: StackSettings, data: Path) -> dict[str, object]:
         "transaction.state.log.num.partitions": 8,
         "transaction.state.log.replication.factor": 1,
         "transaction.state.log.min.isr": 1,
+        # What Kafka Connect asks for when a connector is to forget its place; none of our own asks for as long.
+        "transaction.max.timeout.ms": 120_000,
         # Readers wait for a dead producer's transaction: it is given up soon after its own time-out.
-        "transaction.max.timeout.ms": 60_000,
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1_000,
         "share.coordinator.state.topic.num.partitions": 1,
         "share.coordinator.state.topic.replication.factor": 1,

@@ -42,11 +42,12 @@ def start(
     partitions: int,
     on_part: Callable[[str, Step], None],
     after_mysql: Callable[[], None],
-    after_kafka: Callable[[], None],
+    after_kafka: Callable[[], str],
 ) -> None:
     """Starts what does not run yet and returns once all of it is ready and the connector runs.
 
-    after_mysql makes the tables, after_kafka the topics; both run at every start, and what they raise ends it.
+    after_mysql makes the tables, after_kafka the topics, and answers the id of the messages log; both run at every
+    start, and what they raise ends it. Where that log is another one than before, every row is read again into it.
     A part that was started stays, also where a later one fails: stop() ends them all.
     Raises Refused before anything has started (a port in use, a program missing), Failed with a part's last
     log lines where it did not get ready.
@@ -64,13 +65,13 @@ def start(
         mysql.grant_tables(settings)
         on_part(mysql.NAME, "ready")
         kafka.wait(settings, broker, _deadline())
-        after_kafka()
+        log_id = after_kafka()
         on_part(kafka.NAME, "ready")
         on_part(connect.NAME, "starting")
         worker = connect.start(settings, secrets)
         deadline = _deadline()
         connect.wait(settings, worker, deadline)
-        connect.register_messages(settings, worker, partitions=partitions, deadline=deadline)
+        connect.register_messages(settings, worker, partitions=partitions, log_id=log_id, deadline=deadline)
         on_part(connect.NAME, "ready")
 
 

@@ -9,12 +9,17 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLong
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import Thread
 
 import httpx
 from rich.console import Console
 
+from chat_api import binlog
+from chat_api.errors import ChatError
+from chat_api.store import Rows
 from connectors import register
 from connectors.errors import ConnectorError
 from devstack import connect, jars, kafka, mysql, mysql_program
@@ -32,13 +37,6 @@ _PROBE_S = 5.0
 _OLDEST_JAVA = 17
 _LEAST_DISK_GB = 2.0
 _SHOWN_MODELS = 5
-_WANTED_VARIABLES = {
-    "log_bin": "ON",
-    "binlog_format": "ROW",
-    "binlog_row_image": "FULL",
-    "gtid_mode": "ON",
-    "enforce_gtid_consistency": "ON",
-}
 
 
 class Broken(Exception):
@@ -90,7 +88,7 @@ def answered(check: Check, within_s: float = _CHECK_S) -> Finding:
 def _asked(check: Check) -> Finding:
     try:
         return Finding(check.name, well=True, words=check.ask())
-    except (Broken, StackError, LearningError, ConnectorError, StoreError) as exc:
+    except (Broken, StackError, ChatError, LearningError, ConnectorError, StoreError) as exc:
         return Finding(check.name, well=False, words=str(exc))
     except Exception as exc:  # noqa: BLE001  the boundary of a check: one that fails must not hide the others
         return Finding(check.name, well=False, words=f"the check itself failed ({type(exc).__name__}: {exc}).")
@@ -160,11 +158,8 @@ def _mysql(instance: Instance) -> str:
 
 
 def _binlog(instance: Instance) -> str:
-    wanted = ", ".join(f"'{name}'" for name in _WANTED_VARIABLES)
-    found = dict(mysql.query(instance.stack, [f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({wanted})"]))
-    wrong = [f"{name}={found.get(name)}" for name, value in _WANTED_VARIABLES.items() if found.get(name) != value]
-    if wrong:
-        raise Broken(f"{', '.join(wrong)}: Debezium needs whole rows and GTIDs. Restart MySQL by `make run`.")
+    with closing(Rows(instance.api.account(), pool_size=1, clock=lambda: datetime.now(UTC))) as rows:
+        binlog.check(rows)
     return "whole rows, with GTIDs"
 
 
@@ -217,7 +212,7 @@ def _learning(instance: Instance) -> str:
     waiting = [f"{stage['name']} waits: {stage['waiting_for']}" for stage in stages if stage["waiting_for"]]
     if waiting:
         raise Broken(" ".join(waiting))
-    dead = sum(stage["dead"] for stage in stages)
+    dead = sum(stage.get("dead", 0) for stage in stages)
     return f"under way, {dead} records set aside since the start"
 
 

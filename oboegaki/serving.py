@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -14,7 +15,7 @@ from fastapi import FastAPI
 
 from chat_api.app import create_app
 from chat_api.store import Rows
-from devstack import process
+from devstack import connect, process
 from devstack.sockets import socket_path
 from memory_store.embedded import EmbeddedStore
 from memory_store.embedders.opening import opened, opened_cache
@@ -24,6 +25,7 @@ from oboegaki.client import CONTROL_SOCKET
 from oboegaki.errors import CommandError
 from oboegaki.instance import Instance
 from oboegaki.learning import Learner
+from oboegaki.watching import ConnectorWatch
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _GRACE_S = 5
@@ -58,9 +60,16 @@ def serve(instance: Instance, *, rebuild: bool = False) -> None:
             instance.api.account(), pool_size=instance.api.mysql_pool_size, clock=lambda: datetime.now(UTC)
         )
         parts.callback(rows.close)
-        learner = Learner(instance, store, embedder, cache=cache, rebuild=rebuild)
-        app = create_app(instance.api, rows=rows, store=store, embedder=embedder, stages=learner.stages)
-        asyncio.run(_serve(app, learner, _listening(instance, parts)))
+        learner = Learner(instance, store, embedder, rows, cache=cache, rebuild=rebuild)
+        watch = _watch(instance)
+        app = create_app(
+            instance.api,
+            rows=rows,
+            store=store,
+            embedder=embedder,
+            stages=lambda: (*learner.stages(), watch.stage()),
+        )
+        asyncio.run(_serve(app, learner, watch, _listening(instance, parts)))
 
 
 def _check_live(store: EmbeddedStore) -> None:
@@ -69,7 +78,15 @@ def _check_live(store: EmbeddedStore) -> None:
         store.live()
 
 
-async def _serve(app: FastAPI, learner: Learner, sockets: list[socket.socket]) -> None:
+def _watch(instance: Instance) -> ConnectorWatch:
+    return ConnectorWatch(
+        state=partial(connect.connector, instance.stack),
+        mend=partial(connect.mend_connector, instance.stack),
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+async def _serve(app: FastAPI, learner: Learner, watch: ConnectorWatch, sockets: list[socket.socket]) -> None:
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_S
     )
@@ -90,6 +107,7 @@ async def _serve(app: FastAPI, learner: Learner, sockets: list[socket.socket]) -
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(learn())
+        tasks.create_task(watch.run(stopping))
         await server.serve(sockets)
         stop()
     if learner.refusal is not None:

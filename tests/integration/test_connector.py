@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import httpx
 import psutil
 import pytest
 from confluent_kafka import Message as Record
+from confluent_kafka.admin import AdminClient
 
 from chat_api.messages import Edit, NewMessage
 from chat_api.migrate import migrate
@@ -21,13 +23,14 @@ from chat_api.store import Rows
 from connectors import register
 from connectors.errors import Refused
 from connectors.register import Places
-from devstack import mysql, process, stack
+from devstack import connect, mysql, process, stack
 from devstack.secrets import Secrets, load_or_create
 from devstack.settings import StackSettings
 from memory_consumer import cdc, names, topics
-from memory_consumer.log_reader import LogReader
+from memory_consumer.log_reader import LogReader, topic_id
 from memory_consumer.partition import partition_of
 from memory_consumer.settings import ConsumerSettings
+from oboegaki.watching import ConnectorWatch
 from tests.support.api import new_user
 from tests.support.deadline import wait_until
 from tests.support.services import account, now, soon, stack_settings
@@ -92,6 +95,17 @@ class Capture:
             os.kill(part.pid, signal.SIGKILL)
             psutil.Process(part.pid).wait(60)
 
+    def lose(self, topic: str) -> None:
+        """Deletes a topic."""
+        admin = AdminClient(self.consumer.client())
+        admin.delete_topics([topic])[topic].result(30)
+        wait_until(lambda: topic not in admin.list_topics(timeout=30).topics)
+
+    def watch(self) -> ConnectorWatch:
+        """As a process that serves looks after the connector."""
+        state = partial(connect.connector, self.settings)
+        return ConnectorWatch(state, partial(connect.mend_connector, self.settings), now)
+
     def places(self) -> Places:
         return Places(
             mysql_host="127.0.0.1",
@@ -100,6 +114,7 @@ class Capture:
             secrets_file=self.settings.home / "connect" / "secrets.properties",
             kafka=self.settings.kafka(),
             partitions=names.PARTITIONS,
+            log_id=topic_id(self.consumer, names.MESSAGES),
         )
 
     def connector(self, path: str) -> Any:  # noqa: ANN401  JSON
@@ -110,9 +125,10 @@ class Capture:
         self.happened.append("tables")
         migrate(account(self.settings, "oboegaki_migrate", self.secrets.mysql_migrate))
 
-    def _make_topics(self) -> None:
+    def _make_topics(self) -> str:
         self.happened.append("topics")
         topics.ensure(self.consumer)
+        return topic_id(self.consumer, names.MESSAGES)
 
 
 @pytest.fixture(scope="module")
@@ -282,6 +298,50 @@ def test_after_a_kill_of_every_part_the_next_start_works_and_nothing_is_lost(cap
     found = capture.wait_for(user, *before, *after, records=40)
     assert [cdc.message_id(record.key()) for record in found] == before + after
     assert register.state(capture.settings.connect_url()) == "RUNNING"
+
+
+def test_a_record_of_the_tables_that_is_gone_is_made_anew_and_nothing_is_missed(capture: Capture) -> None:
+    user = new_user()
+    deleted = capture.say(user, "to be deleted")
+    capture.wait_for(user, deleted, records=1)
+    connect.stop(capture.settings)
+    capture.rows.delete_message(user, deleted)
+    written = capture.say(user, "meanwhile")
+    capture.lose(names.SCHEMA_HISTORY)
+
+    capture.start()
+    watch = capture.watch()
+
+    def arrived() -> bool:
+        watch.look()
+        return len(capture.records(user, deleted)) == 2
+
+    wait_until(arrived, 120)
+    assert capture.written(user, written).content == "meanwhile"
+    assert capture.connector("config")["snapshot.mode"] == "recovery"
+    capture.start()
+    assert capture.connector("config")["snapshot.mode"] == "when_needed"
+    assert capture.written(user, capture.say(user, "as before")).content == "as before"
+
+
+def test_where_the_messages_log_was_made_anew_every_row_is_in_it_again(capture: Capture) -> None:
+    user = new_user()
+    kept, edited = capture.say(user, "kept"), capture.say(user, "before")
+    capture.wait_for(user, kept, edited, records=2)
+    connect.stop(capture.settings)
+    capture.rows.edit(user, edited, Edit(content="after"))
+    capture.lose(names.MESSAGES)
+
+    capture.start()
+
+    found = capture.wait_for(user, kept, edited, records=2)
+    changes = [cdc.decode(record.key(), record.value()) for record in found]
+    assert [each.row.content for each in changes if isinstance(each, cdc.Written)] == ["kept", "after"]
+    assert capture.written(user, capture.say(user, "as before")).content == "as before"
+    before = capture.connector("config")
+    capture.start()
+    assert capture.connector("config") == before
+    assert len(capture.records(user, kept)) == 1
 
 
 def test_heartbeats_arrive_while_nothing_is_written(capture: Capture) -> None:

@@ -201,7 +201,7 @@ def test_where_a_port_is_taken_nothing_starts_and_its_setting_is_named(native: N
             partitions=12,
             on_part=lambda name, _: pytest.fail(f"{name} was started"),
             after_mysql=lambda: None,
-            after_kafka=lambda: None,
+            after_kafka=str,
         )
 
     [line] = str(taken.value).splitlines()

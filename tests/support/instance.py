@@ -14,6 +14,7 @@ import httpx
 import psutil
 
 from chat_api.settings import Account
+from devstack import process
 from devstack.secrets import load_or_create
 from tests.support.deadline import wait_until
 from tests.support.services import DIST, free_ports
@@ -108,9 +109,15 @@ class RunningInstance:
         password = load_or_create(self.home).mysql_api
         return Account("127.0.0.1", self.ports[1], "chat", "oboegaki_api", password)
 
+    def part(self, name: str) -> psutil.Process:
+        """The process of a part that runs, such as `kafka`."""
+        found = process.find(self.home, name)
+        assert found is not None, f"{name} does not run."
+        return psutil.Process(found.pid)
+
     def processes(self) -> list[psutil.Process]:
         """Whatever runs of it: what has its home in its command line or environment."""
-        return [process for process in psutil.process_iter() if str(self.home) in _told(process)]
+        return [each for each in psutil.process_iter() if str(self.home) in _told(each)]
 
     def _end(self, number: int) -> None:
         if self.served is not None:

@@ -17,6 +17,7 @@ PLACES = Places(
     secrets_file=Path("/srv/覚え 書き/secrets.properties"),
     kafka="127.0.0.1:9002",
     partitions=names.PARTITIONS,
+    log_id="4711:4712",
 )
 CONFIG = messages_config(PLACES)
 
@@ -120,4 +121,5 @@ def test_the_configuration_says_where_everything_is() -> None:
     assert CONFIG["database.user"] == "oboegaki_debezium"
     assert CONFIG["signal.kafka.bootstrap.servers"] == "127.0.0.1:9002"
     assert CONFIG["schema.history.internal.kafka.bootstrap.servers"] == "127.0.0.1:9002"
+    assert CONFIG["oboegaki.log.id"] == "4711:4712"
     assert not [value for value in CONFIG.values() if "@{" in value]
