@@ -43,7 +43,7 @@ class Places:
     mysql_host: str
     mysql_port: int
     mysql_user: str
-    #: Properties file on Kafka Connect's machine that has `mysql.password`.
+    #: Properties file on Kafka Connect's machine that has `mysql.password` and `kafka.login`.
     secrets_file: Path
     kafka: str
     partitions: int
@@ -73,7 +73,13 @@ def messages_config(places: Places) -> dict[str, str]:
     return {key: _Placeholders(value).substitute(found) for key, value in template.items()}
 
 
-def register(connect_url: str, config: Mapping[str, str], deadline: float, *, name: str = NAME) -> None:
+#: A user and a password for Kafka Connect; None where it asks for none.
+Auth = tuple[str, str] | None
+
+
+def register(
+    connect_url: str, config: Mapping[str, str], deadline: float, *, name: str = NAME, auth: Auth = None
+) -> None:
     """Returns once the connector and its task run with this configuration; safe to repeat.
 
     Every row is read again where the log that the connector filled is gone.
@@ -81,7 +87,7 @@ def register(connect_url: str, config: Mapping[str, str], deadline: float, *, na
     Raises Unavailable if Kafka Connect did not get there in time, Refused if the connector fails with this
     configuration, also once it was mended.
     """
-    with _client(connect_url) as client:
+    with _client(connect_url, auth) as client:
         _forget_place_in_another_log(client, name, config, deadline)
         _put(client, name, config, deadline)
         mended, settled = False, time.monotonic() + _SETTLED_S
@@ -100,12 +106,12 @@ def register(connect_url: str, config: Mapping[str, str], deadline: float, *, na
                     _take(client, "PUT", f"/connectors/{name}/resume", deadline)
 
 
-def state(connect_url: str, *, name: str = NAME) -> str:
+def state(connect_url: str, *, name: str = NAME, auth: Auth = None) -> str:
     """One word on the connector, RUNNING if all is well, with the cause where it failed.
 
     Raises Unavailable if Kafka Connect does not answer.
     """
-    with _client(connect_url) as client:
+    with _client(connect_url, auth) as client:
         try:
             found = _read(client.get(f"/connectors/{name}/status", timeout=_STATE_S))
         except httpx.HTTPError as exc:
@@ -119,14 +125,14 @@ def state(connect_url: str, *, name: str = NAME) -> str:
     return next((each for each in parts if each != "RUNNING"), "RUNNING")
 
 
-def mend(connect_url: str, *, name: str = NAME) -> None:
+def mend(connect_url: str, *, name: str = NAME, auth: Auth = None) -> None:
     """Does what helps a connector that has failed; returns before it runs, and does nothing where it has not.
 
     Where its record of the tables is gone, it is made anew from them: until the next registration the connector
     runs in a mode for that. Otherwise what has failed of it is restarted.
     Raises Unavailable if Kafka Connect does not take it now.
     """
-    with _client(connect_url) as client:
+    with _client(connect_url, auth) as client:
         try:
             seen = _read(client.get(f"/connectors/{name}/status", timeout=_STATE_S))
         except httpx.HTTPError as exc:
@@ -264,6 +270,6 @@ def _left(deadline: float) -> float:
     return min(_REQUEST_S, max(_POLL_S, deadline - time.monotonic()))
 
 
-def _client(connect_url: str) -> httpx.Client:
+def _client(connect_url: str, auth: Auth) -> httpx.Client:
     # Kafka Connect is on this machine: no proxy stands before it.
-    return httpx.Client(base_url=connect_url, trust_env=False)
+    return httpx.Client(base_url=connect_url, auth=auth, trust_env=False)

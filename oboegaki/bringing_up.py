@@ -11,9 +11,9 @@ from rich.status import Status
 from chat_api import binlog
 from chat_api.migrate import migrate
 from chat_api.store import Rows
-from devstack import jars, mysql_program, stack
+from devstack import jars, kafka, mysql_program, stack
 from devstack.stack import Step
-from memory_consumer import names, topics
+from memory_consumer import accounts, names, topics
 from memory_consumer.log_reader import topic_id
 from oboegaki.instance import Instance
 
@@ -66,6 +66,7 @@ def _make_tables(instance: Instance) -> None:
 
 
 def _make_topics(instance: Instance) -> str:
+    accounts.ensure(instance.consumer, admin=kafka.BROKER, password=instance.secrets.kafka_broker)
     topics.ensure(instance.consumer)
     return topic_id(instance.consumer, names.MESSAGES)
 

@@ -1,6 +1,7 @@
 """The command."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +34,8 @@ User = Annotated[str, typer.Option("--user", help="Whose memory.")]
 
 def main() -> None:
     """Runs a command; every refusal is a sentence on stderr and exit status 1."""
+    # Whatever is written from here on, by us and by the parts, is for its owner only.
+    os.umask(0o077)
     logging.getLogger("stamina").setLevel(logging.ERROR)  # it tells each retry
     try:
         app()

@@ -3,6 +3,7 @@
 import importlib.metadata
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from concurrent.futures import TimeoutError as TooLong
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Thread
 
 import httpx
@@ -20,7 +22,6 @@ from rich.console import Console
 from chat_api import binlog
 from chat_api.errors import ChatError
 from chat_api.store import Rows
-from connectors import register
 from connectors.errors import ConnectorError
 from devstack import connect, jars, kafka, mysql, mysql_program
 from devstack.errors import StackError
@@ -37,6 +38,7 @@ _PROBE_S = 5.0
 _OLDEST_JAVA = 17
 _LEAST_DISK_GB = 2.0
 _SHOWN_MODELS = 5
+_SHOWN_FILES = 3
 
 
 class Broken(Exception):
@@ -105,6 +107,8 @@ def checks(instance: Instance) -> Iterator[Check]:
     yield Check("MySQL", lambda: _mysql(instance))
     yield Check("MySQL's binlog", lambda: _binlog(instance))
     yield Check("accounts", lambda: _accounts(instance))
+    yield Check("other accounts", lambda: _strangers(instance))
+    yield Check("files", lambda: files(instance.stack.home, instance.stack.dist))
     yield Check("Kafka", lambda: _kafka(instance))
     yield Check("topics", lambda: _topics(instance))
     yield Check("Kafka Connect", lambda: _connect(instance))
@@ -171,8 +175,40 @@ def _accounts(instance: Instance) -> str:
     return "the API writes rows and may not change whose they are"
 
 
+def _strangers(instance: Instance) -> str:
+    if kafka.lets_in_strangers(instance.stack.kafka_port):
+        raise Broken(
+            "Kafka lets in whoever does not say who they are. Stop it by `oboegaki down`, then `make run`."
+        )
+    if connect.lets_in_strangers(instance.stack):
+        raise Broken(
+            "Kafka Connect lets in whoever does not say who they are. Stop it by `oboegaki down`, then `make run`."
+        )
+    return "no other account of this machine gets into Kafka or Kafka Connect without a password"
+
+
+def files(home: Path, dist: Path) -> str:
+    """That nobody else may open the home or a file in it; programs are nobody's secret. Raises Broken."""
+    opened = [path for path in (home, *_below(home, dist)) if path.lstat().st_mode & 0o077]
+    if opened:
+        named = ", ".join(str(path) for path in opened[:_SHOWN_FILES])
+        raise Broken(f"Others may open {named}. Close it to them: `chmod -R go-rwx {shlex.quote(str(home))}`.")
+    return f"nobody else may open what is in {home}"
+
+
+def _below(folder: Path, dist: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        # Sockets are as open as their folder; a link has no rights of its own.
+        if path == dist or path.is_symlink() or path.is_socket():
+            continue
+        yield path
+        # MySQL gives its files rights of its own, in a folder that is closed.
+        if path.is_dir() and path.parts[-2:] != ("mysql", "data"):
+            yield from _below(path, dist)
+
+
 def _kafka(instance: Instance) -> str:
-    if not kafka.answers(instance.stack.kafka_port):
+    if not kafka.answers(instance.stack, instance.secrets):
         raise Broken(f"Nothing answers as Kafka on port {instance.stack.kafka_port}. Start it with `make run`.")
     return instance.consumer.kafka
 
@@ -183,13 +219,13 @@ def _topics(instance: Instance) -> str:
 
 
 def _connect(instance: Instance) -> str:
-    if not connect.answers(instance.stack):
+    if not connect.answers(instance.stack, instance.secrets):
         raise Broken(f"Kafka Connect does not answer on {instance.stack.connect_url()}. Start it with `make run`.")
     return instance.stack.connect_url()
 
 
 def _connector(instance: Instance) -> str:
-    state = register.state(instance.stack.connect_url())
+    state = connect.connector(instance.stack, instance.secrets) or "not known"
     if state != "RUNNING":
         raise Broken(f"The connector is {state}. `make run` registers it again; see logs/connect.log.")
     return "RUNNING"

@@ -80,8 +80,8 @@ def _check_live(store: EmbeddedStore) -> None:
 
 def _watch(instance: Instance) -> ConnectorWatch:
     return ConnectorWatch(
-        state=partial(connect.connector, instance.stack),
-        mend=partial(connect.mend_connector, instance.stack),
+        state=partial(connect.connector, instance.stack, instance.secrets),
+        mend=partial(connect.mend_connector, instance.stack, instance.secrets),
         clock=lambda: datetime.now(UTC),
     )
 

@@ -17,14 +17,12 @@ import psutil
 import pytest
 
 from connectors import register
-from devstack import mysql
-from devstack.secrets import load_or_create
-from devstack.settings import StackSettings
+from devstack import connect, mysql
 from tests.support.deadline import wait_until
 from tests.support.embedding_server import embedding_server
 from tests.support.instance import RunningInstance, instance_at
 from tests.support.llm_server import LlmServer, fails, llm_server, says
-from tests.support.services import DIST, free_ports, soon
+from tests.support.services import free_ports, soon
 
 _numbers = count(1)
 
@@ -60,14 +58,8 @@ class Whole:
         self.embedder = embedder
         self.model = model
         self.client = client
-        self.stack = StackSettings(
-            home=instance.home,
-            dist=DIST,
-            mysql_port=instance.ports[1],
-            kafka_port=instance.ports[2],
-            kafka_controller_port=instance.ports[3],
-            connect_port=instance.ports[4],
-        )
+        self.stack = instance.stack()
+        self.secrets = instance.secrets()
 
     def say(self, user: str, content: str) -> int:
         """Posts a message, which has to be taken, and returns its id."""
@@ -197,13 +189,15 @@ def test_with_mysql_killed_every_call_says_so_and_all_goes_on_once_it_is_back(
 def test_a_connector_that_failed_while_mysql_was_away_is_restarted_by_the_watch(
     whole: Whole, user: str, known: int
 ) -> None:
-    url, failing = whole.stack.connect_url(), {"includeTasks": "true"}
+    url = f"{whole.stack.connect_url()}/connectors/{register.NAME}/restart"
     whole.instance.part("mysql").kill()
-    httpx.post(f"{url}/connectors/{register.NAME}/restart", params=failing, trust_env=False).raise_for_status()
+    httpx.post(
+        url, params={"includeTasks": "true"}, auth=connect.auth(whole.secrets), trust_env=False
+    ).raise_for_status()
     wait_until(lambda: "FAILED" in whole.waits("connector"), 120)
 
     # MySQL alone comes back: nobody registers the connector again.
-    mysql.wait(whole.stack, mysql.start(whole.stack, load_or_create(whole.instance.home)), soon())
+    mysql.wait(whole.stack, mysql.start(whole.stack, whole.secrets), soon())
     said = whole.say(user, "I sold the ferry again.")
 
     wait_until(lambda: whole.is_learned(user, known, said), 120)

@@ -109,7 +109,12 @@ def test_a_record_that_kafka_refuses_aborts_the_whole_batch_and_the_owner_can_go
 
 
 def killed_in_a_transaction(settings: ConsumerSettings, timeout_s: int) -> None:
-    stated = {"OBOEGAKI_KAFKA": settings.kafka, "OBOEGAKI_TRANSACTION_TIMEOUT": f"PT{timeout_s}S"}
+    stated = {
+        "OBOEGAKI_KAFKA": settings.kafka,
+        "OBOEGAKI_KAFKA_USER": settings.kafka_user,
+        "OBOEGAKI_KAFKA_PASSWORD": settings.kafka_password.get_secret_value(),
+        "OBOEGAKI_TRANSACTION_TIMEOUT": f"PT{timeout_s}S",
+    }
     with (
         closing(
             Consumer(settings.client() | {"group.id": "any", "isolation.level": "read_uncommitted"})

@@ -246,6 +246,5 @@ async def eventually_read(condition: Callable[[], object]) -> None:
 
 
 def _broker(settings: ConsumerSettings) -> KafkaBroker:
-    return KafkaBroker(
-        settings.kafka, allow_auto_create_topics=False, logger=None, config={"enable.auto.offset.store": False}
-    )
+    config: Any = settings.client() | {"enable.auto.offset.store": False}
+    return KafkaBroker(settings.kafka, allow_auto_create_topics=False, logger=None, config=config)
