@@ -277,11 +277,14 @@ def restarted(native: Native, name: str, end: Callable[[str], None], start: Call
 def test_new_passwords_are_set_at_the_next_start(native: Native) -> None:
     earlier = native.account("api")
     native.stop("mysql")
+    native.stop("kafka")
     (native.settings.home / "secrets.json").unlink()
     native.secrets = load_or_create(native.settings.home)
 
     native.start_mysql()
+    native.start_kafka()
 
+    assert AdminClient(native.consumer().client()).list_topics(timeout=30)
     assert execute(native.account("api"), "SELECT 1") == [(1,)]
     assert refused(earlier, "SELECT 1")
 
