@@ -11,6 +11,7 @@ from threading import Event, Thread
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from memory_consumer import cdc, names
+from memory_consumer.settings import ConsumerSettings
 from tests.support.deadline import wait_until
 
 _POLL_S = 0.2
@@ -29,9 +30,9 @@ class Arrival:
 class Arrivals:
     """Arrivals by message id, read in a thread of its own."""
 
-    def __init__(self, kafka: str) -> None:
+    def __init__(self, settings: ConsumerSettings) -> None:
         self._consumer = Consumer(
-            {"bootstrap.servers": kafka, "group.id": "oboegaki-benchmark", "enable.auto.commit": False}
+            settings.client() | {"group.id": "oboegaki-benchmark", "enable.auto.commit": False}
         )
         self._ended = Event()
         self._thread = Thread(target=self._read, daemon=True)
@@ -84,9 +85,9 @@ class Arrivals:
 
 
 @contextmanager
-def arrivals_at(kafka: str) -> Iterator[Arrivals]:
+def arrivals_at(settings: ConsumerSettings) -> Iterator[Arrivals]:
     """Arrivals from now on."""
-    arrivals = Arrivals(kafka)
+    arrivals = Arrivals(settings)
     arrivals.start()
     try:
         yield arrivals

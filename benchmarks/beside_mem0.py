@@ -130,7 +130,7 @@ def _with_oboegaki(turns: Sequence[Turn], model: "_SlowModel") -> Learned:
 
 
 def _wait_until_it_learns(instance: RunningInstance, client: httpx.Client) -> None:
-    wait_until(lambda: len(_stages(client)) > 1 and all(stage.get("owned", 1) for stage in _stages(client)[:1]))
+    wait_until(lambda: any(stage["name"] == "extract" and stage["owned"] for stage in _stages(client)))
     assert instance.served is not None
 
 

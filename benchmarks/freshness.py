@@ -47,7 +47,7 @@ def run(*, quick: bool) -> Result:
     with TemporaryDirectory(prefix="oboegaki-bench-") as folder, instance_at(Path(folder) / "home") as instance:
         instance.command("up")
         instance.serve()
-        with instance.client() as client, arrivals_at(instance.kafka) as arrivals:
+        with instance.client() as client, arrivals_at(instance.consumer()) as arrivals:
             _one_by_one(client, "warm-up", _texts(0, _WARM_UP), _wait)
             runs = [_run(client, arrivals, count, seed) for seed in range(1, rounds + 1)]
         processes = _memory(instance)

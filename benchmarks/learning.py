@@ -15,7 +15,6 @@ from benchmarks.embedder_alone import embedded_alone, filed
 from benchmarks.figures import Curve, Figures, Plot, Result, Wanted
 from benchmarks.sentences import threads
 from chat_api.store import Rows
-from memory_consumer.settings import ConsumerSettings
 from tests.support.deadline import wait_until
 from tests.support.instance import RunningInstance, instance_at
 from tests.support.services import now
@@ -90,7 +89,7 @@ def _run(instance: RunningInstance, count: int, seed: int) -> tuple[Figures, Seq
         progress = _learned(instance, client, count)
         _check_all_learned(client)
     instance.stop_serving()
-    alone = embedded_alone(filed(ConsumerSettings(kafka=instance.kafka, home=instance.home), ids))
+    alone = embedded_alone(filed(instance.consumer(), ids))
     facts = alone.facts
     figures = {
         "learning (facts/s)": progress.per_second,
@@ -121,7 +120,7 @@ def _write(instance: RunningInstance, count: int, seed: int) -> set[int]:
     """Writes the rows and returns once all their change events are in Kafka."""
     rows = Rows(instance.database(), pool_size=1, clock=now)
     try:
-        with arrivals_at(instance.kafka) as arrivals:
+        with arrivals_at(instance.consumer()) as arrivals:
             ids: set[int] = set()
             for thread in threads(count, turns=_TURNS, users=_USERS, seed=seed):
                 ids |= {added.message_id for added in rows.add_messages(thread.user_id, thread.messages)}

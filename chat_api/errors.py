@@ -6,7 +6,8 @@ ChatError
 ├── Conflict     something else has that name already
 ├── Unavailable  a part is away: the same request may work later
 ├── NoReply      the language model gave no answer; what was said is kept
-└── Faulty       the database refused a statement of ours: a bug, or a set-up that is not finished
+├── Faulty       the database refused a statement of ours: a bug, or a set-up that is not finished
+└── Refused      the database is set so that rows could be lost to learning: the message says what to do
 """
 
 
@@ -36,3 +37,7 @@ class NoReply(ChatError):
 
 class Faulty(ChatError):
     """The database refused a statement: a bug, or a set-up that is not finished."""
+
+
+class Refused(ChatError):
+    """The database is set so that rows could be lost to learning."""

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chat_api.errors import ChatError, Conflict, Faulty, Invalid, NoReply, NotFound, Unavailable
+from chat_api.errors import ChatError, Conflict, Faulty, Invalid, NoReply, NotFound, Refused, Unavailable
 from memory_store.errors import StoreError
 
 _log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ _STATUS: Mapping[type[ChatError], int] = {
     Unavailable: 503,
     NoReply: 502,
     Faulty: 500,
+    Refused: 503,
 }
 _WORDS = {
     400: "The body cannot be read as JSON.",

@@ -54,6 +54,12 @@ def ping(cursor: Cursor) -> None:
     _all(cursor, "SELECT 1")
 
 
+def variables(cursor: Cursor, names: Iterable[str]) -> dict[str, str]:
+    wanted = tuple(names)
+    found = _all(cursor, f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({_marks(wanted)})", *wanted)
+    return {str(row["Variable_name"]): str(row["Value"]) for row in found}
+
+
 def add(cursor: Cursor, user_id: str, messages: Sequence[NewMessage], unnamed: str, now: datetime) -> list[Added]:
     named = [m.external_id for m in messages if m.external_id is not None]
     plan = Plan(_by_external_ids(cursor, user_id, named), unnamed, now)

@@ -154,6 +154,11 @@ class Rows:
         """Returns if the database answers."""
         self._transact(statements.ping)
 
+    def variables(self, names: Iterable[str]) -> dict[str, str]:
+        """Settings of the database server, as it tells them; those that it does not know are left out."""
+        wanted = tuple(names)
+        return self._transact(lambda cursor: statements.variables(cursor, wanted))
+
     def add_messages(self, user_id: str, messages: Sequence[NewMessage]) -> list[Added]:
         """Writes all of them or none; new ids ascend in the order of the list.
 

@@ -21,6 +21,12 @@ _REQUEST_S = 30.0
 _STATE_S = 5.0
 #: For so long the state told may be that of a former configuration, or of a worker that was killed.
 _SETTLED_S = 3.0
+#: Where the configuration tells which log it filled.
+_LOG = "oboegaki.log.id"
+_HELD = frozenset({"PAUSED", "STOPPED"})
+_NO_HISTORY = "db history topic is missing"
+#: Debezium's for reading the tables anew and going on at the place where it was.
+_RECOVERY = {"snapshot.mode": "recovery"}
 #: Busy with a rebalance, starting, or waiting for another part.
 _LATER = frozenset({404, 409, 500, 503, 504})
 
@@ -37,10 +43,12 @@ class Places:
     mysql_host: str
     mysql_port: int
     mysql_user: str
-    #: Properties file on Kafka Connect's machine that has `mysql.password`.
+    #: Properties file on Kafka Connect's machine that has `mysql.password` and `kafka.login`.
     secrets_file: Path
     kafka: str
     partitions: int
+    #: Kafka's id of the messages log; another one if that was lost and made again.
+    log_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,46 +73,55 @@ def messages_config(places: Places) -> dict[str, str]:
     return {key: _Placeholders(value).substitute(found) for key, value in template.items()}
 
 
-def register(connect_url: str, config: Mapping[str, str], deadline: float, *, name: str = NAME) -> None:
+#: A user and a password for Kafka Connect; None where it asks for none.
+Auth = tuple[str, str] | None
+
+
+def register(
+    connect_url: str, config: Mapping[str, str], deadline: float, *, name: str = NAME, auth: Auth = None
+) -> None:
     """Returns once the connector and its task run with this configuration; safe to repeat.
 
+    Every row is read again where the log that the connector filled is gone.
     The deadline is a value of time.monotonic(). Blocks until then at most.
     Raises Unavailable if Kafka Connect did not get there in time, Refused if the connector fails with this
-    configuration, also after one restart.
+    configuration, also once it was mended.
     """
-    with _client(connect_url) as client:
+    with _client(connect_url, auth) as client:
+        _forget_place_in_another_log(client, name, config, deadline)
         _put(client, name, config, deadline)
-        restarted, settled = False, time.monotonic() + _SETTLED_S
+        mended, settled = False, time.monotonic() + _SETTLED_S
         for seen in _states(client, name, deadline):
             is_settled = time.monotonic() >= settled
             if seen.running and is_settled:
                 return
-            # A failed task stays so even where its cause, MySQL away say, has passed.
-            if seen.failed and not restarted:
-                restarted, settled = _restart(client, name, deadline), time.monotonic() + _SETTLED_S
+            if seen.failed and not mended:
+                mended, settled = _mend(client, name, seen, deadline), time.monotonic() + _SETTLED_S
             elif seen.failed and is_settled:
                 raise Refused(f"Connector {name} failed: {seen.trace}")
             elif not seen.running and not seen.failed:
                 # On its way: what comes next is new.
                 settled = time.monotonic()
+                if seen.connector in _HELD:
+                    _take(client, "PUT", f"/connectors/{name}/resume", deadline)
 
 
-def restart(connect_url: str, *, name: str = NAME) -> None:
+def restart(connect_url: str, *, name: str = NAME, auth: Auth = None) -> None:
     """Has the connector and its task start again, where they stopped. Raises Unavailable.
 
     Until then Debezium 3.6.1 reads no rows again by signals once MySQL closed its connection (debezium/dbz#2275).
     """
-    with _client(connect_url) as client:
+    with _client(connect_url, auth) as client:
         if not _restart(client, name, time.monotonic() + _REQUEST_S, only_failed=False):
             raise Unavailable("Kafka Connect did not restart the connector.")
 
 
-def state(connect_url: str, *, name: str = NAME) -> str:
+def state(connect_url: str, *, name: str = NAME, auth: Auth = None) -> str:
     """One word on the connector, RUNNING if all is well, with the cause where it failed.
 
     Raises Unavailable if Kafka Connect does not answer.
     """
-    with _client(connect_url) as client:
+    with _client(connect_url, auth) as client:
         try:
             found = _read(client.get(f"/connectors/{name}/status", timeout=_STATE_S))
         except httpx.HTTPError as exc:
@@ -118,13 +135,13 @@ def state(connect_url: str, *, name: str = NAME) -> str:
     return next((each for each in parts if each != "RUNNING"), "RUNNING")
 
 
-def captured(connect_url: str, *, name: str = NAME) -> str:
+def captured(connect_url: str, *, name: str = NAME, auth: Auth = None) -> str:
     """The transactions of MySQL that the connector has read, as a set of GTIDs; empty before its snapshot is done.
 
     Only what is in Kafka counts: it is what the connector would go on from.
     Raises Unavailable if Kafka Connect does not tell.
     """
-    with _client(connect_url) as client:
+    with _client(connect_url, auth) as client:
         try:
             answer = client.get(f"/connectors/{name}/offsets", timeout=_STATE_S)
         except httpx.HTTPError as exc:
@@ -134,6 +151,55 @@ def captured(connect_url: str, *, name: str = NAME) -> str:
     offsets = [each["offset"] or {} for each in answer.json()["offsets"]]
     # While rows are read by a snapshot, the set is that of the snapshot's beginning or end: not all are there yet.
     return next((str(each.get("gtids") or "") for each in offsets if not each.get("snapshot")), "")
+
+
+def mend(connect_url: str, *, name: str = NAME, auth: Auth = None) -> None:
+    """Does what helps a connector that has failed; returns before it runs, and does nothing where it has not.
+
+    Where its record of the tables is gone, it is made anew from them: until the next registration the connector
+    runs in a mode for that. Otherwise what has failed of it is restarted.
+    Raises Unavailable if Kafka Connect does not take it now.
+    """
+    with _client(connect_url, auth) as client:
+        try:
+            seen = _read(client.get(f"/connectors/{name}/status", timeout=_STATE_S))
+        except httpx.HTTPError as exc:
+            raise Unavailable("Kafka Connect does not answer.") from exc
+        if seen is None or (seen.failed and not _mend(client, name, seen, time.monotonic() + _STATE_S)):
+            raise Unavailable("Kafka Connect is too busy to mend the connector now.")
+
+
+def _forget_place_in_another_log(
+    client: httpx.Client, name: str, config: Mapping[str, str], deadline: float
+) -> None:
+    """What was written to a log that is gone has to be written again, so all rows are read from the beginning.
+
+    A stop in between leaves the former configuration, and with it the same to be done at the next registration.
+    """
+    if _LOG not in config:
+        return
+    known = _take(client, "GET", f"/connectors/{name}/config", deadline)
+    if known is None or known.json().get(_LOG, config[_LOG]) == config[_LOG]:
+        return
+    _take(client, "PUT", f"/connectors/{name}/stop", deadline)
+    _take(client, "DELETE", f"/connectors/{name}/offsets", deadline)
+
+
+def _take(client: httpx.Client, method: str, path: str, deadline: float) -> httpx.Response | None:
+    """The answer once Kafka Connect gives one; None where there is no such connector. Raises Unavailable."""
+    while True:
+        try:
+            answer = client.request(method, path, timeout=_left(deadline))
+        except httpx.HTTPError as exc:
+            cause: object = exc
+        else:
+            if answer.is_success:
+                return answer
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                return None
+            # Tasks that still stop are a bad request to it.
+            cause = _message(answer)
+        _pause(deadline, f"Kafka Connect did not take {method} {path} in time: {cause}")
 
 
 def _put(client: httpx.Client, name: str, config: Mapping[str, str], deadline: float) -> None:
@@ -190,6 +256,19 @@ def _restart(client: httpx.Client, name: str, deadline: float, *, only_failed: b
         return False
 
 
+def _mend(client: httpx.Client, name: str, seen: _State, deadline: float) -> bool:
+    """Whether Kafka Connect took what may help."""
+    try:
+        if _NO_HISTORY in seen.trace:
+            known = client.get(f"/connectors/{name}/config", timeout=_left(deadline)).raise_for_status().json()
+            config = {**known, **_RECOVERY}
+            return client.put(f"/connectors/{name}/config", json=config, timeout=_left(deadline)).is_success
+    except httpx.HTTPError:
+        return False
+    # A failed task stays so even where its cause, MySQL away say, has passed.
+    return _restart(client, name, deadline)
+
+
 def _read(answer: httpx.Response) -> _State | None:
     """The state in an answer to a question for it; None while Kafka Connect is too busy to give it."""
     if answer.status_code == httpx.codes.NOT_FOUND:
@@ -226,6 +305,6 @@ def _left(deadline: float) -> float:
     return min(_REQUEST_S, max(_POLL_S, deadline - time.monotonic()))
 
 
-def _client(connect_url: str) -> httpx.Client:
+def _client(connect_url: str, auth: Auth) -> httpx.Client:
     # Kafka Connect is on this machine: no proxy stands before it.
-    return httpx.Client(base_url=connect_url, trust_env=False)
+    return httpx.Client(base_url=connect_url, auth=auth, trust_env=False)

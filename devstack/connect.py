@@ -1,5 +1,7 @@
 """Kafka Connect as a process of ours: one distributed worker, as exactly-once sources need one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -7,7 +9,7 @@ import httpx
 from connectors import register
 from connectors.errors import ConnectorError
 from connectors.register import Places
-from devstack import jars, java, process
+from devstack import jars, java, kafka, process
 from devstack.errors import Failed
 from devstack.process import Process
 from devstack.secrets import Secrets
@@ -17,27 +19,36 @@ NAME = "connect"
 _STOP_S = 30.0
 _PROBE_S = 2.0
 _PREFIX = "oboegaki.connect"
+_USER = "oboegaki"
+_GATE = "org.apache.kafka.connect.rest.basic.auth.extension"
 
 
 def start(settings: StackSettings, secrets: Secrets) -> Process:
     """Starts Kafka Connect; returns before it is ready. Raises Missing without Java or the jars."""
     running = process.find(settings.home, NAME)
-    if running is not None:
+    if running is not None and not lets_in_strangers(settings):
         return running
+    # One of an earlier release, which asked nobody for a password.
+    stop(settings)
     found = jars.find(settings.dist)
     folder = _folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    java.write_properties(_secrets_file(settings), {"mysql.password": secrets.mysql_debezium.get_secret_value()})
+    kept = {
+        "mysql.password": secrets.mysql_debezium.get_secret_value(),
+        "kafka.login": kafka.client_login(secrets),
+    }
+    java.write_properties(_secrets_file(settings), kept)
     config = folder / "worker.properties"
     java.write_properties(config, worker_config(settings, found.plugins))
     main = "org.apache.kafka.connect.cli.ConnectDistributed"
-    command = java.command(found, folder, settings.connect_heap_mb, main, str(config))
+    options = [f"-Djava.security.auth.login.config={_write_gate(folder, secrets).as_uri()}"]
+    command = java.command(found, folder, settings.connect_heap_mb, main, str(config), options=options)
     return process.start(NAME, command, home=settings.home)
 
 
-def wait(settings: StackSettings, worker: Process, deadline: float) -> None:
+def wait(settings: StackSettings, secrets: Secrets, worker: Process, deadline: float) -> None:
     """Returns once connectors can be registered. Raises Failed as process.wait_until does."""
-    process.wait_until(lambda: answers(settings), deadline, worker)
+    process.wait_until(lambda: answers(settings, secrets), deadline, worker)
 
 
 def stop(settings: StackSettings) -> bool:
@@ -45,15 +56,33 @@ def stop(settings: StackSettings) -> bool:
     return process.stop(settings.home, NAME, patience_s=_STOP_S)
 
 
-def answers(settings: StackSettings) -> bool:
-    """Whether the worker has started and takes requests."""
+def answers(settings: StackSettings, secrets: Secrets) -> bool:
+    """Whether our worker has started and takes requests."""
+    if not _listens(settings):
+        return False
     try:
-        return httpx.get(f"{settings.connect_url()}/health", timeout=_PROBE_S, trust_env=False).is_success
+        url, who = f"{settings.connect_url()}/health", auth(secrets)
+        return httpx.get(url, auth=who, timeout=_PROBE_S, trust_env=False).is_success
     except httpx.HTTPError:
         return False
 
 
-def register_messages(settings: StackSettings, worker: Process, *, partitions: int, deadline: float) -> None:
+def lets_in_strangers(settings: StackSettings) -> bool:
+    """Whether a worker at our address shows its connectors to whoever does not say who they are."""
+    try:
+        return httpx.get(f"{settings.connect_url()}/connectors", timeout=_PROBE_S, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def auth(secrets: Secrets) -> tuple[str, str]:
+    """Who asks Kafka Connect, and the password."""
+    return _USER, secrets.connect.get_secret_value()
+
+
+def register_messages(
+    settings: StackSettings, secrets: Secrets, worker: Process, *, partitions: int, log_id: str, deadline: float
+) -> None:
     """Returns once the connector runs. Raises Failed with its cause if it does not."""
     places = Places(
         mysql_host="127.0.0.1",
@@ -62,19 +91,73 @@ def register_messages(settings: StackSettings, worker: Process, *, partitions: i
         secrets_file=_secrets_file(settings),
         kafka=settings.kafka(),
         partitions=partitions,
+        log_id=log_id,
     )
     try:
-        register.register(settings.connect_url(), register.messages_config(places), deadline)
+        config = register.messages_config(places)
+        register.register(settings.connect_url(), config, deadline, auth=auth(secrets))
     except ConnectorError as exc:
         raise Failed(f"{exc} {process.last_lines(worker)}") from exc
+
+
+def connector(settings: StackSettings, secrets: Secrets) -> str | None:
+    """One word on the connector, with the cause where it failed; None where no worker of ours answers."""
+    if not _listens(settings):
+        return None
+    try:
+        return register.state(settings.connect_url(), auth=auth(secrets))
+    except ConnectorError:
+        return None
+
+
+def mend_connector(settings: StackSettings, secrets: Secrets) -> None:
+    """Does what helps a connector that has failed. Raises Failed if the worker does not take it now."""
+    with _asking(settings):
+        register.mend(settings.connect_url(), auth=auth(secrets))
+
+
+def restart_connector(settings: StackSettings, secrets: Secrets) -> None:
+    """Has the connector start again, where it stopped. Raises Failed if the worker does not take it now."""
+    with _asking(settings):
+        register.restart(settings.connect_url(), auth=auth(secrets))
+
+
+def captured(settings: StackSettings, secrets: Secrets) -> str:
+    """The transactions of MySQL that the connector has read: see register.captured. Raises Failed."""
+    with _asking(settings):
+        return register.captured(settings.connect_url(), auth=auth(secrets))
+
+
+@contextmanager
+def _asking(settings: StackSettings) -> Iterator[None]:
+    """Only our own worker is told a password."""
+    if not _listens(settings):
+        raise Failed("Kafka Connect does not run here.")
+    try:
+        yield
+    except ConnectorError as exc:
+        raise Failed(str(exc)) from exc
 
 
 def worker_config(settings: StackSettings, plugins: Path) -> dict[str, object]:
     """The worker's configuration. It makes no topic but its own three."""
     storage = {f"{kind}.storage.topic": f"{_PREFIX}.{kind}" for kind in ("config", "offset", "status")}
     replication = {f"{kind}.storage.replication.factor": 1 for kind in ("config", "offset", "status")}
+    login = {
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": kafka.CLIENT_MECHANISM,
+        "sasl.jaas.config": f"${{file:{_secrets_file(settings)}:kafka.login}}",
+    }
+    # The worker's own clients, and those that it makes for connectors.
+    logins = {
+        f"{whose}{name}": value
+        for whose in ("", "producer.", "consumer.", "admin.")
+        for name, value in login.items()
+    }
     return {
         "bootstrap.servers": settings.kafka(),
+        **logins,
+        "rest.extension.classes": f"{_GATE}.BasicAuthSecurityRestExtension",
         "group.id": "oboegaki-connect",
         "client.id": "oboegaki-connect",
         "listeners": settings.connect_url(),
@@ -102,6 +185,25 @@ def worker_config(settings: StackSettings, plugins: Path) -> dict[str, object]:
         "session.timeout.ms": 6_000,
         "heartbeat.interval.ms": 2_000,
     }
+
+
+def _listens(settings: StackSettings) -> bool:
+    # Whoever else took its port must not be told our password.
+    found = process.find(settings.home, NAME)
+    return found is not None and process.listens(found, settings.connect_port)
+
+
+def _write_gate(folder: Path, secrets: Secrets) -> Path:
+    """Who may ask the worker, in the form that Java reads."""
+    user, password = auth(secrets)
+    java.write_properties(folder / "users.properties", {user: password})
+    path = folder / "gate.conf"
+    path.touch(mode=0o600)
+    path.write_text(
+        f'KafkaConnect {{ {_GATE}.PropertyFileLoginModule required file="{folder / "users.properties"}"; }};\n',
+        encoding="utf-8",
+    )
+    return path
 
 
 def _folder(settings: StackSettings) -> Path:

@@ -1,6 +1,6 @@
 """What Kafka and Kafka Connect have in common: Java, its memory, its log."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from devstack.jars import Jars
@@ -16,7 +16,9 @@ rootLogger.appenderRef.out.ref=out
 """
 
 
-def command(jars: Jars, folder: Path, heap_mb: int, main: str, *arguments: str) -> list[str]:
+def command(
+    jars: Jars, folder: Path, heap_mb: int, main: str, *arguments: str, options: Sequence[str] = ()
+) -> list[str]:
     """How to run a class of the jars; its log settings are written into the folder."""
     log = folder / "log4j2.properties"
     log.write_text(_LOG)
@@ -27,6 +29,7 @@ def command(jars: Jars, folder: Path, heap_mb: int, main: str, *arguments: str) 
         "-XX:+ExitOnOutOfMemoryError",
         "-Djava.awt.headless=true",
         f"-Dlog4j2.configurationFile={log.as_uri()}",
+        *options,
         "-cp",
         jars.classpath,
         main,
@@ -37,6 +40,7 @@ def command(jars: Jars, folder: Path, heap_mb: int, main: str, *arguments: str) 
 def write_properties(path: Path, values: Mapping[str, object]) -> None:
     """Writes a properties file that only its owner reads, in the escapes that Java expects."""
     path.touch(mode=0o600)
+    path.chmod(0o600)
     path.write_text("".join(f"{name}={_escaped(str(value))}\n" for name, value in values.items()), "ascii")
 
 

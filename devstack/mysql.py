@@ -125,6 +125,7 @@ def _initialise(settings: StackSettings, program: MySqlProgram, config: Path) ->
         failure="MySQL could not make its data.",
         on_line=lambda _: None,
     )
+    partial.chmod(0o700)
     partial.rename(data)
 
 
@@ -147,7 +148,8 @@ def server_config(settings: StackSettings, base: Path | None) -> dict[str, objec
     config: dict[str, object] = {
         "datadir": folder / "data",
         "socket": _socket(settings.home),
-        "pid-file": settings.home / "run" / "mysqld.pid",
+        # In its own folder of data: it makes the file with rights of its own.
+        "pid-file": "mysqld.pid",
         "init-file": folder / "accounts.sql",
         "port": settings.mysql_port,
         "bind-address": "127.0.0.1",

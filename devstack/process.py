@@ -88,6 +88,15 @@ def is_running(process: Process) -> bool:
     return started is not None and started == process.started
 
 
+def listens(process: Process, port: int) -> bool:
+    """Whether it is this very process that listens on a port, and not another one that took it."""
+    try:
+        connections = psutil.Process(process.pid).net_connections("inet")
+    except psutil.Error:
+        return False
+    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections)
+
+
 def wait_until(ready: Callable[[], bool], deadline: float, process: Process) -> None:
     """Returns once ready; deadline is a value of time.monotonic().
 

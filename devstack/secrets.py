@@ -1,16 +1,22 @@
 """Passwords and the admin key: generated once, kept in one file that only its owner reads."""
 
+import fcntl
 import json
 import os
 import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from devstack.errors import Refused
 
 _FILE = "secrets.json"
+#: Those that files of earlier releases do not have.
+_ADDED = ("kafka_broker", "kafka", "connect")
 
 
 class Secrets(BaseModel):
@@ -24,11 +30,18 @@ class Secrets(BaseModel):
     mysql_debezium: SecretStr
     mysql_readonly: SecretStr
     api_key: SecretStr
+    #: The broker's own, by which it also takes the passwords of others.
+    kafka_broker: SecretStr
+    #: Of whoever reads and writes topics.
+    kafka: SecretStr
+    #: Of whoever asks Kafka Connect.
+    connect: SecretStr
 
 
 def load_or_create(home: Path) -> Secrets:
     """The secrets of the instance at home; of two processes that make them at once, one wins for both.
 
+    What a file of an earlier release lacks is added to it.
     Raises Refused if the file is damaged.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,12 +51,42 @@ def load_or_create(home: Path) -> Secrets:
         _create(path)
     path.chmod(0o600)
     try:
-        return Secrets.model_validate_json(path.read_bytes())
-    except ValidationError:
+        return Secrets.model_validate(_completed(path))
+    except ValueError:
         # The cause is left out: it quotes the passwords that it read.
         raise Refused(
             f"{path} is damaged. Move it away: new passwords and a new key are made and set at the next start."
         ) from None
+
+
+def _completed(path: Path) -> Any:  # noqa: ANN401  whatever the file holds
+    """What the file holds, with what is new in this release. Raises ValueError."""
+    with _alone(path.parent):
+        held = json.loads(path.read_bytes())
+        if isinstance(held, dict) and (missing := [name for name in _ADDED if name not in held]):
+            held |= {name: secrets.token_urlsafe(24) for name in missing}
+            # Nothing else: a damaged file stays as it is.
+            Secrets.model_validate(held)
+            _replace(path, held)
+        return held
+
+
+def _replace(path: Path, held: Mapping[str, str]) -> None:
+    with NamedTemporaryFile("w", dir=path.parent, prefix=f"{_FILE}.", delete=False) as file:
+        json.dump(held, file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(file.name).replace(path)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    descriptor = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _create(path: Path) -> None:

@@ -28,4 +28,5 @@ def socket_path(home: Path, name: str) -> Path:
     found = folder.lstat()
     if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
         raise Refused(f"{folder} belongs to somebody else. Set OBOEGAKI_HOME to a shorter path.")
+    folder.chmod(0o700)
     return folder / name

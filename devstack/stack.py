@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from connectors import register
-from connectors.errors import ConnectorError
 from devstack import connect, jars, kafka, mysql, mysql_program, process
 from devstack.errors import Missing, Refused
 from devstack.ports import Port, check_free
@@ -42,11 +40,13 @@ def start(
     partitions: int,
     on_part: Callable[[str, Step], None],
     after_mysql: Callable[[], None],
-    after_kafka: Callable[[], None],
+    after_kafka: Callable[[], str],
 ) -> None:
     """Starts what does not run yet and returns once all of it is ready and the connector runs.
 
-    after_mysql makes the tables, after_kafka the topics; both run at every start, and what they raise ends it.
+    after_mysql makes the tables; after_kafka makes the account of Kafka's clients and the topics, and answers the
+    id of the messages log. Both run at every start, and what they raise ends it. Where that log is another one
+    than before, every row is read again into it.
     A part that was started stays, also where a later one fails: stop() ends them all.
     Raises Refused before anything has started (a port in use, a program missing), Failed with a part's last
     log lines where it did not get ready.
@@ -56,21 +56,23 @@ def start(
         check_free(_ports_needed(settings))
         # Java and MySQL take their seconds side by side.
         on_part(kafka.NAME, "starting")
-        broker = kafka.start(settings)
+        broker = kafka.start(settings, secrets)
         on_part(mysql.NAME, "starting")
         server = mysql.start(settings, secrets)
         mysql.wait(settings, server, _deadline())
         after_mysql()
         mysql.grant_tables(settings)
         on_part(mysql.NAME, "ready")
-        kafka.wait(settings, broker, _deadline())
-        after_kafka()
+        kafka.wait(settings, secrets, broker, _deadline())
+        log_id = after_kafka()
         on_part(kafka.NAME, "ready")
         on_part(connect.NAME, "starting")
         worker = connect.start(settings, secrets)
         deadline = _deadline()
-        connect.wait(settings, worker, deadline)
-        connect.register_messages(settings, worker, partitions=partitions, deadline=deadline)
+        connect.wait(settings, secrets, worker, deadline)
+        connect.register_messages(
+            settings, secrets, worker, partitions=partitions, log_id=log_id, deadline=deadline
+        )
         on_part(connect.NAME, "ready")
 
 
@@ -80,20 +82,17 @@ def stop(settings: StackSettings) -> list[str]:
     return [name for name, stop_part in stops if stop_part(settings)]
 
 
-def status(settings: StackSettings) -> list[PartStatus]:
+def status(settings: StackSettings, secrets: Secrets) -> list[PartStatus]:
     """How every part is, within a few seconds."""
     return [
         _status(settings, mysql.NAME, settings.mysql_port, mysql.greeting(settings.mysql_port) is not None),
-        _status(settings, kafka.NAME, settings.kafka_port, kafka.answers(settings.kafka_port)),
-        _connect_status(settings),
+        _status(settings, kafka.NAME, settings.kafka_port, kafka.answers(settings, secrets)),
+        _connect_status(settings, secrets),
     ]
 
 
-def _connect_status(settings: StackSettings) -> PartStatus:
-    try:
-        connector = register.state(settings.connect_url()) if connect.answers(settings) else None
-    except ConnectorError:
-        connector = None
+def _connect_status(settings: StackSettings, secrets: Secrets) -> PartStatus:
+    connector = connect.connector(settings, secrets)
     detail = f"connector {connector}" if connector else ""
     return _status(settings, connect.NAME, settings.connect_port, connector == "RUNNING", detail)
 

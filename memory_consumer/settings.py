@@ -19,6 +19,12 @@ class ConsumerSettings(BaseSettings):
         default="127.0.0.1:8422",
         description="Kafka's address, `host:port`, several with commas between. `oboegaki run` sets it.",
     )
+    kafka_user: str = Field(
+        default="",
+        description="Account at Kafka, proved by SCRAM-SHA-512; empty where Kafka asks for none. `oboegaki run`"
+        " sets it for its own Kafka.",
+    )
+    kafka_password: SecretStr = Field(default=SecretStr(""), description="Password of that account.")
     home: Path = Field(
         default=Path(".oboegaki"),
         description="Folder of everything that oboegaki keeps on disk; two instances need two of them.",
@@ -140,11 +146,21 @@ class ConsumerSettings(BaseSettings):
 
     def client(self) -> dict[str, str | int | float | bool]:
         """What every Kafka client of ours is configured with."""
-        return {
+        return self._login() | {
             "bootstrap.servers": self.kafka,
             "client.id": "oboegaki",
             # What fails is raised or told to a callback; librdkafka would also write it to the terminal.
             "log_level": 0,
             "reconnect.backoff.ms": 200,
             "reconnect.backoff.max.ms": 2000,
+        }
+
+    def _login(self) -> dict[str, str | int | float | bool]:
+        if not self.kafka_user:
+            return {}
+        return {
+            "security.protocol": "sasl_plaintext",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": self.kafka_user,
+            "sasl.password": self.kafka_password.get_secret_value(),
         }

@@ -2,15 +2,19 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.status import Status
 
+from chat_api import binlog
 from chat_api.migrate import migrate
-from devstack import jars, mysql_program, stack
+from chat_api.store import Rows
+from devstack import jars, kafka, mysql_program, stack
 from devstack.stack import Step
-from memory_consumer import names, topics
+from memory_consumer import accounts, names, topics
+from memory_consumer.log_reader import topic_id
 from oboegaki.instance import Instance
 
 _NAMES = {"mysql": "MySQL", "kafka": "Kafka", "connect": "Kafka Connect with Debezium"}
@@ -49,9 +53,22 @@ def bring_up(instance: Instance, reported: Steps) -> None:
         instance.secrets,
         partitions=names.PARTITIONS,
         on_part=reported.on_part,
-        after_mysql=lambda: migrate(instance.migrator()),
-        after_kafka=lambda: topics.ensure(instance.consumer),
+        after_mysql=lambda: _make_tables(instance),
+        after_kafka=lambda: _make_topics(instance),
     )
+
+
+def _make_tables(instance: Instance) -> None:
+    migrate(instance.migrator())
+    # Not as the API's account, which gets its rights once the tables are there.
+    with closing(Rows(instance.migrator(), pool_size=1, clock=lambda: datetime.now(UTC))) as rows:
+        binlog.check(rows)
+
+
+def _make_topics(instance: Instance) -> str:
+    accounts.ensure(instance.consumer, admin=kafka.BROKER, password=instance.secrets.kafka_broker)
+    topics.ensure(instance.consumer)
+    return topic_id(instance.consumer, names.MESSAGES)
 
 
 def set_up(instance: Instance, console: Console) -> None:

@@ -1,6 +1,7 @@
 """The command."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -51,6 +52,8 @@ Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 def main() -> None:
     """Runs a command; every refusal is a sentence on stderr and exit status 1."""
+    # Whatever is written from here on, by us and by the parts, is for its owner only.
+    os.umask(0o077)
     logging.getLogger("stamina").setLevel(logging.ERROR)  # it tells each retry
     try:
         app()

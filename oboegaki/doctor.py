@@ -3,19 +3,25 @@
 import importlib.metadata
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLong
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from threading import Thread
 
 import httpx
 from rich.console import Console
 
-from connectors import register
+from chat_api import binlog
+from chat_api.errors import ChatError
+from chat_api.store import Rows
 from connectors.errors import ConnectorError
 from devstack import connect, jars, kafka, mysql, mysql_program
 from devstack.errors import StackError
@@ -32,13 +38,7 @@ _PROBE_S = 5.0
 _OLDEST_JAVA = 17
 _LEAST_DISK_GB = 2.0
 _SHOWN_MODELS = 5
-_WANTED_VARIABLES = {
-    "log_bin": "ON",
-    "binlog_format": "ROW",
-    "binlog_row_image": "FULL",
-    "gtid_mode": "ON",
-    "enforce_gtid_consistency": "ON",
-}
+_SHOWN_FILES = 3
 
 
 class Broken(Exception):
@@ -90,7 +90,7 @@ def answered(check: Check, within_s: float = _CHECK_S) -> Finding:
 def _asked(check: Check) -> Finding:
     try:
         return Finding(check.name, well=True, words=check.ask())
-    except (Broken, StackError, LearningError, ConnectorError, StoreError) as exc:
+    except (Broken, StackError, ChatError, LearningError, ConnectorError, StoreError) as exc:
         return Finding(check.name, well=False, words=str(exc))
     except Exception as exc:  # noqa: BLE001  the boundary of a check: one that fails must not hide the others
         return Finding(check.name, well=False, words=f"the check itself failed ({type(exc).__name__}: {exc}).")
@@ -107,6 +107,8 @@ def checks(instance: Instance) -> Iterator[Check]:
     yield Check("MySQL", lambda: _mysql(instance))
     yield Check("MySQL's binlog", lambda: _binlog(instance))
     yield Check("accounts", lambda: _accounts(instance))
+    yield Check("other accounts", lambda: _strangers(instance))
+    yield Check("files", lambda: files(instance.stack.home, instance.stack.dist))
     yield Check("Kafka", lambda: _kafka(instance))
     yield Check("topics", lambda: _topics(instance))
     yield Check("Kafka Connect", lambda: _connect(instance))
@@ -160,11 +162,8 @@ def _mysql(instance: Instance) -> str:
 
 
 def _binlog(instance: Instance) -> str:
-    wanted = ", ".join(f"'{name}'" for name in _WANTED_VARIABLES)
-    found = dict(mysql.query(instance.stack, [f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({wanted})"]))
-    wrong = [f"{name}={found.get(name)}" for name, value in _WANTED_VARIABLES.items() if found.get(name) != value]
-    if wrong:
-        raise Broken(f"{', '.join(wrong)}: Debezium needs whole rows and GTIDs. Restart MySQL by `make run`.")
+    with closing(Rows(instance.api.account(), pool_size=1, clock=lambda: datetime.now(UTC))) as rows:
+        binlog.check(rows)
     return "whole rows, with GTIDs"
 
 
@@ -176,8 +175,40 @@ def _accounts(instance: Instance) -> str:
     return "the API writes rows and may not change whose they are"
 
 
+def _strangers(instance: Instance) -> str:
+    if kafka.lets_in_strangers(instance.stack.kafka_port):
+        raise Broken(
+            "Kafka lets in whoever does not say who they are. Stop it by `oboegaki down`, then `make run`."
+        )
+    if connect.lets_in_strangers(instance.stack):
+        raise Broken(
+            "Kafka Connect lets in whoever does not say who they are. Stop it by `oboegaki down`, then `make run`."
+        )
+    return "no other account of this machine gets into Kafka or Kafka Connect without a password"
+
+
+def files(home: Path, dist: Path) -> str:
+    """That nobody else may open the home or a file in it; programs are nobody's secret. Raises Broken."""
+    opened = [path for path in (home, *_below(home, dist)) if path.lstat().st_mode & 0o077]
+    if opened:
+        named = ", ".join(str(path) for path in opened[:_SHOWN_FILES])
+        raise Broken(f"Others may open {named}. Close it to them: `chmod -R go-rwx {shlex.quote(str(home))}`.")
+    return f"nobody else may open what is in {home}"
+
+
+def _below(folder: Path, dist: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        # Sockets are as open as their folder; a link has no rights of its own.
+        if path == dist or path.is_symlink() or path.is_socket():
+            continue
+        yield path
+        # MySQL gives its files rights of its own, in a folder that is closed.
+        if path.is_dir() and path.parts[-2:] != ("mysql", "data"):
+            yield from _below(path, dist)
+
+
 def _kafka(instance: Instance) -> str:
-    if not kafka.answers(instance.stack.kafka_port):
+    if not kafka.answers(instance.stack, instance.secrets):
         raise Broken(f"Nothing answers as Kafka on port {instance.stack.kafka_port}. Start it with `make run`.")
     return instance.consumer.kafka
 
@@ -188,13 +219,13 @@ def _topics(instance: Instance) -> str:
 
 
 def _connect(instance: Instance) -> str:
-    if not connect.answers(instance.stack):
+    if not connect.answers(instance.stack, instance.secrets):
         raise Broken(f"Kafka Connect does not answer on {instance.stack.connect_url()}. Start it with `make run`.")
     return instance.stack.connect_url()
 
 
 def _connector(instance: Instance) -> str:
-    state = register.state(instance.stack.connect_url())
+    state = connect.connector(instance.stack, instance.secrets) or "not known"
     if state != "RUNNING":
         raise Broken(f"The connector is {state}. `make run` registers it again; see logs/connect.log.")
     return "RUNNING"
@@ -217,7 +248,7 @@ def _learning(instance: Instance) -> str:
     waiting = [f"{stage['name']} {said(stage)}" for stage in stages if stage["waiting_for"]]
     if waiting:
         raise Broken(" ".join(waiting))
-    dead = sum(stage["dead"] for stage in stages)
+    dead = sum(stage.get("dead", 0) for stage in stages)
     seen = " (`oboegaki dead-letters list`)" if dead else ""
     return f"under way, {dead} records set aside since the start{seen}"
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from chat_api.settings import DATABASE, Account, ApiSettings
-from devstack import secrets
+from devstack import kafka, secrets
 from devstack.secrets import Secrets
 from devstack.settings import StackSettings
 from memory_consumer.settings import ConsumerSettings
@@ -48,11 +48,19 @@ def load() -> Instance:
                 mysql_password=kept.mysql_api,
             )
         )
-        consumer = ConsumerSettings(home=stack.home, **_unless_set(kafka=stack.kafka()))
+        consumer = _consumer(stack, kept)
         embedder = EmbedderSettings()
     except ValidationError as exc:
         raise CommandError(_complaint(exc)) from None  # the cause would quote what was set, secrets too
     return Instance(stack, kept, api, consumer, embedder)
+
+
+def _consumer(stack: StackSettings, kept: Secrets) -> ConsumerSettings:
+    found = ConsumerSettings(home=stack.home, **_unless_set(kafka=stack.kafka()))
+    if found.kafka != stack.kafka():
+        # Somebody else's: our password is none of its business.
+        return found
+    return found.model_copy(update=_unless_set(kafka_user=kafka.CLIENT, kafka_password=kept.kafka))
 
 
 def _unless_set(**defaults: SecretStr | int | str) -> dict[str, Any]:

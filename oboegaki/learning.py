@@ -3,10 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from chat_api import binlog
+from chat_api.errors import ChatError, Unavailable
+from chat_api.errors import Refused as Unsafe
+from chat_api.store import Rows
 from memory_consumer import app, names, opening
 from memory_consumer.errors import LearnedOtherwise, LearningError, Refused
 from memory_consumer.extractors.choice import chosen, goes_on_without, profile_writer
@@ -42,6 +47,7 @@ class Learner:
         instance: Instance,
         store: MemoryStore,
         embedder: Embedder,
+        rows: Rows,
         *,
         cache: VectorCache | None = None,
         rebuild: bool = False,
@@ -54,6 +60,7 @@ class Learner:
         self._instance = instance
         self._store = store
         self._embedder = embedder
+        self._rows = rows
         self._cache = cache
         self._rebuild = rebuild
         self._healer = Healer(lambda: Snapshots(instance.consumer), heal)
@@ -79,8 +86,13 @@ class Learner:
                 # Chatting on would be with the memories of another version, or with none, as if they were right.
                 self.refusal = exc
                 return
-            except (LearningError, StoreError, OSError) as exc:
+            except (ChatError, LearningError, StoreError, OSError) as exc:
                 self._note(exc)
+                await _paused(stopping)
+            except Exception as exc:  # noqa: BLE001  learning's boundary: chatting goes on without it
+                # Its own text may quote what was said.
+                _log.error("Learning cannot start: %s, which was not foreseen.", type(exc).__name__)
+                self._waiting_for = f"what was not foreseen ({type(exc).__name__})"
                 await _paused(stopping)
         await stopping.wait()
         if self._running is not None:
@@ -92,6 +104,7 @@ class Learner:
         return stage | more.get(stage["name"], {})
 
     async def _start(self) -> None:
+        await asyncio.to_thread(self._check_binlog)
         consumer = self._instance.consumer
         known = await asyncio.to_thread(opening.version_so_far, consumer)
         built_by = None if known is None else known.extractor
@@ -129,6 +142,11 @@ class Learner:
         self._healer.start()
         _log.info("Learning has started.", extra={"action": "learning_started"})
 
+    def _check_binlog(self) -> None:
+        # With MySQL away there is still to be learned what was written before.
+        with suppress(Unavailable):
+            binlog.check(self._rows)
+
     def _near(self, user_id: str, text: str) -> list[Memory]:
         found = [each.memory for each in self._recall.search(user_id, text, limit=_NEAR)]
         later = self._store.live().superseding(user_id, [memory.id for memory in found])
@@ -137,7 +155,7 @@ class Learner:
 
     def _note(self, exc: Exception) -> None:
         if str(exc) != self._waiting_for:
-            level = logging.ERROR if isinstance(exc, Refused) else logging.WARNING
+            level = logging.ERROR if isinstance(exc, (Refused, Unsafe)) else logging.WARNING
             _log.log(level, "Learning cannot start: %s", exc, extra={"action": "learning_waits"})
         self._waiting_for = str(exc)
 

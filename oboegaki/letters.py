@@ -12,8 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from chat_api.answers import FiledOut
-from connectors import register
-from devstack import kafka
+from devstack import connect, kafka
 from memory_consumer import redriving
 from memory_consumer.dead_letters import PROJECT, DeadLetter
 from memory_consumer.letter_box import LetterBox
@@ -54,7 +53,7 @@ def chosen(user: str | None, message_id: int | None) -> Chosen:
 def standing(instance: Instance, which: Chosen = lambda _: True) -> list[DeadLetter]:
     """The letters that stand, the latest first. Raises CommandError where Kafka is away, and Transient."""
     own = instance.consumer.kafka == instance.stack.kafka()
-    if own and not kafka.answers(instance.stack.kafka_port):
+    if own and not kafka.answers(instance.stack, instance.secrets):
         raise CommandError("Kafka does not answer, and dead letters are there. Start it with `oboegaki up`.")
     found = LetterBox(instance.consumer).standing().values()
     return sorted(filter(which, found), key=lambda letter: letter.at, reverse=True)
@@ -150,7 +149,7 @@ class _Wave:
                     )
                 if asked:
                     # It may have lost MySQL for good: see resnapshot.py.
-                    register.restart(self._instance.stack.connect_url())
+                    connect.restart_connector(self._instance.stack, self._instance.secrets)
                 self._ask([letter for message in stays for letter in left[message]])
                 asked, again_at = asked + 1, time.monotonic() + _ASK_AGAIN_S
             known = self._known(left)

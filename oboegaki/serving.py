@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from chat_api.app import create_app
 from chat_api.store import Rows
-from devstack import process
+from devstack import connect, process
 from devstack.sockets import socket_path
 from memory_consumer.verify.differences import KINDS, Kind
 from memory_consumer.verify.look import Line
@@ -31,6 +31,7 @@ from oboegaki.errors import CommandError
 from oboegaki.instance import Instance
 from oboegaki.learning import Learner
 from oboegaki.verifying import verifier
+from oboegaki.watching import ConnectorWatch
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _GRACE_S = 5
@@ -69,16 +70,17 @@ def serve(instance: Instance, *, rebuild: bool = False) -> None:
         parts.callback(rows.close)
         verifies = verifier(instance, store, embedder, learns=True)
         heal = partial(verifies.run, repair=_HEALED)
-        learner = Learner(instance, store, embedder, cache=cache, rebuild=rebuild, heal=heal)
+        learner = Learner(instance, store, embedder, rows, cache=cache, rebuild=rebuild, heal=heal)
+        watch = _watch(instance)
         app = create_app(
             instance.api,
             rows=rows,
             store=store,
             embedder=embedder,
-            stages=learner.stages,
+            stages=lambda: (*learner.stages(), watch.stage()),
             verify=partial(_verified, verifies),
         )
-        asyncio.run(_serve(app, learner, _listening(instance, parts)))
+        asyncio.run(_serve(app, learner, watch, _listening(instance, parts)))
 
 
 def _verified(by: Verifier, user_id: str | None, repair: bool) -> Iterator[Line]:
@@ -102,7 +104,15 @@ def _check_live(store: EmbeddedStore) -> None:
         store.live()
 
 
-async def _serve(app: FastAPI, learner: Learner, sockets: list[socket.socket]) -> None:
+def _watch(instance: Instance) -> ConnectorWatch:
+    return ConnectorWatch(
+        state=partial(connect.connector, instance.stack, instance.secrets),
+        mend=partial(connect.mend_connector, instance.stack, instance.secrets),
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+async def _serve(app: FastAPI, learner: Learner, watch: ConnectorWatch, sockets: list[socket.socket]) -> None:
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_S
     )
@@ -123,6 +133,7 @@ async def _serve(app: FastAPI, learner: Learner, sockets: list[socket.socket]) -
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(learn())
+        tasks.create_task(watch.run(stopping))
         await server.serve(sockets)
         stop()
     if learner.refusal is not None:

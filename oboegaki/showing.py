@@ -52,7 +52,7 @@ def asked(instance: Instance) -> dict[str, Any] | None:
 
 
 def _parts(instance: Instance, *, answers: bool) -> Iterator[tuple[str, bool, bool, int, str, str]]:
-    for part in stack.status(instance.stack):
+    for part in stack.status(instance.stack, instance.secrets):
         yield part.name, part.running, part.ready, part.port, str(part.pid or ""), part.detail
     found = process.find(instance.stack.home, "oboegaki")
     pid = str(found.pid) if found else ""

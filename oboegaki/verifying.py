@@ -13,8 +13,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from chat_api.settings import DATABASE
-from connectors import register
-from connectors.errors import ConnectorError
+from devstack import connect
+from devstack.errors import StackError
 from memory_consumer import log_writer
 from memory_consumer.errors import Transient
 from memory_consumer.resnapshot import resnapshot
@@ -58,14 +58,14 @@ def verifier(instance: Instance, store: MemoryStore, embedder: Embedder, *, lear
     )
     places = Places(
         rows=MySqlRows(reader),
-        captured=partial(_captured, instance.stack.connect_url()),
+        captured=partial(_captured, instance),
         logs=lambda: KafkaLogs(consumer),
         version=lambda: _live(store, consumer.facts_version),
         learns=learns,
     )
     means = Means(
         reread=partial(resnapshot, consumer),
-        restart=partial(_restarted, instance.stack.connect_url()),
+        restart=partial(_restarted, instance),
         write=partial(log_writer.write, consumer),
         embedder=embedder,
         clock=lambda: datetime.now(UTC),
@@ -100,17 +100,17 @@ def _lines_here(instance: Instance, user: str | None, *, repair: bool) -> Iterat
         yield from verifier(instance, store, embedder, learns=False).run(user, repair=KINDS if repair else ())
 
 
-def _captured(connect_url: str) -> str | None:
+def _captured(instance: Instance) -> str | None:
     try:
-        return register.captured(connect_url)
-    except ConnectorError:
+        return connect.captured(instance.stack, instance.secrets)
+    except StackError:
         return None
 
 
-def _restarted(connect_url: str) -> None:
+def _restarted(instance: Instance) -> None:
     try:
-        register.restart(connect_url)
-    except ConnectorError as exc:
+        connect.restart_connector(instance.stack, instance.secrets)
+    except StackError as exc:
         raise Transient(str(exc)) from exc
 
 

@@ -65,15 +65,15 @@ def history() -> History:
 
 
 @pytest.fixture(scope="package")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_kafka(stack_settings(tmp_path_factory.mktemp("kafka"))) as address:
-        yield address
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsumerSettings]:
+    with running_kafka(stack_settings(tmp_path_factory.mktemp("kafka"))) as found:
+        yield found
 
 
 @pytest.fixture
-def settings(broker: str, tmp_path: Path) -> Iterator[ConsumerSettings]:
+def settings(broker: ConsumerSettings, tmp_path: Path) -> Iterator[ConsumerSettings]:
     """A Kafka with empty topics."""
-    made = ConsumerSettings(kafka=broker, home=tmp_path)
+    made = broker.model_copy(update={"home": tmp_path})
     topics.ensure(made)
     yield made
     delete_topics(broker)

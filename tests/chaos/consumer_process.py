@@ -43,10 +43,10 @@ class Model:
         )
 
 
-async def run(kafka: str, home: Path) -> None:
+async def run(home: Path) -> None:
     """Learns until SIGTERM, and keeps a file with what the stages have done."""
     settings = ConsumerSettings(
-        kafka=kafka, home=home, window_idle=timedelta(milliseconds=200), ask_concurrency=16, extract_batch=20
+        home=home, window_idle=timedelta(milliseconds=200), ask_concurrency=16, extract_batch=20
     )
     model = Model(home.name, home / "may-answer", home / "asked")
     version = FakeStore().create("v1")
@@ -70,4 +70,4 @@ def _tell(path: Path, learning: app.Learning) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(sys.argv[1], Path(sys.argv[2])))
+    asyncio.run(run(Path(sys.argv[1])))

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from memory_consumer.settings import ConsumerSettings
 from tests.support.deadline import wait_until
+from tests.support.services import as_environment
 
 _ROOT = Path(__file__).parents[2]
 _END_S = 30
@@ -18,8 +20,8 @@ _END_S = 30
 class ConsumerProcess:
     """A consumer with a home of its own."""
 
-    def __init__(self, kafka: str, home: Path) -> None:
-        self._kafka = kafka
+    def __init__(self, settings: ConsumerSettings, home: Path) -> None:
+        self._settings = settings
         self._home = home
         self._running: subprocess.Popen[bytes] | None = None
 
@@ -46,9 +48,10 @@ class ConsumerProcess:
         """Starts it, and returns once it owns something."""
         self._home.mkdir(exist_ok=True)
         (self._home / "reports.json").unlink(missing_ok=True)
-        command = [sys.executable, "-m", "tests.chaos.consumer_process", self._kafka, str(self._home)]
+        command = [sys.executable, "-m", "tests.chaos.consumer_process", str(self._home)]
+        env = os.environ | as_environment(self._settings)
         with (self._home / "log").open("ab") as log:
-            self._running = subprocess.Popen(command, cwd=_ROOT, stdout=log, stderr=log)
+            self._running = subprocess.Popen(command, cwd=_ROOT, env=env, stdout=log, stderr=log)
         wait_until(lambda: self._lives() and self.owned > 0)
 
     def may_answer(self, allowed: bool = True) -> None:
@@ -91,9 +94,9 @@ class ConsumerProcess:
 
 
 @contextmanager
-def consumers(kafka: str, home: Path, *names: str) -> Iterator[tuple[ConsumerProcess, ...]]:
+def consumers(settings: ConsumerSettings, home: Path, *names: str) -> Iterator[tuple[ConsumerProcess, ...]]:
     """Consumers that do not run yet; none runs on, however the test ends."""
-    made = tuple(ConsumerProcess(kafka, home / name) for name in names)
+    made = tuple(ConsumerProcess(settings, home / name) for name in names)
     try:
         yield made
     finally:

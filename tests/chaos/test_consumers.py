@@ -86,7 +86,7 @@ def test_consumers_that_join_leave_and_die_under_load_write_all_once_and_in_orde
     settings: ConsumerSettings, logs: Logs, tmp_path: Path, chance: Random, pytestconfig: pytest.Config
 ) -> None:
     messages = Messages(logs, USERS, chance)
-    with consumers(settings.kafka, tmp_path, "one", "other") as (one, other):
+    with consumers(settings, tmp_path, "one", "other") as (one, other):
         one.may_answer()
         other.may_answer()
         one.start()
@@ -111,7 +111,7 @@ def test_consumers_that_join_leave_and_die_under_load_write_all_once_and_in_orde
 def test_a_former_owners_answer_is_refused_and_the_new_owner_asks_again(
     settings: ConsumerSettings, logs: Logs, tmp_path: Path
 ) -> None:
-    with consumers(settings.kafka, tmp_path, "former", "new") as (former, new):
+    with consumers(settings, tmp_path, "former", "new") as (former, new):
         new.may_answer()
         former.start()
         rows = [logs.say("I bake bread.", user_id=user) for user in USERS]
@@ -128,7 +128,7 @@ def test_a_former_owners_answer_is_refused_and_the_new_owner_asks_again(
 def test_an_owner_that_wakes_up_after_another_took_over_writes_nothing(
     settings: ConsumerSettings, logs: Logs, tmp_path: Path
 ) -> None:
-    with consumers(settings.kafka, tmp_path, "former", "new") as (former, new):
+    with consumers(settings, tmp_path, "former", "new") as (former, new):
         new.may_answer()
         former.start()
         rows = [logs.say("I bake bread.", user_id=user) for user in USERS]

@@ -9,7 +9,6 @@ import pytest
 
 from memory_consumer import cdc, log_writer, names
 from memory_consumer.partition import partition_of
-from memory_consumer.settings import ConsumerSettings
 from memory_consumer.transactions import Outgoing
 from tests.support.deadline import wait_until
 from tests.support.instance import RunningInstance
@@ -38,7 +37,7 @@ def state(client: httpx.Client, user: str, message: int) -> str | None:
 
 def garble(instance: RunningInstance, user: str, message: int) -> None:
     """Writes an event of a message that cannot be read, as a broken converter would."""
-    settings = ConsumerSettings(kafka=instance.kafka, home=instance.home)
+    settings = instance.consumer()
     event = Outgoing(names.MESSAGES, partition_of(user), cdc.encode_key(message), GARBAGE)
     log_writer.write(settings, [event])
 
@@ -126,7 +125,7 @@ def test_a_letter_of_no_message_is_listed_and_cannot_be_redriven(
     serving: RunningInstance, client: httpx.Client
 ) -> None:
     say(client, "anybody", "I like tea.")
-    settings = ConsumerSettings(kafka=serving.kafka, home=serving.home)
+    settings = serving.consumer()
     log_writer.write(settings, [Outgoing(names.MESSAGES, 0, b"no key of ours", b"{}")])
     wait_until(lambda: "cannot be redriven" in serving.command("dead-letters", "list"))
 

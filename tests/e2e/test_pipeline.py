@@ -11,7 +11,6 @@ from memory_consumer import cdc, facts, names
 from memory_consumer.facts import FactsRecord
 from memory_consumer.log_reader import LogReader
 from memory_consumer.partition import partition_of
-from memory_consumer.settings import ConsumerSettings
 from tests.support.asking import recall_at
 from tests.support.deadline import wait_until
 from tests.support.instance import RunningInstance
@@ -22,7 +21,7 @@ LOCOMO, JAPANESE = "conv-26", "ja-dev"
 
 def facts_of(instance: RunningInstance, user: str) -> list[FactsRecord]:
     """A user's records in the facts log, in its order."""
-    reader = LogReader(ConsumerSettings(kafka=instance.kafka, home=instance.home))
+    reader = LogReader(instance.consumer())
     try:
         found = list(reader.read(names.facts_log("v1"), partition_of(user)))
         read = [facts.decode(m.value() or b"") for m in found if cdc.message_id(m.key()) is not None]

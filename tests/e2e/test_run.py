@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from devstack import process
+from oboegaki.doctor import files
 from tests.support.deadline import wait_until
 from tests.support.instance import RunningInstance, instance_at
+from tests.support.services import DIST
 
 
 @pytest.fixture
@@ -57,6 +59,7 @@ def test_a_newcomer_runs_it_pastes_two_pieces_looks_around_and_stops_it(
     assert re.search(r"row.*event.*facts record.*point.*receipt.*learned and searchable", trace, re.DOTALL)
     assert "extract" in fresh.command("status")
     assert "wrong" not in fresh.command("doctor")
+    assert "nobody else" in files(fresh.home, DIST)
     assert "京都" in fresh.command("chat", "--user", "hanako", said="京都の話を覚えていますか？\n/quit\n")
     assert "already runs" in fresh.command("run", status=1)
 

@@ -20,21 +20,21 @@ def mysql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MySql]:
 
 
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_kafka(stack_settings(tmp_path_factory.mktemp("kafka"))) as address:
-        yield address
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsumerSettings]:
+    with running_kafka(stack_settings(tmp_path_factory.mktemp("kafka"))) as found:
+        yield found
 
 
 @pytest.fixture
-def kafka(broker: str) -> Iterator[str]:
+def kafka(broker: ConsumerSettings) -> Iterator[ConsumerSettings]:
     """A Kafka without topics."""
     yield broker
     delete_topics(broker)
 
 
 @pytest.fixture
-def settings(kafka: str, tmp_path: Path) -> ConsumerSettings:
-    made = ConsumerSettings(kafka=kafka, home=tmp_path)
+def settings(kafka: ConsumerSettings, tmp_path: Path) -> ConsumerSettings:
+    made = kafka.model_copy(update={"home": tmp_path})
     topics.ensure(made)
     return made
 

@@ -149,8 +149,8 @@ def test_learning_waits_while_kafka_is_away_and_goes_on_by_itself(tmp_path: Path
     stack = stack_settings(tmp_path / "kafka")
 
     async def run() -> None:
-        with running_kafka(stack) as address:
-            settings = ConsumerSettings(kafka=address, home=tmp_path / "home")
+        with running_kafka(stack) as found:
+            settings = found.model_copy(update={"home": tmp_path / "home"})
             topics.ensure(settings)
             learning = app.build(settings, version, HashEmbedder(), now, extractor=EXTRACTOR, near=nothing)
             await learning.broker.start()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import httpx
 import psutil
 import pytest
 from confluent_kafka import Message as Record
+from confluent_kafka.admin import AdminClient
 
 from chat_api.messages import Edit, NewMessage
 from chat_api.migrate import migrate
@@ -21,17 +23,18 @@ from chat_api.store import Rows
 from connectors import register
 from connectors.errors import Refused
 from connectors.register import Places
-from devstack import mysql, process, stack
+from devstack import connect, kafka, mysql, process, stack
 from devstack.secrets import Secrets, load_or_create
 from devstack.settings import StackSettings
-from memory_consumer import cdc, names, topics
-from memory_consumer.log_reader import LogReader
+from memory_consumer import accounts, cdc, names, topics
+from memory_consumer.log_reader import LogReader, topic_id
 from memory_consumer.partition import partition_of
 from memory_consumer.resnapshot import resnapshot
 from memory_consumer.settings import ConsumerSettings
+from oboegaki.watching import ConnectorWatch
 from tests.support.api import new_user
 from tests.support.deadline import DEADLINE_S, wait_until
-from tests.support.services import account, now, soon, stack_settings
+from tests.support.services import account, consumer_settings, now, soon, stack_settings
 
 PARTS = ("mysql", "kafka", "connect")
 #: After so long a signal is lost.
@@ -100,6 +103,17 @@ class Capture:
             os.kill(part.pid, signal.SIGKILL)
             psutil.Process(part.pid).wait(60)
 
+    def lose(self, topic: str) -> None:
+        """Deletes a topic."""
+        admin = AdminClient(self.consumer.client())
+        admin.delete_topics([topic])[topic].result(30)
+        wait_until(lambda: topic not in admin.list_topics(timeout=30).topics)
+
+    def watch(self) -> ConnectorWatch:
+        """As a process that serves looks after the connector."""
+        state = partial(connect.connector, self.settings, self.secrets)
+        return ConnectorWatch(state, partial(connect.mend_connector, self.settings, self.secrets), now)
+
     def places(self) -> Places:
         return Places(
             mysql_host="127.0.0.1",
@@ -108,26 +122,30 @@ class Capture:
             secrets_file=self.settings.home / "connect" / "secrets.properties",
             kafka=self.settings.kafka(),
             partitions=names.PARTITIONS,
+            log_id=topic_id(self.consumer, names.MESSAGES),
         )
 
     def connector(self, path: str) -> Any:  # noqa: ANN401  JSON
-        answer = httpx.get(f"{self.settings.connect_url()}/connectors/{register.NAME}/{path}", trust_env=False)
+        url = f"{self.settings.connect_url()}/connectors/{register.NAME}/{path}"
+        answer = httpx.get(url, auth=connect.auth(self.secrets), trust_env=False)
         return answer.raise_for_status().json()
 
     def _make_tables(self) -> None:
         self.happened.append("tables")
         migrate(account(self.settings, "oboegaki_migrate", self.secrets.mysql_migrate))
 
-    def _make_topics(self) -> None:
+    def _make_topics(self) -> str:
         self.happened.append("topics")
+        accounts.ensure(self.consumer, admin=kafka.BROKER, password=self.secrets.kafka_broker)
         topics.ensure(self.consumer)
+        return topic_id(self.consumer, names.MESSAGES)
 
 
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Capture]:
     home = tmp_path_factory.mktemp("capture")
     settings, secrets = stack_settings(home), load_or_create(home)
-    consumer = ConsumerSettings(kafka=settings.kafka(), home=home)
+    consumer = consumer_settings(settings, secrets)
     api = account(settings, "oboegaki_api", secrets.mysql_api)
     with closing(Rows(api, pool_size=4, clock=now)) as rows, closing(LogReader(consumer)) as reader:
         made = Capture(settings, secrets, rows, consumer, reader)
@@ -216,7 +234,10 @@ def test_a_second_start_changes_nothing(capture: Capture) -> None:
 
 
 def test_every_part_says_that_it_is_ready(capture: Capture) -> None:
-    told = [(part.name, part.running, part.ready, part.detail) for part in stack.status(capture.settings)]
+    told = [
+        (part.name, part.running, part.ready, part.detail)
+        for part in stack.status(capture.settings, capture.secrets)
+    ]
 
     assert told == [
         ("mysql", True, True, "ready"),
@@ -237,20 +258,21 @@ def test_a_configuration_that_cannot_work_is_refused_with_the_cause(
     capture: Capture, change: dict[str, str], cause: str
 ) -> None:
     config = register.messages_config(capture.places()) | change
+    auth = connect.auth(capture.secrets)
 
     with pytest.raises(Refused, match=cause):
-        register.register(capture.settings.connect_url(), config, soon(), name="unable")
+        register.register(capture.settings.connect_url(), config, soon(), name="unable", auth=auth)
 
 
 def test_a_connector_that_fails_by_itself_is_refused_with_the_cause(capture: Capture) -> None:
-    url = capture.settings.connect_url()
+    url, auth = capture.settings.connect_url(), connect.auth(capture.secrets)
     # What can be validated is in order; it is the task that cannot have such a producer.
     config = register.messages_config(capture.places()) | {"producer.override.acks": "1"}
     try:
         with pytest.raises(Refused, match=r"Connector failing failed: .*acks"):
-            register.register(url, config, soon(), name="failing")
+            register.register(url, config, soon(), name="failing", auth=auth)
     finally:
-        httpx.delete(f"{url}/connectors/failing", trust_env=False)
+        httpx.delete(f"{url}/connectors/failing", auth=auth, trust_env=False)
 
 
 def test_connect_killed_amid_a_stream_of_inserts_gives_each_row_once_and_in_order(capture: Capture) -> None:
@@ -372,7 +394,51 @@ def test_after_a_kill_of_every_part_the_next_start_works_and_nothing_is_lost(cap
     after = [capture.say(user, f"after {number}") for number in range(20)]
     found = capture.wait_for(user, *before, *after, records=40)
     assert [cdc.message_id(record.key()) for record in found] == before + after
-    assert register.state(capture.settings.connect_url()) == "RUNNING"
+    assert connect.connector(capture.settings, capture.secrets) == "RUNNING"
+
+
+def test_a_record_of_the_tables_that_is_gone_is_made_anew_and_nothing_is_missed(capture: Capture) -> None:
+    user = new_user()
+    deleted = capture.say(user, "to be deleted")
+    capture.wait_for(user, deleted, records=1)
+    connect.stop(capture.settings)
+    capture.rows.delete_message(user, deleted)
+    written = capture.say(user, "meanwhile")
+    capture.lose(names.SCHEMA_HISTORY)
+
+    capture.start()
+    watch = capture.watch()
+
+    def arrived() -> bool:
+        watch.look()
+        return len(capture.records(user, deleted)) == 2
+
+    wait_until(arrived, 120)
+    assert capture.written(user, written).content == "meanwhile"
+    assert capture.connector("config")["snapshot.mode"] == "recovery"
+    capture.start()
+    assert capture.connector("config")["snapshot.mode"] == "when_needed"
+    assert capture.written(user, capture.say(user, "as before")).content == "as before"
+
+
+def test_where_the_messages_log_was_made_anew_every_row_is_in_it_again(capture: Capture) -> None:
+    user = new_user()
+    kept, edited = capture.say(user, "kept"), capture.say(user, "before")
+    capture.wait_for(user, kept, edited, records=2)
+    connect.stop(capture.settings)
+    capture.rows.edit(user, edited, Edit(content="after"))
+    capture.lose(names.MESSAGES)
+
+    capture.start()
+
+    found = capture.wait_for(user, kept, edited, records=2)
+    changes = [cdc.decode(record.key(), record.value()) for record in found]
+    assert [each.row.content for each in changes if isinstance(each, cdc.Written)] == ["kept", "after"]
+    assert capture.written(user, capture.say(user, "as before")).content == "as before"
+    before = capture.connector("config")
+    capture.start()
+    assert capture.connector("config") == before
+    assert len(capture.records(user, kept)) == 1
 
 
 def test_heartbeats_arrive_while_nothing_is_written(capture: Capture) -> None:
@@ -394,6 +460,25 @@ def logs(home: Path) -> list[Path]:
     found = sorted((home / "logs").iterdir())
     assert [path.stem for path in found] == sorted(PARTS)
     return found
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/connectors", f"/connectors/{register.NAME}/config"])
+@pytest.mark.parametrize("who", [None, ("oboegaki", ""), ("oboegaki", "wrong"), ("", "")])
+def test_nobody_asks_kafka_connect_without_the_password(
+    capture: Capture, path: str, who: tuple[str, str] | None
+) -> None:
+    url = f"{capture.settings.connect_url()}{path}"
+
+    assert httpx.get(url, auth=who, trust_env=False).status_code == 401
+    assert httpx.get(url, auth=connect.auth(capture.secrets), trust_env=False).is_success
+
+
+def test_no_password_is_told_by_kafka_connect_or_stands_on_a_command_line(capture: Capture) -> None:
+    lines = [" ".join(psutil.Process(pid).cmdline()) for pid in capture.pids()]
+    told = json.dumps(capture.connector("config")) + " ".join(lines)
+    passwords = [getattr(capture.secrets, name).get_secret_value() for name in Secrets.model_fields]
+
+    assert [word for word in passwords if word in told] == []
 
 
 def test_only_the_owner_gets_into_the_home(capture: Capture) -> None:

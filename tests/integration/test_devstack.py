@@ -3,27 +3,38 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from mysql.connector import Error, errorcode
 from pydantic import SecretStr
 
 from chat_api.migrate import migrate
 from chat_api.settings import Account
-from devstack import kafka, mysql, process, stack
+from devstack import commands, jars, java, kafka, mysql, process, stack
 from devstack.errors import Failed, Taken
 from devstack.process import Process
 from devstack.secrets import Secrets, load_or_create
 from devstack.settings import StackSettings
+from memory_consumer import accounts
 from memory_consumer.log_reader import LogReader
 from memory_consumer.settings import ConsumerSettings
 from tests.support.api import execute
-from tests.support.services import account, free_ports, soon, stack_settings
+from tests.support.deadline import wait_until
+from tests.support.services import (
+    account,
+    consumer_settings,
+    free_ports,
+    running_kafka,
+    soon,
+    stack_settings,
+)
 
 NOT_ALLOWED = {
     errorcode.ER_TABLEACCESS_DENIED_ERROR,
@@ -51,14 +62,18 @@ class Native:
     def root(self) -> Account:
         return account(self.settings, "root", self.secrets.mysql_root)
 
+    def consumer(self) -> ConsumerSettings:
+        return consumer_settings(self.settings, self.secrets)
+
     def start_mysql(self) -> Process:
         server = mysql.start(self.settings, self.secrets)
         mysql.wait(self.settings, server, soon())
         return server
 
     def start_kafka(self) -> Process:
-        broker = kafka.start(self.settings)
-        kafka.wait(self.settings, broker, soon())
+        broker = kafka.start(self.settings, self.secrets)
+        kafka.wait(self.settings, self.secrets, broker, soon())
+        accounts.ensure(self.consumer(), admin=kafka.BROKER, password=self.secrets.kafka_broker)
         return broker
 
     def kill(self, name: str) -> None:
@@ -76,7 +91,7 @@ def native(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Native]:
     home = tmp_path_factory.mktemp("覚え 書き")
     made = Native(stack_settings(home), load_or_create(home))
     try:
-        kafka.start(made.settings)
+        kafka.start(made.settings, made.secrets)
         made.start_mysql()
         migrate(made.account("migrate"))
         mysql.grant_tables(made.settings)
@@ -201,7 +216,7 @@ def test_where_a_port_is_taken_nothing_starts_and_its_setting_is_named(native: N
             partitions=12,
             on_part=lambda name, _: pytest.fail(f"{name} was started"),
             after_mysql=lambda: None,
-            after_kafka=lambda: None,
+            after_kafka=str,
         )
 
     [line] = str(taken.value).splitlines()
@@ -262,17 +277,83 @@ def restarted(native: Native, name: str, end: Callable[[str], None], start: Call
 def test_new_passwords_are_set_at_the_next_start(native: Native) -> None:
     earlier = native.account("api")
     native.stop("mysql")
+    native.stop("kafka")
     (native.settings.home / "secrets.json").unlink()
     native.secrets = load_or_create(native.settings.home)
 
     native.start_mysql()
+    native.start_kafka()
 
+    assert AdminClient(native.consumer().client()).list_topics(timeout=30)
     assert execute(native.account("api"), "SELECT 1") == [(1,)]
     assert refused(earlier, "SELECT 1")
 
 
+def strangers(native: Native) -> list[dict[str, Any]]:
+    """Clients that do not know the password."""
+    anonymous = {"bootstrap.servers": native.settings.kafka(), "log_level": 0}
+    wrong = ConsumerSettings(
+        kafka=native.settings.kafka(), kafka_user=kafka.CLIENT, kafka_password=SecretStr("wrong")
+    )
+    other = {"sasl.mechanism": "PLAIN", "sasl.username": kafka.BROKER}
+    return [anonymous, wrong.client(), wrong.client() | other]
+
+
+def test_nobody_gets_into_kafka_without_the_password(native: Native) -> None:
+    AdminClient(native.consumer().client()).list_topics(timeout=30)
+
+    for who in strangers(native):
+        with pytest.raises(KafkaException):
+            AdminClient(who).list_topics(timeout=3)
+    assert not kafka.lets_in_strangers(native.settings.kafka_port)
+    assert not kafka.lets_in_strangers(native.settings.kafka_controller_port)
+
+
+def test_a_kafka_of_an_earlier_release_lets_nobody_in_after_the_next_start_and_keeps_its_records(
+    tmp_path: Path,
+) -> None:
+    settings = stack_settings(tmp_path)
+    old = open_kafka(settings)
+    try:
+        process.wait_until(lambda: kafka.lets_in_strangers(settings.kafka_port), soon(), old)
+        anonymous = {"bootstrap.servers": settings.kafka()}
+        made = NewTopic("before", 1)
+        wait_until(lambda: AdminClient(anonymous).create_topics([made])["before"].exception(30) is None)
+        producer = Producer(anonymous)
+        producer.produce("before", b"kept")
+        assert producer.flush(30) == 0
+
+        with running_kafka(settings) as found:
+            with closing(LogReader(found)) as reader:
+                assert [record.value() for record in reader.read("before", 0)] == [b"kept"]
+            assert not kafka.lets_in_strangers(settings.kafka_port)
+    finally:
+        kafka.stop(settings)
+
+
+def open_kafka(settings: StackSettings) -> Process:
+    """Kafka as earlier releases formatted and started it: whoever asks is answered."""
+    folder, found = settings.home / "kafka", jars.find(settings.dist)
+    folder.mkdir(mode=0o700, parents=True)
+    closed = kafka.server_config(settings, load_or_create(settings.home), folder / "data")
+    listeners = {
+        "listeners": f"PLAINTEXT://{settings.kafka()},CONTROLLER://127.0.0.1:{settings.kafka_controller_port}",
+        "advertised.listeners": f"PLAINTEXT://{settings.kafka()}",
+    }
+    kept = {name: value for name, value in closed.items() if "sasl" not in name and "listener.name" not in name}
+    config = {name: value for name, value in kept.items() if name != "listener.security.protocol.map"} | listeners
+    config["controller.listener.names"] = "CONTROLLER"
+    java.write_properties(folder / "old.properties", config)
+    format_it = ["format", "-t", "b2JvZWdha2lvYm9lZ2FraQ", "-c", str(folder / "old.properties"), "--standalone"]
+    commands.run(
+        java.command(found, folder, 256, "kafka.tools.StorageTool", *format_it), failure="No.", on_line=print
+    )
+    start = java.command(found, folder, 512, "kafka.Kafka", str(folder / "old.properties"))
+    return process.start("kafka", start, home=settings.home)
+
+
 def test_kafka_makes_no_topic_because_somebody_asks_for_it(native: Native) -> None:
-    producer = Producer({"bootstrap.servers": native.settings.kafka(), "allow.auto.create.topics": True})
+    producer = Producer(native.consumer().client() | {"allow.auto.create.topics": True})
 
     producer.list_topics("never-made", timeout=30)
 
@@ -281,16 +362,16 @@ def test_kafka_makes_no_topic_because_somebody_asks_for_it(native: Native) -> No
 
 @pytest.mark.parametrize("ending", ["stop", "kill"])
 def test_kafka_starts_again_with_its_topics_and_records(native: Native, ending: str) -> None:
-    address = native.settings.kafka()
-    admin = AdminClient({"bootstrap.servers": address})
+    settings = native.consumer()
+    admin = AdminClient(settings.client())
     admin.create_topics([NewTopic(ending, 1)])[ending].result(30)
-    producer = Producer({"bootstrap.servers": address})
+    producer = Producer(settings.client())
     producer.produce(ending, b"kept")
     assert producer.flush(30) == 0
 
     getattr(native, ending)("kafka")
     native.start_kafka()
 
-    reader = LogReader(ConsumerSettings(kafka=address))
+    reader = LogReader(settings)
     assert [record.value() for record in reader.read(ending, 0)] == [b"kept"]
     reader.close()

@@ -111,7 +111,7 @@ def test_a_topic_made_again_has_another_id(settings: ConsumerSettings, logs: Log
     logs.write(b"1", b"{}", topic=FACTS)
     before = topic_id(settings, FACTS)
     unchanged = topic_id(settings, FACTS)
-    delete_topics(settings.kafka)
+    delete_topics(settings)
     topics.ensure(settings)
     logs.write(b"1", b"{}", topic=FACTS)
 

@@ -48,8 +48,8 @@ GROUP = names.project_group("v1")
 
 
 @pytest.fixture
-def settings(kafka: str, tmp_path: Path) -> ConsumerSettings:
-    return ConsumerSettings(kafka=kafka, home=tmp_path)
+def settings(kafka: ConsumerSettings, tmp_path: Path) -> ConsumerSettings:
+    return kafka.model_copy(update={"home": tmp_path})
 
 
 def opened(
@@ -120,7 +120,7 @@ def test_another_embedder_is_refused_before_the_store_is_touched(settings: Consu
 
 
 def test_a_store_that_was_filled_from_a_log_that_is_gone_is_refused_until_it_is_moved_away(
-    settings: ConsumerSettings, broker: str
+    settings: ConsumerSettings, broker: ConsumerSettings
 ) -> None:
     store = FakeStore()
     opened(settings, store)
@@ -132,7 +132,7 @@ def test_a_store_that_was_filled_from_a_log_that_is_gone_is_refused_until_it_is_
 
 
 def test_a_rebuild_fills_the_memories_again_from_a_log_that_was_made_anew(
-    settings: ConsumerSettings, broker: str
+    settings: ConsumerSettings, broker: ConsumerSettings
 ) -> None:
     store = FakeStore()
     former = opened(settings, store)

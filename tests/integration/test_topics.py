@@ -37,8 +37,8 @@ LOSING = [(topic, name, value) for topic in LOGS for name, values in COMPACTED.i
 
 
 @pytest.fixture(scope="module")
-def settings(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsumerSettings]:
-    made = ConsumerSettings(kafka=broker, home=tmp_path_factory.mktemp("home"))
+def settings(broker: ConsumerSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsumerSettings]:
+    made = broker.model_copy(update={"home": tmp_path_factory.mktemp("home")})
     topics.ensure(made)
     yield made
     delete_topics(broker)
@@ -91,7 +91,9 @@ def test_erased_text_is_compacted_within_three_quarters_of_the_promise(settings:
     assert int(config["segment.ms"]) + int(config["max.compaction.lag.ms"]) == 18 * 3600 * 1000
 
 
-def test_another_number_of_partitions_is_refused_with_what_to_do(kafka: str, settings: ConsumerSettings) -> None:
+def test_another_number_of_partitions_is_refused_with_what_to_do(
+    kafka: ConsumerSettings, settings: ConsumerSettings
+) -> None:
     topics.ensure(settings)
     admin = AdminClient(settings.client())
     for future in admin.create_partitions([NewPartitions(FACTS, names.PARTITIONS + 1)]).values():
@@ -99,7 +101,7 @@ def test_another_number_of_partitions_is_refused_with_what_to_do(kafka: str, set
 
     with pytest.raises(Refused, match=rf"{FACTS} has 13 partitions instead of 12.*OBOEGAKI_HOME"):
         topics.ensure(settings)
-    assert kafka == settings.kafka
+    assert kafka.kafka == settings.kafka
 
 
 def test_a_kafka_that_is_away_is_no_refusal(settings: ConsumerSettings) -> None:

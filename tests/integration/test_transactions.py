@@ -16,6 +16,7 @@ from memory_consumer.settings import ConsumerSettings
 from memory_consumer.transactions import Consumed, Outgoing, TransactionalWriter
 from tests.support.deadline import DEADLINE_S, wait_until
 from tests.support.logs import ALICE, FACTS, Logs
+from tests.support.services import as_environment
 
 GROUP = names.extract_group("v1")
 RECORD = Outgoing(FACTS, ALICE, b'{"id":1}', b"{}")
@@ -109,7 +110,7 @@ def test_a_record_that_kafka_refuses_aborts_the_whole_batch_and_the_owner_can_go
 
 
 def killed_in_a_transaction(settings: ConsumerSettings, timeout_s: int) -> None:
-    stated = {"OBOEGAKI_KAFKA": settings.kafka, "OBOEGAKI_TRANSACTION_TIMEOUT": f"PT{timeout_s}S"}
+    stated = as_environment(settings) | {"OBOEGAKI_TRANSACTION_TIMEOUT": f"PT{timeout_s}S"}
     with (
         closing(
             Consumer(settings.client() | {"group.id": "any", "isolation.level": "read_uncommitted"})

@@ -1,9 +1,10 @@
 """An embedding server in a thread of this process that plays TEI and OpenAI, and fails as it is told to."""
 
 import json
+import socket
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
@@ -66,12 +67,17 @@ class EmbeddingServer:
 
 
 @contextmanager
-def embedding_server() -> Iterator[EmbeddingServer]:
-    """The server, on a port of its own."""
+def embedding_server(port: int = 0) -> Iterator[EmbeddingServer]:
+    """The server, on that port or one of its own."""
     state = EmbeddingServer()
+    connected: list[socket.socket] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            connected.append(self.connection)
 
         def do_GET(self) -> None:
             self._send(state.reply(self.path, None))
@@ -92,7 +98,7 @@ def embedding_server() -> Iterator[EmbeddingServer]:
             self.end_headers()
             self.wfile.write(sent)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     state.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -103,4 +109,8 @@ def embedding_server() -> Iterator[EmbeddingServer]:
         state.over.set()
         server.shutdown()
         server.server_close()
+        # A connection that is kept alive would be served on.
+        for each in connected:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
         thread.join()

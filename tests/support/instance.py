@@ -14,9 +14,12 @@ import httpx
 import psutil
 
 from chat_api.settings import Account
-from devstack.secrets import load_or_create
+from devstack import process
+from devstack.secrets import Secrets, load_or_create
+from devstack.settings import StackSettings
+from memory_consumer.settings import ConsumerSettings
 from tests.support.deadline import wait_until
-from tests.support.services import DIST, free_ports
+from tests.support.services import DIST, consumer_settings, free_ports
 
 _COMMAND_S = 180
 _STOP_S = 60
@@ -51,10 +54,25 @@ class RunningInstance:
         """Where its API answers."""
         return f"http://127.0.0.1:{self.ports[0]}"
 
-    @property
-    def kafka(self) -> str:
-        """Where its Kafka answers."""
-        return f"127.0.0.1:{self.ports[2]}"
+    def stack(self) -> StackSettings:
+        """Where its parts are."""
+        _, mysql, kafka, controller, connect = self.ports
+        return StackSettings(
+            home=self.home,
+            dist=DIST,
+            mysql_port=mysql,
+            kafka_port=kafka,
+            kafka_controller_port=controller,
+            connect_port=connect,
+        )
+
+    def secrets(self) -> Secrets:
+        """What its parts know each other by."""
+        return load_or_create(self.home)
+
+    def consumer(self) -> ConsumerSettings:
+        """What its Kafka's clients are set to."""
+        return consumer_settings(self.stack(), self.secrets())
 
     def popen(self, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401  Popen's own
         """A command that goes on."""
@@ -100,18 +118,24 @@ class RunningInstance:
 
     def client(self) -> httpx.Client:
         """A client with the key."""
-        key = load_or_create(self.home).api_key.get_secret_value()
+        key = self.secrets().api_key.get_secret_value()
         headers = {"Authorization": f"Bearer {key}"}
         return httpx.Client(base_url=self.address, headers=headers, timeout=60, trust_env=False)
 
     def database(self) -> Account:
         """The API's account."""
-        password = load_or_create(self.home).mysql_api
+        password = self.secrets().mysql_api
         return Account("127.0.0.1", self.ports[1], "chat", "oboegaki_api", password)
+
+    def part(self, name: str) -> psutil.Process:
+        """The process of a part that runs, such as `kafka`."""
+        found = process.find(self.home, name)
+        assert found is not None, f"{name} does not run."
+        return psutil.Process(found.pid)
 
     def processes(self) -> list[psutil.Process]:
         """Whatever runs of it: what has its home in its command line or environment."""
-        return [process for process in psutil.process_iter() if str(self.home) in _told(process)]
+        return [each for each in psutil.process_iter() if str(self.home) in _told(each)]
 
     def end(self) -> None:
         """Ends all of it: in order as far as it can be, and else at once."""

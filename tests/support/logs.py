@@ -257,7 +257,9 @@ async def eventually_read(condition: Callable[[], object]) -> None:
 
 def _broker(settings: ConsumerSettings, **config: int) -> KafkaBroker:
     # FastStream's type lists only a part of what librdkafka takes.
-    told: Any = {"enable.auto.offset.store": False} | {
-        name.replace("_", "."): each for name, each in config.items()
-    }
+    told: Any = (
+        settings.client()
+        | {"enable.auto.offset.store": False}
+        | {name.replace("_", "."): each for name, each in config.items()}
+    )
     return KafkaBroker(settings.kafka, allow_auto_create_topics=False, logger=None, config=told)

@@ -15,6 +15,8 @@ from chat_api.settings import Account
 from devstack import jars, kafka, mysql, mysql_program
 from devstack.secrets import Secrets, load_or_create
 from devstack.settings import StackSettings
+from memory_consumer import accounts
+from memory_consumer.settings import ConsumerSettings
 from tests.support.api import MySql
 from tests.support.deadline import wait_until
 
@@ -56,28 +58,47 @@ def running_mysql(settings: StackSettings) -> Iterator[MySql]:
     server = mysql.start(settings, secrets)
     try:
         mysql.wait(settings, server, soon())
-        accounts = _accounts(settings, secrets)
-        migrate(accounts.migrate)
+        found = _accounts(settings, secrets)
+        migrate(found.migrate)
         mysql.grant_tables(settings)
-        yield accounts
+        yield found
     finally:
         mysql.stop(settings)
 
 
 @contextmanager
-def running_kafka(settings: StackSettings) -> Iterator[str]:
-    """Kafka's address."""
-    broker = kafka.start(settings)
+def running_kafka(settings: StackSettings) -> Iterator[ConsumerSettings]:
+    """Kafka, and what its clients are set to."""
+    secrets = load_or_create(settings.home)
+    broker = kafka.start(settings, secrets)
     try:
-        kafka.wait(settings, broker, soon())
-        yield settings.kafka()
+        kafka.wait(settings, secrets, broker, soon())
+        consumer = consumer_settings(settings, secrets)
+        accounts.ensure(consumer, admin=kafka.BROKER, password=secrets.kafka_broker)
+        yield consumer
     finally:
         kafka.stop(settings)
 
 
-def delete_topics(address: str) -> None:
+def consumer_settings(settings: StackSettings, secrets: Secrets) -> ConsumerSettings:
+    """The consumer of a stack, with the account that its Kafka knows."""
+    return ConsumerSettings(
+        kafka=settings.kafka(), kafka_user=kafka.CLIENT, kafka_password=secrets.kafka, home=settings.home
+    )
+
+
+def as_environment(settings: ConsumerSettings) -> dict[str, str]:
+    """What a process of its own needs to reach the same Kafka."""
+    return {
+        "OBOEGAKI_KAFKA": settings.kafka,
+        "OBOEGAKI_KAFKA_USER": settings.kafka_user,
+        "OBOEGAKI_KAFKA_PASSWORD": settings.kafka_password.get_secret_value(),
+    }
+
+
+def delete_topics(settings: ConsumerSettings) -> None:
     """Empties Kafka: what was committed for a topic goes with it."""
-    admin = AdminClient({"bootstrap.servers": address})
+    admin = AdminClient(settings.client())
 
     def ours() -> list[str]:
         return [name for name in admin.list_topics(timeout=30).topics if not name.startswith("__")]

@@ -1,9 +1,12 @@
 """A check that hangs or finds something never keeps the others from being made."""
 
+from pathlib import Path
 from threading import Event
 
+import pytest
+
 from oboegaki import doctor
-from oboegaki.doctor import Broken, Check, Finding
+from oboegaki.doctor import Broken, Check, Finding, files
 
 
 def test_a_check_that_hangs_is_left_behind_in_time() -> None:
@@ -28,3 +31,29 @@ def test_what_is_broken_is_told_in_its_own_words() -> None:
 
 def test_what_is_well_is_told_too() -> None:
     assert doctor.answered(Check("disk", lambda: "80 GB left")) == Finding("disk", True, "80 GB left")
+
+
+def test_a_home_that_nobody_else_may_open_is_well(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    for folder in ("logs", "dist", "mysql/data"):
+        (tmp_path / folder).mkdir(mode=0o700, parents=True)
+    (tmp_path / "mysql").chmod(0o700)
+    (tmp_path / "logs" / "kafka.log").touch(0o600)
+    # Programs are nobody's secret, and MySQL's folder of data is closed as a whole.
+    (tmp_path / "dist" / "mysqld").touch(0o755)
+    (tmp_path / "mysql" / "data" / "ca.pem").touch(0o644)
+
+    assert "nobody else" in files(tmp_path, tmp_path / "dist")
+
+
+@pytest.mark.parametrize("opened", [".", "logs", "logs/kafka.log", "mysql/data"])
+def test_what_others_may_open_is_named_with_what_to_do(tmp_path: Path, opened: str) -> None:
+    for folder in ("logs", "mysql/data"):
+        (tmp_path / folder).mkdir(mode=0o700, parents=True)
+    (tmp_path / "mysql").chmod(0o700)
+    (tmp_path / "logs" / "kafka.log").touch(0o600)
+    tmp_path.chmod(0o700)
+    (tmp_path / opened).chmod(0o740)
+
+    with pytest.raises(Broken, match=rf"Others may open {tmp_path / opened}\. .*chmod -R go-rwx"):
+        files(tmp_path, tmp_path / "dist")

@@ -35,6 +35,17 @@ def test_a_key_and_a_kafka_of_ones_own_win(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert made.api.api_key.get_secret_value() == "a key of one's own"
     assert made.consumer.kafka == "kafka:9092"
+    assert made.consumer.kafka_user == ""
+
+
+@pytest.mark.usefixtures("home")
+def test_our_kafka_is_told_our_account_wherever_its_address_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBOEGAKI_KAFKA", "127.0.0.1:8422")
+    made = instance.load()
+
+    assert (made.consumer.kafka_user, made.consumer.kafka_password) == ("oboegaki", made.secrets.kafka)
+    assert "sasl.password" in made.consumer.client()
+    assert made.secrets.kafka.get_secret_value() not in repr(made.consumer)
 
 
 @pytest.mark.usefixtures("home")

@@ -17,6 +17,7 @@ PLACES = Places(
     secrets_file=Path("/srv/覚え 書き/secrets.properties"),
     kafka="127.0.0.1:9002",
     partitions=names.PARTITIONS,
+    log_id="4711:4712",
 )
 CONFIG = messages_config(PLACES)
 
@@ -112,8 +113,19 @@ def test_the_largest_row_fits_into_a_record(setting: str) -> None:
 
 def test_no_secret_is_in_the_configuration() -> None:
     assert CONFIG["database.password"] == "${file:/srv/覚え 書き/secrets.properties:mysql.password}"
+    logins = {key: value for key, value in CONFIG.items() if key.endswith("sasl.jaas.config")}
+    assert set(logins.values()) == {"${file:/srv/覚え 書き/secrets.properties:kafka.login}"}
     others = {key: value for key, value in CONFIG.items() if "password" in key.lower() or "secret" in value}
-    assert list(others) == ["database.password"]
+    assert others.keys() - logins == {"database.password"}
+
+
+@pytest.mark.parametrize(
+    "client", ["signal.consumer", "schema.history.internal.producer", "schema.history.internal.consumer"]
+)
+def test_every_client_of_debezium_says_who_it_is(client: str) -> None:
+    assert CONFIG[f"{client}.security.protocol"] == "SASL_PLAINTEXT"
+    assert CONFIG[f"{client}.sasl.mechanism"] == "SCRAM-SHA-512"
+    assert f"{client}.sasl.jaas.config" in CONFIG
 
 
 def test_the_configuration_says_where_everything_is() -> None:
@@ -121,4 +133,5 @@ def test_the_configuration_says_where_everything_is() -> None:
     assert CONFIG["database.user"] == "oboegaki_debezium"
     assert CONFIG["signal.kafka.bootstrap.servers"] == "127.0.0.1:9002"
     assert CONFIG["schema.history.internal.kafka.bootstrap.servers"] == "127.0.0.1:9002"
+    assert CONFIG["oboegaki.log.id"] == "4711:4712"
     assert not [value for value in CONFIG.values() if "@{" in value]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connectors.errors import Refused, Unavailable
-from connectors.register import captured, register, state
+from connectors.register import captured, mend, register, state
 
 CONFIG = {"connector.class": "MySqlConnector"}
 ABSENT = (404, {"message": "No status found"})
@@ -47,11 +47,25 @@ class Connect:
         self.puts: list[tuple[int, Any]] = [(201, {})]
         self.states: list[tuple[int, Any]] = [RUNNING]
         self.validated: tuple[int, Any] = (200, {"configs": []})
+        self.config: tuple[int, Any] = (404, {"message": "Connector c not found"})
+        #: To stop it, to forget its place in the binlog, to go on.
+        self.taken: list[tuple[int, Any]] = [(204, {})]
+        self.sent: list[Any] = []
+        #: How the connector is once it may read the tables anew.
+        self.recovering: list[tuple[int, Any]] | None = None
 
-    def answer(self, method: str, path: str) -> tuple[int, Any]:
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         self.asked.append(f"{method} {path}")
         if method == "POST":
             return 202, {}
+        if method == "GET" and path.endswith("/config"):
+            return self.config
+        if path.endswith(("/stop", "/offsets", "/resume")):
+            return self.taken.pop(0) if len(self.taken) > 1 else self.taken[0]
+        if method == "PUT" and path.endswith("c/config"):
+            self.sent.append(json.loads(body))
+            if self.recovering and self.sent[-1].get("snapshot.mode") == "recovery":
+                self.states = self.recovering
         if path == "/connector-plugins/MySqlConnector/config/validate":
             return self.validated
         answers = self.puts if method == "PUT" else self.states
@@ -65,15 +79,15 @@ def connect() -> Iterator[Connect]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, body = played.answer(self.command, self.path)
+            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status, body = played.answer(self.command, self.path, sent)
             encoded = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(encoded)))
             self.end_headers()
             self.wfile.write(encoded)
 
-        do_PUT = do_POST = do_GET  # noqa: N815  the names that the library calls
+        do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815  the names that the library calls
 
         def log_message(self, *_: object) -> None:
             """Nothing on the terminal."""
@@ -225,3 +239,78 @@ def test_a_worker_that_does_not_tell_how_far_it_is_is_unavailable(connect: Conne
 
     with pytest.raises(Unavailable, match="rebalance"):
         captured(connect.url)
+
+
+def test_what_has_failed_is_restarted_and_nothing_else(connect: Connect) -> None:
+    connect.states = [FAILED]
+    mend(connect.url, name="c")
+    connect.states = [RUNNING]
+    mend(connect.url, name="c")
+
+    restarts = [each for each in connect.asked if each.startswith("POST")]
+    assert restarts == ["POST /connectors/c/restart?includeTasks=true&onlyFailed=true"]
+
+
+def test_mending_where_nobody_answers_or_all_are_busy_is_unavailable(connect: Connect) -> None:
+    connect.states = [BUSY]
+
+    for url in (connect.url, "http://127.0.0.1:1"):
+        with pytest.raises(Unavailable):
+            mend(url, name="c")
+
+
+FILLED = {**CONFIG, "oboegaki.log.id": "1:1"}
+ANOTHER = {**CONFIG, "oboegaki.log.id": "2:2"}
+
+
+@pytest.mark.parametrize("known", [(404, {}), (200, FILLED), (200, CONFIG)], ids=["none", "the same", "unnamed"])
+def test_a_connector_of_the_same_log_keeps_its_place(connect: Connect, known: tuple[int, Any]) -> None:
+    connect.config = known
+
+    register(connect.url, FILLED, soon(), name="c")
+
+    assert [each for each in connect.asked if "offsets" in each or "stop" in each] == []
+
+
+def test_where_the_log_was_made_anew_every_row_is_read_again(connect: Connect) -> None:
+    connect.config = (200, FILLED)
+    connect.taken = [BUSY, (204, {}), (400, {"message": "Tasks are still stopping"}), (200, {}), (202, {})]
+    connect.states = [told("STOPPED"), told("RUNNING"), RUNNING]
+
+    register(connect.url, ANOTHER, soon(), name="c")
+
+    changes = [each for each in connect.asked if not each.startswith("GET")]
+    assert changes == [
+        *["PUT /connectors/c/stop"] * 2,
+        *["DELETE /connectors/c/offsets"] * 2,
+        "PUT /connectors/c/config",
+        "PUT /connectors/c/resume",
+    ]
+
+
+def lost_history() -> tuple[int, dict[str, Any]]:
+    trace = "DebeziumException: The db history topic is missing. You may attempt to recover it."
+    return 200, {"connector": {"state": "RUNNING"}, "tasks": [{"id": 0, "state": "FAILED", "trace": trace}]}
+
+
+@pytest.mark.parametrize("at_the_start", [True, False])
+def test_a_record_of_the_tables_that_is_gone_is_made_anew_from_them(connect: Connect, at_the_start: bool) -> None:
+    connect.config = (200, FILLED)
+    connect.states, connect.recovering = [lost_history()], [RUNNING]
+
+    if at_the_start:
+        register(connect.url, FILLED, soon(), name="c")
+    else:
+        mend(connect.url, name="c")
+
+    assert connect.sent[-1] == {**FILLED, "snapshot.mode": "recovery"}
+    assert not [each for each in connect.asked if each.startswith("POST")]
+
+
+def test_a_record_of_the_tables_that_cannot_be_made_anew_is_refused_with_the_cause(connect: Connect) -> None:
+    connect.config = (200, FILLED)
+    connect.states = [lost_history()]
+
+    with pytest.raises(Refused, match="db history topic is missing"):
+        register(connect.url, FILLED, soon(), name="c")
+    assert len(connect.sent) == 2

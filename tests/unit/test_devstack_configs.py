@@ -18,7 +18,8 @@ SETTINGS = StackSettings(
     connect_port=9004,
 )
 MYSQL = mysql.server_config(SETTINGS, None)
-KAFKA = kafka.server_config(SETTINGS, Path("/srv/o/kafka/data"))
+SECRETS = Secrets.model_validate({name: f"{name}-secret" for name in Secrets.model_fields})
+KAFKA = kafka.server_config(SETTINGS, SECRETS, Path("/srv/o/kafka/data"))
 CONNECT = connect.worker_config(SETTINGS, Path("/srv/dist/plugins"))
 
 
@@ -63,7 +64,9 @@ def test_mysql_loses_nothing_and_lets_nobody_else_in(setting: str, value: object
         ("offsets.topic.replication.factor", 1),
         ("transaction.state.log.replication.factor", 1),
         ("transaction.state.log.min.isr", 1),
-        ("listeners", "PLAINTEXT://127.0.0.1:9002,CONTROLLER://127.0.0.1:9003"),
+        # Nobody is let in without a password, at either port.
+        ("listeners", "SASL_PLAINTEXT://127.0.0.1:9002,CONTROLLER://127.0.0.1:9003"),
+        ("listener.security.protocol.map", "SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT"),
     ],
 )
 def test_kafka_makes_and_loses_nothing_by_itself(setting: str, value: object) -> None:
@@ -103,7 +106,7 @@ def test_two_instances_have_no_file_and_no_port_in_common() -> None:
         home=Path("/srv/p"), mysql_port=9011, kafka_port=9012, kafka_controller_port=9013, connect_port=9014
     )
     ours = [str(value) for config in (MYSQL, KAFKA, CONNECT) for value in config.values()]
-    theirs = mysql.server_config(other, None) | kafka.server_config(other, other.home / "kafka/data")
+    theirs = mysql.server_config(other, None) | kafka.server_config(other, SECRETS, other.home / "kafka/data")
 
     assert [value for value in ours if "/srv/p" in value] == []
     assert [str(value) for value in theirs.values() if "/srv/o" in str(value) or ":900" in str(value)] == []

@@ -101,7 +101,7 @@ def test_every_port_in_use_is_named_at_once(serve: Serve) -> None:
 
 @pytest.mark.parametrize("greeting", [MUTE, MYSQL, b"HTTP/1.1 400 Bad Request\r\n\r\n"])
 def test_whoever_is_no_kafka_does_not_answer_as_one(serve: Serve, greeting: bytes) -> None:
-    assert not kafka.answers(serve(greeting))
+    assert not kafka.is_ready(serve(greeting), "secret")
 
 
 def test_nobody_at_the_port_is_nobody() -> None:
@@ -109,4 +109,5 @@ def test_nobody_at_the_port_is_nobody() -> None:
         number = server.getsockname()[1]
 
     assert mysql.greeting(number) is None
-    assert not kafka.answers(number)
+    assert not kafka.is_ready(number, "secret")
+    assert not kafka.lets_in_strangers(number)

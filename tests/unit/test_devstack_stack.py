@@ -48,7 +48,8 @@ def test_jars_missing_are_named_with_the_way_to_get_them(tmp_path: Path) -> None
 
 def test_every_part_that_does_not_run_is_told_as_such(tmp_path: Path) -> None:
     told = [
-        (part.name, part.running, part.ready, part.detail) for part in stack.status(StackSettings(home=tmp_path))
+        (part.name, part.running, part.ready, part.detail)
+        for part in stack.status(StackSettings(home=tmp_path), load_or_create(tmp_path))
     ]
 
     assert told == [(name, False, False, "not running") for name in ("mysql", "kafka", "connect")]
