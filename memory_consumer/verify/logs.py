@@ -1,17 +1,14 @@
 """The two logs, and how far the stages after them have come, as a verification reads them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Message
 
 from memory_consumer import names
-from memory_consumer.kafka_errors import translated
 from memory_consumer.log_reader import LogReader
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.verify.tables import Log
-
-_ANSWER_S = 30.0
 
 
 class Logs(Protocol):
@@ -20,7 +17,7 @@ class Logs(Protocol):
     def read(self, log: Log, starts: Mapping[int, int]) -> Iterator[Message]:
         """The committed records of partitions, each from an offset to its stable end and in its order."""
 
-    def passed(self, log: Log) -> dict[int, int]:
+    def passed(self, log: Log, partitions: Iterable[int]) -> dict[int, int]:
         """The offset from which on the stage after a log has yet to go, by partition."""
 
     def close(self) -> None:
@@ -35,20 +32,17 @@ class KafkaLogs:
         self._reader = LogReader(settings)
         version = settings.facts_version
         self._topics: dict[Log, str] = {"messages": names.MESSAGES, "facts": names.facts_log(version)}
-        # They never subscribe, so they are no members of the stages' groups.
-        self._asking = {
-            "messages": Consumer(settings.client() | {"group.id": names.extract_group(version)}),
-            "facts": Consumer(settings.client() | {"group.id": names.project_group(version)}),
+        self._asking: dict[Log, LogReader] = {
+            "messages": LogReader(settings, names.extract_group(version)),
+            "facts": LogReader(settings, names.project_group(version)),
         }
 
     def read(self, log: Log, starts: Mapping[int, int]) -> Iterator[Message]:
         return self._reader.read_from(self._topics[log], starts)
 
-    def passed(self, log: Log) -> dict[int, int]:
-        wanted = [TopicPartition(self._topics[log], each) for each in range(names.PARTITIONS)]
-        with translated():
-            found = self._asking[log].committed(wanted, _ANSWER_S)
-        return {each.partition: max(each.offset, 0) for each in found}
+    def passed(self, log: Log, partitions: Iterable[int]) -> dict[int, int]:
+        asking, topic = self._asking[log], self._topics[log]
+        return {each: asking.committed(topic, each) for each in partitions}
 
     def close(self) -> None:
         for each in (self._reader, *self._asking.values()):

@@ -24,6 +24,7 @@ from memory_store.port import MemoryVersion
 Line = Mapping[str, Any]
 
 _LOGS: tuple[Log, ...] = ("messages", "facts")
+_STAGES: Mapping[Log, str] = {"messages": "extract", "facts": "project"}
 #: Records between two lines of progress.
 _TOLD = 1000
 
@@ -37,7 +38,7 @@ class Places:
     captured: Callable[[], str | None]
     logs: Callable[[], Logs]
     version: Callable[[], MemoryVersion]
-    #: Whether the stages run: what they have not passed is waited for only then.
+    #: Whether the stages run: what they have not passed is waited for; where none does, nothing may wait.
     learns: bool
     #: How long the connector, and each stage, may take to get to where a log ended.
     patience: timedelta = timedelta(seconds=60)
@@ -54,6 +55,7 @@ class Look:
         self._user = user_id
         self._partitions = range(names.PARTITIONS) if user_id is None else (partition_of(user_id),)
         self._ends: dict[Log, dict[int, int]] = {log: dict.fromkeys(self._partitions, 0) for log in _LOGS}
+        self._passed: dict[Log, dict[int, int]] = {log: {} for log in _LOGS}
 
     def whole(self) -> Iterator[Line]:
         """Looks at everything, then once more at what differs."""
@@ -84,11 +86,14 @@ class Look:
         yield from self._until_captured(history)
         for log in _LOGS:
             yield from self._read(log, again=True)
-            self._tables.put_passed(log, self._logs.passed(log))
+            yield from self._ask_passed(log)
         version = self._places.version()
         for ids in self._tables.candidates():
             self._tables.put_receipts(version.receipts(ids).values())
             self._tables.put_points(version.filed_under(ids))
+        # What was written since the logs were read may be in the store already.
+        for log in _LOGS:
+            yield from self._read(log, again=True)
         self._tables.find()
 
     def _read(self, log: Log, *, again: bool = False) -> Iterator[Line]:
@@ -138,15 +143,58 @@ class Look:
             self._places.pause(0.2)
 
     def _until_passed(self, log: Log) -> Iterator[Line]:
+        """Waits for the stage after a log. Raises Transient where it stays behind."""
         end = self._deadline()
         while True:
-            passed = self._logs.passed(log)
-            self._tables.put_passed(log, passed)
-            behind = [each for each in self._partitions if passed.get(each, 0) < self._ends[log][each]]
-            if not behind or not self._places.learns or time.monotonic() > end:
+            yield from self._ask_passed(log)
+            behind = self._behind(log)
+            if not self._places.learns:
+                self._check_nothing_waits(log)
+                return
+            if behind is None:
+                return
+            if time.monotonic() > end:
+                raise Transient(self._stuck(log, *behind))
+            yield progress("waiting for learning")
+            self._places.pause(0.2)
+
+    def _ask_passed(self, log: Log) -> Iterator[Line]:
+        """Asks until there is an answer: amid a transaction of a stage there is none."""
+        end = self._deadline()
+        while True:
+            try:
+                self._passed[log] = self._logs.passed(log, self._partitions)
+            except Transient:
+                if time.monotonic() > end:
+                    raise
+            else:
+                self._tables.put_passed(log, self._passed[log])
                 return
             yield progress("waiting for learning")
             self._places.pause(0.2)
+
+    def _behind(self, log: Log) -> tuple[int, int] | None:
+        """A partition whose end its stage has not reached, and how far it came."""
+        for partition, end in self._ends[log].items():
+            if (passed := self._passed[log].get(partition, 0)) < end:
+                return partition, passed
+        return None
+
+    def _stuck(self, log: Log, partition: int, passed: int) -> str:
+        within_s = self._places.patience.total_seconds()
+        return (
+            f"What is lost cannot be told from what is under way: the stage {_STAGES[log]} has not got past offset"
+            f" {passed} of partition {partition} of the {log} log within {within_s:.0f} seconds; it ends at"
+            f" {self._ends[log][partition]}. `oboegaki status` shows what it waits for; try again once it goes on."
+        )
+
+    def _check_nothing_waits(self, log: Log) -> None:
+        if waiting := self._tables.waiting(log):
+            number = "1 message waits" if waiting == 1 else f"{waiting} messages wait"
+            raise Transient(
+                f"What is lost cannot be told from what is under way: {number} for an oboegaki that runs. Start it"
+                " (`oboegaki serve`), and verify again once it has caught up."
+            )
 
     def _deadline(self) -> float:
         return time.monotonic() + self._places.patience.total_seconds()

@@ -177,6 +177,18 @@ class Tables:
         found = ((log, partition, position) for partition, position in positions.items())
         self._many("INSERT OR REPLACE INTO passed VALUES (?, ?, ?)", found)
 
+    def waiting(self, log: Log) -> int:
+        """Of how many messages a log holds what the stage after it has not passed."""
+        table = "events" if log == "messages" else "records"
+        query = (
+            f"SELECT count(DISTINCT id) FROM {table} AS held WHERE (:user IS NULL OR user IN ('', :user))"
+            " AND position >= coalesce((SELECT passed.position FROM passed"
+            " WHERE log = :log AND passed.partition = held.partition), 0)"
+        )
+        with _translated():
+            (found,) = self._db.execute(query, {"user": self._user, "log": log}).fetchone()
+        return int(found)
+
     def note_moved(self, message_ids: Iterable[int]) -> None:
         """Notes messages that something happened to while they were looked at."""
         self._many("INSERT OR IGNORE INTO moved VALUES (?)", ((each,) for each in message_ids))

@@ -23,8 +23,9 @@ _MOST_IDLE = 2
 class Verifier:
     """Looks at rows, logs and store. One verification of a home runs at a time; others wait for it."""
 
-    def __init__(self, home: Path, places: Places, means: Means) -> None:
+    def __init__(self, home: Path, places: Places, means: Means, *, settling_s: float = _SETTLING_S) -> None:
         self._home = home
+        self._settling_s = settling_s
         self._places = places
         self._means = means
 
@@ -71,7 +72,7 @@ class Verifier:
         idle, before = 0, tables.lost(kinds)
         while idle < _MOST_IDLE:
             yield from Repair(self._places, self._means, tables, logs, kinds).run()
-            end = time.monotonic() + _SETTLING_S
+            end = time.monotonic() + self._settling_s
             while (left := tables.lost(kinds)) and time.monotonic() < end:
                 self._places.pause(0.5)
                 yield from look.again()

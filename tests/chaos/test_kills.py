@@ -138,7 +138,9 @@ def survived(
         recoveries = [report.told(chaos.happens(fault, load, chance)) for fault in faults]
         load.end()
         all_learned(client, [*load.talkers, looks])
-    served.command("verify")
+    verified = json.loads(served.command("verify", "--json"))
+    # All of it was waited for.
+    assert (verified["report"]["differences"], verified["report"]["under_way"]) == ({}, 0)
     served.stop_serving()
 
     rows, stored = rows_of(served.database()), stored_in(served.home)

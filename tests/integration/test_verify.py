@@ -140,16 +140,21 @@ def test_mending_what_agrees_writes_nothing(world: World) -> None:
     assert after == before
 
 
-def test_what_is_not_learned_or_filed_yet_is_under_way_and_not_lost(world: World) -> None:
+def test_what_waits_where_nothing_learns_makes_it_unsure(world: World) -> None:
     first = world.say("I like tea.")
     world.settle()
-    edited, new = world.edit(first, "I like coffee."), world.say("I have a cat.")
+    world.edit(first, "I like coffee.")
+    world.say("I have a cat.")
 
-    told = world.verify()
+    assert "2 messages wait for an oboegaki that runs" in world.verify().unsure
 
-    assert told.found() == []
-    assert set(told.found(under_way=True)) == {("stale", edited.id), ("not learned", new.id)}
-    assert (told.report["differences"], told.report["under_way"]) == ({}, 2)
+
+def test_with_a_stage_that_stands_still_it_cannot_be_told(world: World) -> None:
+    world.say("I like tea.")
+
+    told = world.verify(learns=True, patience_s=0)
+
+    assert "the stage extract has not got past offset 0" in told.unsure
 
 
 def test_what_changes_while_it_is_looked_at_is_not_taken_for_lost(world: World) -> None:
@@ -161,7 +166,7 @@ def test_what_changes_while_it_is_looked_at_is_not_taken_for_lost(world: World) 
         lambda: world.say("I live in Oslo."),
     ]
 
-    told = world.verify()
+    told = world.verify_beside_learning(repair=())
 
     assert (told.found(), told.report["differences"]) == ([], {})
 

@@ -183,7 +183,7 @@ class World:
             return all(self._is_passed(read, log) for log in LOGS)
 
     def _is_passed(self, read: KafkaLogs, log: Log) -> bool:
-        passed = read.passed(log)
+        passed = read.passed(log, range(names.PARTITIONS))
         return all(passed[each] >= end for each, end in _ends(read, log).items())
 
     def _consumer(self, group: str) -> Consumer:
