@@ -10,7 +10,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from typing import Any, cast
 from confluent_kafka import Message
 
 from benchmarks.figures import Curve, Plot, Result
-from memory_consumer import facts, names
+from memory_consumer import facts
 from memory_consumer.filings import filing
 from memory_consumer.partition import partition_of
 from memory_consumer.verify.look import Places
@@ -100,6 +100,9 @@ class _World:
     def history(self) -> str:
         return ""
 
+    def shown(self) -> str:
+        return ""
+
     def next_id(self) -> int:
         return len(self._ids) + 1
 
@@ -112,8 +115,8 @@ class _World:
                 body = events.written(row) if log == "messages" else facts.encode(events.learned(row))[1]
                 yield cast("Message", _Record(each, (partition, each), body))
 
-    def passed(self, _log: Log) -> dict[int, int]:
-        return dict.fromkeys(range(names.PARTITIONS), len(self._ids) + 1)
+    def passed(self, _log: Log, partitions: Iterable[int]) -> dict[int, int]:
+        return dict.fromkeys(partitions, len(self._ids) + 1)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -5,6 +5,7 @@ edit or a delete carries no old text. https://debezium.io/documentation/referenc
 """
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated, Any, Literal, Self
@@ -34,6 +35,9 @@ REFILE = "refile"
 #: The largest id that the ledger can keep, and the end of the year 9998.
 _MOST_ID = 2**63 - 1
 _LAST_MS = 253_370_764_800_000
+
+#: A transaction of MySQL's, with a tag or without.
+_GTID = re.compile(r"[\da-fA-F]{8}(-[\da-fA-F]{4}){3}-[\da-fA-F]{12}(:[A-Za-z_]\w{0,31})?:\d{1,19}", re.ASCII)
 
 
 def _json_column(value: Any) -> Any:  # noqa: ANN401  a JSON column reaches us as text, whatever it holds
@@ -87,9 +91,14 @@ class MessageRow(_Frozen):
         return self
 
 
+def _gtid(value: Any) -> str:  # noqa: ANN401  whatever a connector puts there
+    return value if isinstance(value, str) and _GTID.fullmatch(value) else ""
+
+
 class _Source(_Frozen):
     ts_us: int | None = Field(default=None, ge=0, le=_LAST_MS * 1000)
     ts_ms: int = Field(ge=0, le=_LAST_MS)
+    gtid: Annotated[str, BeforeValidator(_gtid)] = ""
 
 
 class _Envelope(_Frozen):
@@ -104,6 +113,8 @@ class Written:
 
     row: MessageRow
     committed_at: datetime
+    #: The transaction that wrote the row; empty where a snapshot read it, or the connector does not tell.
+    gtid: str = ""
 
     @property
     def message_id(self) -> int:
@@ -172,7 +183,8 @@ def decode(key: bytes | None, value: bytes | None) -> Change | None:
         return Removed(message, committed_at)
     if envelope.after is None or envelope.after.id != message:
         raise Invalid("The event's row is missing or is not the one that its key names.")
-    return Written(envelope.after, committed_at)
+    # A snapshot's event may name the transaction that was read last, which is not the row's.
+    return Written(envelope.after, committed_at, "" if envelope.op == "r" else envelope.source.gtid)
 
 
 def _fields(key: bytes | None) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def serve(instance: Instance, *, rebuild: bool = False) -> None:
         )
         parts.callback(rows.close)
         verifies = verifier(instance, store, embedder, learns=True)
-        heal = partial(verifies.run, repair=_HEALED)
+        heal = partial(verifies.run, repair=_HEALED, unattended=True)
         learner = Learner(instance, store, embedder, rows, cache=cache, rebuild=rebuild, heal=heal)
         watch = _watch(instance)
         app = create_app(

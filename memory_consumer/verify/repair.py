@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 
 from memory_consumer import cdc, names
-from memory_consumer.errors import Refused
+from memory_consumer.errors import LostRows
 from memory_consumer.filings import filing_of
 from memory_consumer.partition import partition_of
 from memory_consumer.transactions import Outgoing
@@ -22,8 +22,15 @@ from memory_store.port import Embedder
 
 #: Rows asked for in one go: what waits for its turn in the connector is a part of each of its offsets.
 _MOST_READ = 2000
+#: Deletes that are written in one go, each proven just before.
+_MOST_REMOVED = 500
 #: Messages that are filed again in one go.
 _MOST_FILED = 64
+
+_LOST = (
+    "its data was lost or is an older copy. So nothing of that was erased. Bring MySQL's newest data back, then"
+    " run `oboegaki verify --repair`."
+)
 
 _FOUND = "found.rule IN (SELECT value FROM json_each(?)) AND NOT found.under_way"
 
@@ -40,6 +47,15 @@ class Means:
     write: Callable[[Sequence[Outgoing]], None]
     embedder: Embedder
     clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stray:
+    """A message that a partition holds and should not; `gtid` is the transaction that wrote it, where known."""
+
+    message_id: int
+    partition: int
+    gtid: str
 
 
 class Repair:
@@ -68,43 +84,63 @@ class Repair:
 
     def _remove(self) -> Iterator[Line]:
         done = 0
-        for some in chunks(self._removals(), 500):
-            if done == 0:
-                self._check_history()
-            self._means.write([self._removal(message, partition) for message, partition in some])
-            done += len(some)
+        for some in chunks(self._strays(), _MOST_REMOVED):
+            gone = self._still(some)
+            self._means.write([self._removal(each) for each in gone])
+            done += len(gone)
             yield progress("writing deletes", done)
 
-    def _removals(self) -> Iterator[tuple[int, int]]:
+    def _strays(self) -> Iterator[_Stray]:
         """Each message that a partition of a log should not hold."""
         for log, table, gone in (("messages log", "events", "removed"), ("facts log", "records", "deleted")):
             place: Place = "messages log" if log == "messages log" else "facts log"
             query = (
-                f"SELECT {table}.id, {table}.partition, rows.user FROM found JOIN {table} ON {table}.id = found.id"
+                f"SELECT {table}.id, {table}.partition, rows.user, {'gtid' if table == 'events' else repr('')}"
+                f" FROM found JOIN {table} ON {table}.id = found.id"
                 f" LEFT JOIN rows ON rows.id = found.id WHERE {_FOUND} AND {table}.state <> '{gone}'"
                 f" GROUP BY {table}.id, {table}.partition"
             )
             rules = json.dumps(self._rules(place, "orphaned", "doubled"))
-            for message, partition, user in self._tables.rows_of(query, rules):
+            for message, partition, user, gtid in self._tables.rows_of(query, rules):
                 if user is None or partition != partition_of(user):
-                    yield message, partition
+                    yield _Stray(message, partition, gtid)
 
-    def _removal(self, message_id: int, partition: int) -> Outgoing:
+    def _still(self, strays: Sequence[_Stray]) -> list[_Stray]:
+        """Those that are strays by now, too: a delete takes nothing back. Raises LostRows."""
+        with self._places.rows.snapshot() as moment:
+            standing = {row.message_id: row.user_id for row in moment.among([each.message_id for each in strays])}
+            following, shown = moment.next_id(), moment.shown()
+        self._check_ids(following)
+        self._check_transactions([each for each in strays if each.message_id not in standing], shown)
+        return [
+            each
+            for each in strays
+            if (user := standing.get(each.message_id)) is None or each.partition != partition_of(user)
+        ]
+
+    def _removal(self, stray: _Stray) -> Outgoing:
         at_ms = int(self._means.clock().timestamp() * 1000)
         source = {"connector": "oboegaki-verify", "ts_ms": at_ms}
         event = {"after": None, "source": source, "op": "d", "ts_ms": at_ms}
-        return Outgoing(names.MESSAGES, partition, cdc.encode_key(message_id), json.dumps(event).encode())
+        key = cdc.encode_key(stray.message_id)
+        return Outgoing(names.MESSAGES, stray.partition, key, json.dumps(event).encode())
 
-    def _check_history(self) -> None:
-        """Raises Refused where MySQL has lost rows: what it does not know was not deleted then."""
+    def _check_ids(self, following: int) -> None:
+        """Raises LostRows where the logs know a message that has an id which MySQL has yet to give."""
         either = "SELECT max(id) AS id FROM event UNION ALL SELECT max(id) FROM record"
         [(latest,)] = self._tables.rows_of(f"SELECT coalesce(max(id), 0) FROM ({either})")
-        with self._places.rows.snapshot() as moment:
-            following = moment.next_id()
         if latest >= following:
-            raise Refused(
-                f"The logs know message {latest}, but MySQL has never had one after {following - 1}: its data was"
-                " lost or is an older copy. So nothing was erased. Bring MySQL's newest data back first."
+            raise LostRows(
+                f"The logs know message {latest}, but MySQL has never had one after {following - 1}: {_LOST}"
+            )
+
+    def _check_transactions(self, gone: Sequence[_Stray], shown: str) -> None:
+        """Raises LostRows where a row's own transaction is none of MySQL's: then it was lost, not deleted."""
+        told = [each for each in gone if each.gtid]
+        if told and not self._places.rows.covers(shown, ",".join(each.gtid for each in told)):
+            raise LostRows(
+                f"Message {told[0].message_id}, or one of {len(told)} from there on, was written by a transaction"
+                f" that MySQL has never had: {_LOST}"
             )
 
     def _file_again(self) -> Iterator[Line]:

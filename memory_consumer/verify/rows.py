@@ -29,6 +29,9 @@ class RowSnapshot(Protocol):
     def history(self) -> str:
         """Every transaction that MySQL has committed by now, so at least all that the snapshot shows."""
 
+    def shown(self) -> str:
+        """Transactions that MySQL had committed before: the snapshot shows what each of them left."""
+
     def next_id(self) -> int:
         """The id that the next message will have; no message ever had it, or a higher one."""
 
@@ -64,8 +67,9 @@ class MySqlRows:
     @contextmanager
     def snapshot(self) -> Iterator[RowSnapshot]:
         with _translated(), closing(self._connected()) as connection:
+            before = _executed(connection)
             connection.start_transaction(consistent_snapshot=True, readonly=True)
-            yield _Snapshot(connection)
+            yield _Snapshot(connection, before)
 
     def covers(self, history: str, wanted: str) -> bool:
         with _translated(), closing(self._connected()) as connection:
@@ -89,8 +93,9 @@ class MySqlRows:
 
 
 class _Snapshot:
-    def __init__(self, connection: MySQLConnection) -> None:
+    def __init__(self, connection: MySQLConnection, before: str) -> None:
         self._connection = connection
+        self._before = before
 
     def all(self, user_id: str | None) -> Iterator[list[Row]]:
         last, whose = 0, "" if user_id is None else "AND user_id = %s "
@@ -107,8 +112,10 @@ class _Snapshot:
         return self._rows(f"SELECT id, user_id, revision FROM messages WHERE id IN ({marks})", *message_ids)
 
     def history(self) -> str:
-        [(executed,)] = _asked(self._connection, "SELECT @@GLOBAL.gtid_executed")
-        return str(executed).replace("\n", "")
+        return _executed(self._connection)
+
+    def shown(self) -> str:
+        return self._before
 
     def next_id(self) -> int:
         _asked(self._connection, "SET SESSION information_schema_stats_expiry = 0")
@@ -123,6 +130,11 @@ class _Snapshot:
         return [
             Row(int(found[0]), str(found[1]), str(found[2])) for found in _asked(self._connection, query, *values)
         ]
+
+
+def _executed(connection: MySQLConnection) -> str:
+    [(executed,)] = _asked(connection, "SELECT @@GLOBAL.gtid_executed")
+    return str(executed).replace("\n", "")
 
 
 def _asked(connection: MySQLConnection, query: str, *values: str | int) -> list[tuple[Any, ...]]:

@@ -27,7 +27,8 @@ def event_of(message: Message) -> Logged | None:
     except Invalid:
         return Logged(key, partition, offset, "unreadable")
     if isinstance(change, Written):
-        return Logged(key, partition, offset, "written", change.row.user_id, change.row.revision)
+        row = change.row
+        return Logged(key, partition, offset, "written", row.user_id, row.revision, gtid=change.gtid)
     return Logged(key, partition, offset, "removed")
 
 

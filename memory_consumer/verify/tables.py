@@ -30,7 +30,7 @@ _SCHEMA = """
 CREATE TABLE rows (id INTEGER PRIMARY KEY, user TEXT NOT NULL, revision TEXT NOT NULL);
 CREATE TABLE events (
     id INTEGER, partition INTEGER, position INTEGER NOT NULL, state TEXT NOT NULL, user TEXT NOT NULL,
-    revision TEXT NOT NULL, PRIMARY KEY (id, partition)) WITHOUT ROWID;
+    revision TEXT NOT NULL, gtid TEXT NOT NULL, PRIMARY KEY (id, partition)) WITHOUT ROWID;
 CREATE TABLE event (
     id INTEGER PRIMARY KEY, partition INTEGER NOT NULL, position INTEGER NOT NULL, state TEXT NOT NULL,
     user TEXT NOT NULL, revision TEXT NOT NULL, waits INTEGER NOT NULL);
@@ -95,6 +95,8 @@ class Logged:
     #: Of a facts record: how many facts it lists, and the memories that they become.
     facts: int = 0
     memories: tuple[Memory, ...] = ()
+    #: Of an event: the transaction that wrote the row, where it is known.
+    gtid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +139,8 @@ class Tables:
     def put_events(self, events: Iterable[Logged]) -> None:
         """Puts events of the messages log in the place of earlier ones."""
         self._many(
-            "INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?)",
-            ((e.message_id, e.partition, e.offset, e.state, e.user_id, e.revision) for e in events),
+            "INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((e.message_id, e.partition, e.offset, e.state, e.user_id, e.revision, e.gtid) for e in events),
         )
 
     def put_records(self, records: Iterable[Logged]) -> None:

@@ -6,8 +6,9 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
-from memory_consumer.errors import Refused, Transient
+from memory_consumer.errors import LostRows, Refused, Transient
 from memory_consumer.verify.differences import Difference, Kind
+from memory_consumer.verify.hold import Hold
 from memory_consumer.verify.logs import Logs
 from memory_consumer.verify.look import Line, Look, Places, progress
 from memory_consumer.verify.repair import Means, Repair
@@ -25,20 +26,39 @@ class Verifier:
 
     def __init__(self, home: Path, places: Places, means: Means, *, settling_s: float = _SETTLING_S) -> None:
         self._home = home
+        self._hold = Hold(home)
         self._settling_s = settling_s
         self._places = places
         self._means = means
 
-    def run(self, user_id: str | None = None, *, repair: Collection[Kind] = ()) -> Iterator[Line]:
+    def run(
+        self, user_id: str | None = None, *, repair: Collection[Kind] = (), unattended: bool = False
+    ) -> Iterator[Line]:
         """Tells as it goes, then how it ended, in bounded memory.
 
         Lines of one key each: `progress`; `difference`, each that was found; with something to repair, `mended`
         and then each `difference` that is left; at last `report`, or `unsure` with why it cannot be told.
+        Once MySQL was found to have lost rows, nothing is mended `unattended` until somebody has mended all.
         """
         try:
-            yield from self._alone(user_id, repair)
+            if unattended and (cause := self._hold.cause()) is not None:
+                yield {"unsure": cause}
+                return
+            for line in self._alone(user_id, repair):
+                if "report" in line and repair and user_id is None and not unattended:
+                    self._hold.release()
+                yield line
+        except LostRows as exc:
+            yield {"unsure": self._held(str(exc))}
         except (Transient, Refused, StoreError) as exc:
             yield {"unsure": str(exc)}
+
+    def _held(self, cause: str) -> str:
+        try:
+            self._hold.put(cause)
+        except Transient as exc:
+            return f"{cause} {exc}"
+        return cause
 
     def _alone(self, user_id: str | None, repair: Collection[Kind]) -> Iterator[Line]:
         end = time.monotonic() + self._places.patience.total_seconds()

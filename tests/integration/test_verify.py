@@ -26,6 +26,8 @@ from tests.support.verifying import World
 
 #: No row ever had it, and none will in these tests.
 NEVER = 10_000_000
+#: A transaction of another MySQL's.
+FOREIGN = "3e11fa47-71ca-11e1-9e33-c80aa9429562:23"
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +200,28 @@ def test_a_message_that_lives_in_two_partitions_is_told(world: World) -> None:
     assert ("doubled", message.id) in world.verify().found()
 
 
+def test_what_lives_in_two_partitions_is_removed_from_the_one_that_is_not_its_users(world: World) -> None:
+    message, home = world.say("I like tea."), partition_of("alice")
+    other = (home + 1) % names.PARTITIONS
+    world.event(message, partition=other)
+    world.settle()
+
+    mended = world.verify_beside_learning()
+
+    assert ("doubled", message.id) in mended.found()
+    assert mended.report["differences"] == {}
+    for log, removed in ((names.MESSAGES, '"d"'), (names.facts_log("v1"), '"deleted"')):
+        assert removed not in last(world, log, home, message.id)
+        assert removed in last(world, log, other, message.id)
+    assert dict(world.texts()) == {"I like tea.": 1}
+
+
+def last(world: World, log: str, partition: int, message_id: int) -> str:
+    """The last record of a message in a partition."""
+    values = [each.value() for each in world.logs.read(log, [partition]) if each.key() == events.key(message_id)]
+    return (values[-1] or b"").decode()
+
+
 def test_nothing_is_erased_where_mysql_has_lost_its_rows(world: World) -> None:
     world.logs.change(events.Row(NEVER, "I like tea."))
     world.settle()
@@ -206,6 +230,21 @@ def test_nothing_is_erased_where_mysql_has_lost_its_rows(world: World) -> None:
 
     assert "MySQL has never had one after" in told.unsure
     assert dict(world.texts()) == {"I like tea.": 1}
+
+
+def test_what_another_mysql_executed_was_lost_and_what_this_one_did_was_deleted(world: World) -> None:
+    ours, theirs = world.insert("I like tea."), world.insert("I live in Oslo.")
+    world.event(theirs, gtid=FOREIGN)
+    world.event(ours, gtid=world.last_gtid())
+    world.settle()
+    world.rows.delete_message("alice", theirs.id)
+    assert "a transaction that MySQL has never had" in world.verify(repair=KINDS).unsure
+    world.event(theirs, gtid=world.last_gtid())
+    world.rows.delete_message("alice", ours.id)
+
+    mended = world.verify_beside_learning()
+
+    assert (mended.report["differences"], dict(world.texts())) == ({}, {})
 
 
 def test_it_cannot_be_told_while_mysql_is_away(world: World) -> None:

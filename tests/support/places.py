@@ -99,9 +99,10 @@ class Held:
         """Files as it is."""
         self.live.apply([filed], embed([filed], HashEmbedder()))
 
-    def verify(self, *, repair: Collection[Kind] = ()) -> list[Line]:
+    def verify(self, *, repair: Collection[Kind] = (), unattended: bool = False) -> list[Line]:
         """Verifies; answers what was told but for progress."""
-        return [line for line in self.verifier().run(repair=repair) if "progress" not in line]
+        told = self.verifier().run(repair=repair, unattended=unattended)
+        return [line for line in told if "progress" not in line]
 
     def verifier(self) -> Verifier:
         """A verifier of these places."""

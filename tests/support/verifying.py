@@ -91,11 +91,14 @@ class World:
         """A row with its event."""
         return self.event(self.insert(text, user))
 
-    def event(self, message: Message, op: str = "c", partition: int | None = None) -> Message:
+    def event(
+        self, message: Message, op: str = "c", partition: int | None = None, gtid: str | None = None
+    ) -> Message:
         """The event of a row as it is."""
         row = Row(message.id, message.content, message.user_id, message.conversation_id, message.role)
         value = json.loads(events.written(row, op))
         value["after"]["revision"] = message.revision
+        value["source"]["gtid"] = gtid
         where = partition_of(message.user_id) if partition is None else partition
         self.logs.write(events.key(message.id), json.dumps(value).encode(), partition=where)
         return message
@@ -103,6 +106,12 @@ class World:
     def edit(self, message: Message, text: str) -> Message:
         """An edit with its event."""
         return self.event(self.rows.edit(message.user_id, message.id, Edit(content=text)), "u")
+
+    def last_gtid(self) -> str:
+        """The transaction that MySQL executed last."""
+        executed = str(execute(self.mysql.root, "SELECT @@GLOBAL.gtid_executed")[0][0])
+        server, _, numbers = executed.replace("\n", "").rpartition(",")[2].partition(":")
+        return f"{server}:{numbers.rpartition(':')[2].rpartition('-')[2]}"
 
     def delete(self, message: Message) -> None:
         """A delete with its event."""

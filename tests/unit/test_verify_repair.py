@@ -1,0 +1,98 @@
+"""What mending does, and above all what it leaves alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from memory_consumer.verify.differences import KINDS, Kind
+from memory_consumer.verify.look import Line
+from tests.support import events
+from tests.support.events import Row
+from tests.support.places import Held
+
+HEALED: tuple[Kind, ...] = ("orphaned",)
+TEA, CAT = Row(1, "I like tea."), Row(2, "I have a cat.")
+GTID = "3e11fa47-71ca-11e1-9e33-c80aa9429562:23"
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Held:
+    """One message that is learned and filed."""
+    made = Held(tmp_path)
+    made.say(TEA)
+    made.learn(TEA)
+    return made
+
+
+def orphan(held: Held, gtid: str | None = GTID, op: str = "c") -> None:
+    """A message that is learned and filed, and whose row is gone."""
+    value = json.loads(events.written(CAT, op))
+    value["source"]["gtid"] = gtid
+    held.event(CAT, json.dumps(value).encode())
+    held.learn(CAT)
+
+
+def deletes(held: Held) -> set[bytes]:
+    return {key for _, key, value in held.logs["messages"] if json.loads(value)["op"] == "d"}
+
+
+def unsure(lines: list[Line]) -> str:
+    return str(lines[-1]["unsure"])
+
+
+def test_what_is_gone_is_deleted_in_the_log(held: Held) -> None:
+    orphan(held)
+
+    held.verify(repair=KINDS)
+
+    assert deletes(held) == {events.key(CAT.id)}
+
+
+def test_a_row_that_stands_again_when_its_delete_would_be_written_is_left_alone(held: Held) -> None:
+    orphan(held)
+    # Two looks find it gone.
+    held.before_snapshot = [None, None, lambda: held.rows.update({CAT.id: CAT})]
+
+    held.verify(repair=KINDS)
+
+    assert deletes(held) == set()
+
+
+def test_what_mysql_never_executed_was_lost_and_not_deleted(held: Held) -> None:
+    orphan(held)
+    held.executed = lambda wanted: GTID not in wanted
+
+    assert "a transaction that MySQL has never had" in unsure(held.verify(repair=KINDS))
+    assert deletes(held) == set()
+
+
+@pytest.mark.parametrize(("gtid", "op"), [(None, "c"), ("not one", "c"), (GTID, "r")])
+def test_an_event_that_names_no_transaction_of_the_rows_is_guarded_by_the_ids(
+    held: Held, gtid: str | None, op: str
+) -> None:
+    orphan(held, gtid, op)
+    held.executed = lambda _: False
+    held.following = CAT.id
+
+    assert "MySQL has never had one after" in unsure(held.verify(repair=KINDS))
+    held.following = CAT.id + 1
+    held.verify(repair=KINDS)
+
+    assert deletes(held) == {events.key(CAT.id)}
+
+
+def test_once_rows_were_lost_nothing_is_mended_unattended_until_somebody_has_mended(held: Held) -> None:
+    orphan(held)
+    held.executed = lambda wanted: GTID not in wanted
+    refused = unsure(held.verify(repair=HEALED, unattended=True))
+
+    held.executed = lambda _: True
+    assert unsure(held.verify(repair=HEALED, unattended=True)) == refused
+    held.verify()
+    assert unsure(held.verify(repair=HEALED, unattended=True)) == refused
+    assert deletes(held) == set()
+
+    held.verify(repair=KINDS)
+    assert deletes(held) == {events.key(CAT.id)}
+    assert "report" in held.verify(repair=HEALED, unattended=True)[-1]
