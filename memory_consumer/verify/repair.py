@@ -76,11 +76,21 @@ class Repair:
         yield from self._file_again()
         self._take_out()
 
+    def unread(self) -> int:
+        """How many messages' rows have yet to be read again."""
+        [(number,)] = self._tables.rows_of(
+            f"SELECT count(DISTINCT id) FROM found WHERE {_FOUND}", self._read_again()
+        )
+        return int(number)
+
     def _reread(self) -> None:
-        broken = self._rules("messages log", "missing in log", "stale")
-        broken += self._rules("facts log", "not learned", "stale", "dead")
         query = f"SELECT DISTINCT id FROM found WHERE {_FOUND} ORDER BY id LIMIT {_MOST_READ}"
-        self._means.reread([each for (each,) in self._tables.rows_of(query, json.dumps(broken))])
+        self._means.reread([each for (each,) in self._tables.rows_of(query, self._read_again())])
+
+    def _read_again(self) -> str:
+        """The rules whose differences Debezium mends by reading rows again."""
+        in_messages = self._rules("messages log", "missing in log", "stale")
+        return json.dumps([*in_messages, *self._rules("facts log", "not learned", "stale", "dead")])
 
     def _remove(self) -> Iterator[Line]:
         done = 0

@@ -89,19 +89,21 @@ class Verifier:
             yield _report(tables)
 
     def _mended(self, look: Look, tables: Tables, logs: Logs, kinds: Collection[Kind]) -> Iterator[Line]:
-        idle, before = 0, tables.lost(kinds)
-        while idle < _MOST_IDLE:
-            yield from Repair(self._places, self._means, tables, logs, kinds).run()
+        repair = Repair(self._places, self._means, tables, logs, kinds)
+        idle, before, unread_before = 0, tables.lost(kinds), repair.unread()
+        while True:
+            yield from repair.run()
             end = time.monotonic() + self._settling_s
             while (left := tables.lost(kinds)) and time.monotonic() < end:
                 self._places.pause(0.5)
                 yield from look.again()
-            if not left:
-                return
             idle = idle + 1 if left >= before else 0
-            if idle:
+            if not left or idle == _MOST_IDLE:
+                return
+            unread = repair.unread()
+            if unread and unread >= unread_before:
                 self._means.restart()
-            before = left
+            before, unread_before = left, unread
 
 
 def _told(difference: Difference) -> Line:

@@ -96,3 +96,20 @@ def test_once_rows_were_lost_nothing_is_mended_unattended_until_somebody_has_men
     held.verify(repair=KINDS)
     assert deletes(held) == {events.key(CAT.id)}
     assert "report" in held.verify(repair=HEALED, unattended=True)[-1]
+
+
+def test_the_connector_starts_again_where_reading_rows_again_came_to_nothing_and_is_asked_once_more(
+    held: Held,
+) -> None:
+    held.rows[CAT.id] = CAT
+
+    held.verify(repair=KINDS)
+
+    assert (held.reread, held.restarts) == ([[CAT.id], [CAT.id]], 1)
+
+
+def test_the_connector_goes_on_where_what_cannot_be_mended_is_none_of_its(held: Held) -> None:
+    orphan(held)
+
+    assert held.verify(repair=KINDS)[-1]["report"]["differences"] == {"orphaned": 1}
+    assert held.restarts == 0
