@@ -75,7 +75,7 @@ class Learner:
         """What each stage has done and what it waits for."""
         if self._running is None:
             return ({"name": "learning", "waiting_for": self._waiting_for},)
-        return [self._told(report.as_dict()) for report in self._running.reports()]
+        return [*(self._told(report.as_dict()) for report in self._running.reports()), self._healer.stage()]
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Learns until told to stop; ends at once with a `refusal` where the set-up is for other memories."""

@@ -32,7 +32,7 @@ def show(instance: Instance, console: Console) -> bool:
 def waits_for(client: Client) -> str:
     """What learning waits for, to be put behind its name; nothing where it goes on."""
     stages = client.call("GET", "/v1/admin/status")["stages"]
-    causes = [said(stage) for stage in stages if stage["waiting_for"]]
+    causes = [said(stage) for stage in stages if stage["waiting_for"] and stage["name"] != "healing"]
     return f" {causes[0]}" if causes else ""
 
 

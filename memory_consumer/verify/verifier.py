@@ -38,18 +38,19 @@ class Verifier:
 
         Lines of one key each: `progress`; `difference`, each that was found; with something to repair, `mended`
         and then each `difference` that is left; at last `report`, or `unsure` with why it cannot be told.
-        Once MySQL was found to have lost rows, nothing is mended `unattended` until somebody has mended all.
+        Once MySQL was found to have lost rows, nothing is mended `unattended` until somebody has mended all;
+        the one line is `held` then, with why.
         """
         try:
             if unattended and (cause := self._hold.cause()) is not None:
-                yield {"unsure": cause}
+                yield {"held": cause}
                 return
             for line in self._alone(user_id, repair):
                 if "report" in line and repair and user_id is None and not unattended:
                     self._hold.release()
                 yield line
         except LostRows as exc:
-            yield {"unsure": self._held(str(exc))}
+            yield {"held" if unattended else "unsure": self._held(str(exc))}
         except (Transient, Refused, StoreError) as exc:
             yield {"unsure": str(exc)}
 
