@@ -159,6 +159,11 @@ class _Receipts:
     def put(self, receipts: Sequence[Receipt]) -> None:
         self._open().update((receipt.message_id, receipt) for receipt in receipts)
 
+    def delete(self, message_ids: Sequence[int]) -> None:
+        rows = self._open()
+        for each in message_ids:
+            rows.pop(each, None)
+
     def get(self, message_ids: Sequence[int]) -> dict[int, Receipt]:
         rows = self._open()
         return {each: rows[each] for each in message_ids if each in rows}

@@ -88,6 +88,9 @@ class Receipts(Protocol):
     def put(self, receipts: Sequence[Receipt]) -> None:
         """Adds or replaces receipts: all or none, durable on return."""
 
+    def delete(self, message_ids: Sequence[int]) -> None:
+        """Removes receipts, durably on return; unknown ids are no error."""
+
     def get(self, message_ids: Sequence[int]) -> dict[int, Receipt]:
         """Those that are there."""
 

@@ -1,6 +1,6 @@
 """What a store of memories and an embedder promise. All of it is synchronous and safe to call from any thread."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +22,13 @@ class MemoryVersion(Protocol):
         Per message the new memories replace the old ones, and the receipt is stored after them. A filing with a
         lower `facts_offset` than the receipt at hand changes nothing; of equal ones the last counts. Applying
         twice is applying once. A deleted message keeps its receipt only.
+        """
+
+    def forget(self, offsets: Mapping[int, int]) -> None:
+        """Takes messages out, receipts and memories, as if they had never been filed; durably on return.
+
+        Each only while the `facts_offset` of its receipt is the one given, so nothing newer is taken out. After a
+        stop in between memories may be left without a receipt: filing replaces them.
         """
 
     def apply_profiles(self, profiles: Sequence[Profile]) -> None:

@@ -137,6 +137,11 @@ class ServerReceipts:
             ]
         )
 
+    def delete(self, message_ids: Sequence[int]) -> None:
+        if message_ids:
+            with self._collection.client() as client:
+                client.delete(self._collection.name, models.PointIdsList(points=list(message_ids)), wait=True)
+
     def get(self, message_ids: Sequence[int]) -> dict[int, Receipt]:
         with self._collection.client() as client:
             records = client.retrieve(self._collection.name, list(message_ids))

@@ -30,6 +30,12 @@ class SqliteReceipts:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
+    def delete(self, message_ids: Sequence[int]) -> None:
+        ids = json.dumps(list(message_ids))
+        with self._lock, translated("receipts"), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("DELETE FROM receipts WHERE message_id IN (SELECT value FROM json_each(?))", (ids,))
+
     def get(self, message_ids: Sequence[int]) -> dict[int, Receipt]:
         ids = json.dumps(list(message_ids))
         rows = self._rows("WHERE message_id IN (SELECT value FROM json_each(?))", ids)

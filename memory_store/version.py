@@ -1,7 +1,7 @@
 """A version of the store: the rules of filing, searching and paging, over any engine."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from threading import Lock
@@ -62,6 +62,17 @@ class FiledVersion:
             # A receipt says that its memories are there, so they must outlive it.
             self._points.flush()
             self._receipts.put([each.receipt for each in filed])
+
+    def forget(self, offsets: Mapping[int, int]) -> None:
+        with self._filing:
+            receipts = self.receipts(list(offsets)).values()
+            forgotten = [each.message_id for each in receipts if each.facts_offset == offsets[each.message_id]]
+            if not forgotten:
+                return
+            # A receipt says that its memories are there, so they must outlive it.
+            self._receipts.delete(forgotten)
+            self._points.delete([memory.id for memory in self.filed_under(forgotten)])
+            self._points.flush()
 
     def apply_profiles(self, profiles: Sequence[Profile]) -> None:
         with self._filing:

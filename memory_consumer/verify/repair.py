@@ -71,10 +71,11 @@ class Repair:
     def run(self) -> Iterator[Line]:
         """Does what can be done now for each difference that is not under way."""
         yield progress("mending")
+        # First: what is read again and learned may be filed meanwhile.
+        self._take_out()
         self._reread()
         yield from self._remove()
         yield from self._file_again()
-        self._take_out()
 
     def unread(self) -> int:
         """How many messages' rows have yet to be read again."""
@@ -117,16 +118,21 @@ class Repair:
 
     def _still(self, strays: Sequence[_Stray]) -> list[_Stray]:
         """Those that are strays by now, too: a delete takes nothing back. Raises LostRows."""
-        with self._places.rows.snapshot() as moment:
-            standing = {row.message_id: row.user_id for row in moment.among([each.message_id for each in strays])}
-            following, shown = moment.next_id(), moment.shown()
-        self._check_ids(following)
+        standing, shown = self._standing([each.message_id for each in strays])
         self._check_transactions([each for each in strays if each.message_id not in standing], shown)
         return [
             each
             for each in strays
             if (user := standing.get(each.message_id)) is None or each.partition != partition_of(user)
         ]
+
+    def _standing(self, message_ids: Sequence[int]) -> tuple[dict[int, str], str]:
+        """The users of those that have a row now, and the transactions that this shows. Raises LostRows."""
+        with self._places.rows.snapshot() as moment:
+            standing = {row.message_id: row.user_id for row in moment.among(message_ids)}
+            following, shown = moment.next_id(), moment.shown()
+        self._check_ids(following)
+        return standing, shown
 
     def _removal(self, stray: _Stray) -> Outgoing:
         at_ms = int(self._means.clock().timestamp() * 1000)
@@ -136,12 +142,14 @@ class Repair:
         return Outgoing(names.MESSAGES, stray.partition, key, json.dumps(event).encode())
 
     def _check_ids(self, following: int) -> None:
-        """Raises LostRows where the logs know a message that has an id which MySQL has yet to give."""
-        either = "SELECT max(id) AS id FROM event UNION ALL SELECT max(id) FROM record"
-        [(latest,)] = self._tables.rows_of(f"SELECT coalesce(max(id), 0) FROM ({either})")
+        """Raises LostRows where a message that was logged or filed has an id which MySQL has yet to give."""
+        any_of = " UNION ALL ".join(
+            f"SELECT max(id) AS id FROM {each}" for each in ("event", "record", "receipts")
+        )
+        [(latest,)] = self._tables.rows_of(f"SELECT coalesce(max(id), 0) FROM ({any_of})")
         if latest >= following:
             raise LostRows(
-                f"The logs know message {latest}, but MySQL has never had one after {following - 1}: {_LOST}"
+                f"There was a message {latest}, but MySQL has never had one after {following - 1}: {_LOST}"
             )
 
     def _check_transactions(self, gone: Sequence[_Stray], shown: str) -> None:
@@ -163,6 +171,7 @@ class Repair:
         for partition, positions in groupby(found, key=lambda each: int(each[0])):
             offsets = (int(position) for _, position in positions)
             for filings in chunks(self._recorded(partition, offsets), _MOST_FILED):
+                self._forget([each.receipt.message_id for each in filings])
                 self._file(filings)
                 done += len(filings)
                 yield progress("filing again", done)
@@ -182,18 +191,29 @@ class Repair:
             if wanted == offset and (found := filing_of(message)) is not None:
                 yield found
 
+    def _forget(self, message_ids: Sequence[int]) -> None:
+        """Takes out what has a receipt ahead of the log, which lost its end: it would overtake what is filed."""
+        query = (
+            "SELECT receipts.id, receipts.position FROM receipts JOIN record ON record.id = receipts.id"
+            " WHERE receipts.position > record.position AND receipts.id IN (SELECT value FROM json_each(?))"
+        )
+        self._places.version().forget(dict(self._tables.rows_of(query, json.dumps(list(message_ids)))))
+
     def _take_out(self) -> None:
-        """Of what is filed without a facts record: its memories go, its receipt says so."""
+        """Of what is filed without a facts record or a row: its memories go, its receipt says so."""
         query = (
             "SELECT found.id, found.user, coalesce(receipts.revision, ''), coalesce(receipts.position, 0)"
             " FROM found LEFT JOIN receipts ON receipts.id = found.id LEFT JOIN record ON record.id = found.id"
-            f" WHERE {_FOUND} AND record.id IS NULL GROUP BY found.id"
+            f" LEFT JOIN rows ON rows.id = found.id WHERE {_FOUND} AND record.id IS NULL AND rows.id IS NULL"
+            " GROUP BY found.id"
         )
         found = self._tables.rows_of(query, json.dumps(self._rules("store", "orphaned")))
         for some in chunks(found, _MOST_FILED):
+            standing, _ = self._standing([message for message, *_ in some])
             receipts = [
                 Receipt(message, user, revision, "deleted", 0, self._means.clock(), position)
                 for message, user, revision, position in some
+                if message not in standing
             ]
             self._file([Filing(receipt, ()) for receipt in receipts])
 

@@ -53,6 +53,26 @@ def test_a_newer_filing_replaces_all_that_was_under_its_message(version: MemoryV
     assert kept(version, 2) == ["It rains"]
 
 
+def test_what_is_forgotten_is_as_if_it_had_never_been_filed(version: MemoryVersion) -> None:
+    file(version, filing(1, "I like tea", offset=7), gone(2, "deleted", offset=8), filing(3, "It rains", offset=9))
+
+    version.forget({1: 7, 2: 8, 4: 1})
+    version.forget({})
+
+    assert (kept(version, 1, 2, 3), set(version.receipts([1, 2, 3]))) == (["It rains"], {3})
+    file(version, filing(1, "I like coffee", offset=1))
+    assert kept(version, 1) == ["I like coffee"]
+
+
+def test_what_was_filed_anew_meanwhile_is_not_forgotten(version: MemoryVersion) -> None:
+    file(version, filing(1, "I like tea", offset=7))
+    file(version, filing(1, "I like coffee", offset=8))
+
+    version.forget({1: 7})
+
+    assert (kept(version, 1), version.receipts([1])[1].facts_offset) == (["I like coffee"], 8)
+
+
 def test_applying_twice_is_applying_once(version: MemoryVersion) -> None:
     batch = [filing(1, "I like tea", offset=1), gone(2, "deleted", offset=2), filing(3, "It rains", offset=3)]
     file(version, *batch)

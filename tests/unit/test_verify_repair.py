@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from memory_consumer.filings import filing
 from memory_consumer.verify.differences import KINDS, Kind
 from memory_consumer.verify.look import Line
 from tests.support import events
@@ -97,6 +98,43 @@ def test_once_rows_were_lost_nothing_is_mended_unattended_until_somebody_has_men
     held.verify(repair=KINDS)
     assert deletes(held) == {events.key(CAT.id)}
     assert "report" in held.verify(repair=HEALED, unattended=True)[-1]
+
+
+def test_what_was_filed_by_a_record_that_the_log_lost_is_filed_anew_by_the_one_that_it_has(held: Held) -> None:
+    held.say(CAT)
+    held.learn(CAT)
+    held.file(filing(events.learned(CAT, "I have a cow."), 57))
+
+    before, *_, after = held.verify(repair=KINDS)
+
+    assert (before["difference"]["kind"], after["report"]["differences"]) == ("stale", {})
+    assert [memory.text for memory in held.live.filed_under([CAT.id])] == [CAT.content]
+
+
+def test_what_a_living_message_has_filed_stays_while_it_is_learned_again(held: Held) -> None:
+    held.say(CAT)
+    held.file(filing(events.learned(CAT), 57))
+
+    held.verify(repair=KINDS)
+
+    assert held.live.receipts([CAT.id])[CAT.id].state == "learned"
+    assert held.reread[0] == [CAT.id]
+
+
+def test_what_is_filed_for_a_row_that_stands_again_is_left_alone(held: Held) -> None:
+    held.file(filing(events.learned(CAT), 57))
+    held.before_snapshot = [None, None, lambda: held.rows.update({CAT.id: CAT})]
+
+    held.verify(repair=KINDS)
+
+    assert [memory.text for memory in held.live.filed_under([CAT.id])] == [CAT.content]
+
+
+def test_what_is_filed_for_nothing_is_taken_out(held: Held) -> None:
+    held.file(filing(events.learned(CAT), 57))
+
+    assert held.verify(repair=KINDS)[-1]["report"]["differences"] == {}
+    assert held.live.filed_under([CAT.id]) == []
 
 
 def test_the_connector_starts_again_where_reading_rows_again_came_to_nothing_and_is_asked_once_more(
