@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 _LISTEN_S = 1.0
 #: Each try looks at everything, so what cannot be healed is tried once an hour in the end.
-_PATIENCE = Backoff(first=60.0, most=3600.0)
+_PATIENCE = Backoff(first=30.0, most=3600.0)
 #: So long a stop waits for it; a healing that is cut off is done again.
 _STOP_S = 2.0
 _HELD = "Nothing is healed by itself until `oboegaki verify --repair` has been run."

@@ -20,13 +20,18 @@ class _Notification(BaseModel):
     type: str
 
 
+#: Its start, too: where Connect is killed after the last row, nothing says that it was done. A verification waits
+#: until the connector is past it.
+_READ_ANEW = (("Initial Snapshot", "STARTED"), ("Initial Snapshot", "COMPLETED"))
+
+
 def tells_of_rows_read_anew(value: bytes | None) -> bool:
-    """Whether a notification says that a snapshot of all rows is done. Incremental ones read single rows."""
+    """Whether a notification says that all rows are, or were, read. Incremental snapshots read single rows."""
     try:
         told = _Notification.model_validate_json(value or b"")
     except ValidationError:
         return False
-    return (told.aggregate_type, told.type) == ("Initial Snapshot", "COMPLETED")
+    return (told.aggregate_type, told.type) in _READ_ANEW
 
 
 class Snapshots:

@@ -12,14 +12,15 @@ def notification(aggregate: str, kind: str) -> bytes:
     return json.dumps(told).encode()
 
 
-def test_a_snapshot_of_all_rows_that_is_done_tells_so() -> None:
-    assert tells_of_rows_read_anew(notification("Initial Snapshot", "COMPLETED"))
+@pytest.mark.parametrize("kind", ["STARTED", "COMPLETED"])
+def test_a_snapshot_of_all_rows_tells_so_when_it_starts_and_when_it_is_done(kind: str) -> None:
+    """Its end may never be told."""
+    assert tells_of_rows_read_anew(notification("Initial Snapshot", kind))
 
 
 @pytest.mark.parametrize(
     "value",
     [
-        notification("Initial Snapshot", "STARTED"),
         notification("Initial Snapshot", "TABLE_SCAN_COMPLETED"),
         notification("Initial Snapshot", "ABORTED"),
         notification("Initial Snapshot", "SKIPPED"),
