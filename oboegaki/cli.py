@@ -9,11 +9,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from chat_api.errors import ChatError
-from connectors.errors import ConnectorError
-from devstack.errors import StackError
-from memory_consumer.errors import LearningError
-from memory_store.errors import StoreError
 from oboegaki import (
     bringing_up,
     chatting,
@@ -28,7 +23,7 @@ from oboegaki import (
     verifying,
 )
 from oboegaki.client import connected
-from oboegaki.errors import CommandError
+from oboegaki.errors import REFUSALS, CommandError
 
 app = typer.Typer(
     help="oboegaki 覚え書き: long-term memory for chat assistants.",
@@ -44,7 +39,6 @@ Rebuild = Annotated[
     bool,
     typer.Option("--rebuild", help="Build the memories anew from what was learned, with the embedder set now."),
 ]
-_REFUSALS = (CommandError, StackError, ChatError, LearningError, StoreError, ConnectorError)
 
 User = Annotated[str, typer.Option("--user", help="Whose memory.")]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -57,7 +51,7 @@ def main() -> None:
     logging.getLogger("stamina").setLevel(logging.ERROR)  # it tells each retry
     try:
         app()
-    except _REFUSALS as exc:
+    except REFUSALS as exc:
         _say(exc)
         sys.exit(1)
 
@@ -138,12 +132,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, with every difference.")] = False,
 ) -> None:
     """Check that rows, logs and memories agree; exit status 0 if so, 1 if not, 2 if it cannot be told."""
-    try:
-        status = verifying.verify(instance.load(), Console(), user=user, repair=repair, as_json=as_json)
-    except _REFUSALS as exc:
-        _say(exc)
-        status = 2
-    raise typer.Exit(status)
+    raise typer.Exit(verifying.verify(instance.load, Console(), user=user, repair=repair, as_json=as_json))
 
 
 @letters_app.command(name="list")

@@ -6,6 +6,12 @@ CommandError  a plain sentence: what is wrong and what to do
 └── NotThere  there is nothing by that name
 """
 
+from chat_api.errors import ChatError
+from connectors.errors import ConnectorError
+from devstack.errors import StackError
+from memory_consumer.errors import LearningError
+from memory_store.errors import StoreError
+
 
 class CommandError(Exception):
     """The command cannot go on."""
@@ -21,3 +27,7 @@ class NotThere(CommandError):
 
 class PartAway(CommandError):
     """A part that the call needs is away; the same call may work later."""
+
+
+#: Whatever a command may end with that was foreseen: its text is a sentence for the user.
+REFUSALS = (CommandError, StackError, ChatError, LearningError, StoreError, ConnectorError)

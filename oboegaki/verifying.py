@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -29,7 +29,7 @@ from memory_store.embedders.opening import opened
 from memory_store.layout import layout_of
 from memory_store.port import Embedder, MemoryStore, MemoryVersion
 from oboegaki.client import connected
-from oboegaki.errors import Away, CommandError
+from oboegaki.errors import REFUSALS, Away
 from oboegaki.instance import Instance
 
 #: Differences of a kind that are shown one by one.
@@ -73,16 +73,27 @@ def verifier(instance: Instance, store: MemoryStore, embedder: Embedder, *, lear
     return Verifier(consumer.home, places, means)
 
 
-def verify(instance: Instance, out: Console, *, user: str | None, repair: bool, as_json: bool) -> int:
-    """Prints what was found; answers the exit status: 0 clean, 1 differences, 2 where it could not be told.
-
-    Raises CommandError, and what opening the store and the embedder raises where no oboegaki runs.
-    """
-    told = _with_progress(_lines(instance, user, repair=repair))
+def verify(load: Callable[[], Instance], out: Console, *, user: str | None, repair: bool, as_json: bool) -> int:
+    """Prints what was found; answers the exit status: 0 clean, 1 differences, 2 where it could not be told."""
+    told = _with_progress(concluded(_lines(load, user, repair=repair)))
     return as_json_object(told, out.file) if as_json else as_tables(told, out)
 
 
-def _lines(instance: Instance, user: str | None, *, repair: bool) -> Iterator[Line]:
+def concluded(lines: Iterator[Line]) -> Iterator[Line]:
+    """The lines, the last of which is a report or tells why there is none, whatever ends them."""
+    try:
+        for line in lines:
+            yield line
+            if "report" in line or "unsure" in line:
+                return
+    except REFUSALS as exc:
+        yield {"unsure": str(exc)}
+    else:
+        yield {"unsure": _BROKEN_OFF}
+
+
+def _lines(load: Callable[[], Instance], user: str | None, *, repair: bool) -> Iterator[Line]:
+    instance = load()
     wanted = {"repair": repair} | ({} if user is None else {"user_id": user})
     try:
         with connected(instance) as client:
@@ -142,6 +153,7 @@ def _with_progress(lines: Iterator[Line]) -> Iterator[Line]:
 
 def as_json_object(lines: Iterator[Line], file: IO[str]) -> int:
     """Writes one object as it comes, so that any number of differences fits; answers the exit status."""
+    last: Line = {}
     file.write('{"differences": [')
     between = ""
     for line in lines:
@@ -152,15 +164,15 @@ def as_json_object(lines: Iterator[Line], file: IO[str]) -> int:
             file.write('\n], "left": [')
             between = ""
         else:
-            status = _status(line)
-            file.write(f'\n], "status": {status}, {json.dumps(line, ensure_ascii=False)[1:]}\n')
-            file.flush()
-            return status
-    raise CommandError(_BROKEN_OFF)
+            last = line
+    file.write(f'\n], "status": {_status(last)}, {json.dumps(last, ensure_ascii=False)[1:]}\n')
+    file.flush()
+    return _status(last)
 
 
 def as_tables(lines: Iterator[Line], out: Console) -> int:
-    """Prints counts, some differences of each kind and a verdict; answers the exit status. Raises CommandError."""
+    """Prints counts, some differences of each kind and a verdict; answers the exit status."""
+    last: Line = {}
     found = _Found("Differences")
     for line in lines:
         if "difference" in line:
@@ -168,16 +180,16 @@ def as_tables(lines: Iterator[Line], out: Console) -> int:
         elif "mended" in line:
             found.show(out)
             found = _Found("Left after mending")
-        elif "unsure" in line:
-            found.show(out)
-            out.print(line["unsure"], style="yellow", markup=False, highlight=False)
-            return _status(line)
         else:
-            _show_counts(line["report"]["counts"], out)
-            found.show(out)
-            out.print(_verdict(line["report"]), markup=False, highlight=False)
-            return _status(line)
-    raise CommandError(_BROKEN_OFF)
+            last = line
+    if "report" in last:
+        _show_counts(last["report"]["counts"], out)
+    found.show(out)
+    if "report" in last:
+        out.print(_verdict(last["report"]), markup=False, highlight=False)
+    else:
+        out.print(last["unsure"], style="yellow", markup=False, highlight=False)
+    return _status(last)
 
 
 class _Found:

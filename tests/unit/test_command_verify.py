@@ -1,15 +1,19 @@
 """How a verification is shown, and which exit status it comes to."""
 
 import json
+from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from devstack.errors import StackError
+from memory_consumer.errors import Transient
 from memory_consumer.verify.look import Line
 from oboegaki.errors import CommandError
-from oboegaki.verifying import as_json_object, as_tables
+from oboegaki.instance import Instance
+from oboegaki.verifying import as_json_object, as_tables, concluded, verify
 
 COUNTS = {"rows": 3, "messages": 3, "learned": 3, "receipts": 3, "pending": 0, "facts": 4, "memories": 4}
 
@@ -33,14 +37,14 @@ def report(differences: dict[str, int], under_way: int = 0) -> Line:
 
 def shown(*lines: Line) -> tuple[str, int]:
     out = Console(file=StringIO(), width=160)
-    status = as_tables(iter(lines), out)
+    status = as_tables(concluded(iter(lines)), out)
     assert isinstance(out.file, StringIO)
     return out.file.getvalue(), status
 
 
 def written(*lines: Line) -> tuple[dict[str, Any], int]:
     file = StringIO()
-    status = as_json_object(iter(lines), file)
+    status = as_json_object(concluded(iter(lines)), file)
     return json.loads(file.getvalue()), status
 
 
@@ -88,5 +92,35 @@ def test_as_json_what_was_mended_is_told_from_what_is_left() -> None:
 
 
 def test_an_answer_that_breaks_off_is_no_verdict() -> None:
-    with pytest.raises(CommandError):
-        shown(difference(5))
+    text, status = shown(difference(5))
+
+    assert (status, "before it had told" in text) == (2, True)
+    assert written(difference(5))[0]["status"] == 2
+
+
+@pytest.mark.parametrize(
+    "refusal", [CommandError("It is busy."), StackError("It is busy."), Transient("It is busy.")]
+)
+def test_as_json_a_refusal_amid_the_differences_is_one_whole_object(refusal: Exception) -> None:
+    def refused() -> Iterator[Line]:
+        yield difference(5)
+        raise refusal
+
+    file = StringIO()
+    status = as_json_object(concluded(refused()), file)
+    told = json.loads(file.getvalue())
+
+    assert (status, told["status"], told["unsure"], len(told["differences"])) == (2, 2, "It is busy.", 1)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_settings_that_cannot_be_read_are_no_verdict_either(as_json: bool) -> None:
+    def load() -> Instance:
+        raise CommandError("OBOEGAKI_PORT is no port.")
+
+    out = Console(file=StringIO(), width=160)
+    assert verify(load, out, user=None, repair=False, as_json=as_json) == 2
+
+    assert isinstance(out.file, StringIO)
+    said = out.file.getvalue()
+    assert (json.loads(said)["unsure"] if as_json else said.strip()) == "OBOEGAKI_PORT is no port."
