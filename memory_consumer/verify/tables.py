@@ -1,6 +1,7 @@
 """Where a verification gathers what each place holds: a SQLite file of ids and digests, never of texts.
 
-It is on disk so that memory stays bounded, in one transaction that is never committed, and thrown away at the end.
+It is on disk so that memory stays bounded, in one transaction that is never committed. It has no name any more
+once it is open: whatever ends the process, nothing of it is left.
 """
 
 import fcntl
@@ -118,16 +119,17 @@ class Tables:
     """What the places hold, as far as it was read. For one thread at a time; close it."""
 
     def __init__(self, path: Path, user_id: str | None = None) -> None:
-        """An empty file. With `user_id`, only that user's differences are told and counted."""
+        """An empty file. With `user_id`, only that user's differences are told and counted. Raises Transient."""
         self._user = user_id
-        # A verification is told line by line, from whichever thread asks for the next one.
-        path.touch(mode=0o600)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         with _translated():
+            path.touch(mode=0o600)
+            # A verification is told line by line, from whichever thread asks for the next one.
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.executescript(
                 f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{_CACHE_KB};"
                 f" PRAGMA locking_mode=EXCLUSIVE; {_SCHEMA}"
             )
+            path.unlink()
             self._db.execute("BEGIN")
 
     def put_rows(self, rows: Iterable[Row]) -> None:
@@ -282,28 +284,27 @@ class Tables:
 
 @contextmanager
 def work_file(home: Path) -> Iterator[Path | None]:
-    """The path for the tables; None while another verification of this home has it. Leftovers are removed."""
-    folder = home / "verify"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """The path for the tables; None while another verification of this home has it. Raises Transient."""
+    with _translated():
+        folder = home / "verify"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-            return
-        _clear(folder)
-        try:
-            yield folder / "work.db"
-        finally:
-            _clear(folder)
+        yield folder / "work.db" if _taken(descriptor, folder) else None
     finally:
         os.close(descriptor)
 
 
-def _clear(folder: Path) -> None:
-    for left in folder.glob("work.db*"):
-        left.unlink(missing_ok=True)
+def _taken(descriptor: int, folder: Path) -> bool:
+    """Whether it is ours now; what one that was killed while it opened its file left is removed then."""
+    with _translated():
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        for left in folder.glob("work.db*"):
+            left.unlink(missing_ok=True)
+    return True
 
 
 def _finding(query: str, *, narrowed: bool) -> str:
@@ -328,5 +329,5 @@ def _digest(memory: Memory) -> bytes:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as exc:
-        raise Transient(f"The verification's own file cannot be used: {exc}") from exc
+    except (sqlite3.Error, OSError) as exc:
+        raise Transient(f"The verification's own file in the home cannot be used: {exc}") from exc

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memory_consumer.errors import Transient
 from memory_consumer.filings import filing
 from memory_consumer.verify.differences import Kind, Place
 from memory_consumer.verify.tables import Counts, Logged, Row, Tables, work_file
@@ -243,16 +244,44 @@ def test_only_the_user_that_was_asked_for_is_told_and_counted(tmp_path: Path) ->
     assert counts == Counts(rows=1, messages=0, learned=0, receipts=0, pending=0, facts=0, memories=0)
 
 
-def test_what_was_said_is_in_no_file(tmp_path: Path) -> None:
+def test_a_killed_verification_leaves_nothing_behind(tmp_path: Path) -> None:
+    """What it gathers has no name while it is at work; one that is killed closes nothing."""
     with work_file(tmp_path) as path:
         assert path is not None
         with closing(Tables(path)) as tables:
             filled(tables, {7: replace(SOUND, altered=SOUND.points)})
             tables.find()
-            held = b"".join(each.read_bytes() for each in path.parent.iterdir())
+            left = [each.name for each in path.parent.iterdir()]
 
-    assert b"tea" not in held
-    assert [each.name for each in (tmp_path / "verify").iterdir()] == ["lock"]
+    assert left == ["lock"]
+
+
+def test_what_was_said_is_not_gathered(tmp_path: Path) -> None:
+    with closing(Tables(tmp_path / "work.db")) as tables:
+        filled(tables, {7: replace(SOUND, altered=SOUND.points)})
+        tables.find()
+        names = [name for (name,) in tables.rows_of("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        gathered = repr([list(tables.rows_of(f"SELECT * FROM {name}")) for name in names])  # noqa: S608
+
+    assert USER in gathered
+    assert "tea" not in gathered
+
+
+@pytest.mark.parametrize("wrong", ["verify", "verify/lock", "verify/work.db"])
+def test_a_folder_that_cannot_be_used_is_a_refusal(tmp_path: Path, wrong: str) -> None:
+    inside = tmp_path / wrong
+    if wrong == "verify":
+        inside.write_bytes(b"")
+    else:
+        inside.mkdir(parents=True)
+
+    with pytest.raises(Transient, match="own file"), work_file(tmp_path):
+        pass
+
+
+def test_a_file_that_cannot_be_opened_is_a_refusal(tmp_path: Path) -> None:
+    with pytest.raises(Transient, match="own file"):
+        Tables(tmp_path / "nowhere" / "work.db")
 
 
 def test_what_a_killed_verification_left_is_removed_by_the_next_and_only_one_runs_at_a_time(
