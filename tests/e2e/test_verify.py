@@ -46,6 +46,12 @@ def points(instance: RunningInstance, message_id: int) -> list[Any] | None:
         return found
 
 
+def stages(instance: RunningInstance) -> list[dict[str, Any]]:
+    with instance.client() as client:
+        told: list[dict[str, Any]] = client.get("/v1/admin/status").raise_for_status().json()["stages"]
+        return told
+
+
 def verified(instance: RunningInstance, *options: str, status: int = 0) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(instance.command("verify", "--json", *options, status=status))
     return told
@@ -64,6 +70,7 @@ def test_beside_a_running_instance_all_agrees_and_a_user_can_be_named(serving: R
     assert everybody["differences"] == []
     assert (one["report"]["counts"]["rows"], one["report"]["counts"]["memories"]) == (2, 2)
     assert "Rows, logs and memories agree." in serving.command("verify", "--user", USER)
+    wait_until(lambda: {"name": "healing", "waiting_for": None} in stages(serving))
 
 
 def test_what_the_connector_never_heard_of_is_told_and_mended_beside_a_running_instance(
