@@ -26,7 +26,8 @@ _LOG = "oboegaki.log.id"
 _HELD = frozenset({"PAUSED", "STOPPED"})
 _NO_HISTORY = "db history topic is missing"
 #: Debezium's for reading the tables anew and going on at the place where it was.
-_RECOVERY = {"snapshot.mode": "recovery"}
+_MODE = "snapshot.mode"
+_RECOVERY = {_MODE: "recovery"}
 #: Busy with a rebalance, starting, or waiting for another part.
 _LATER = frozenset({404, 409, 500, 503, 504})
 
@@ -62,6 +63,11 @@ class _State:
         return self.connector == "RUNNING" and self.tasks == ("RUNNING",)
 
     @property
+    def held(self) -> bool:
+        """Paused or stopped, which nobody but a person does for longer than a moment."""
+        return self.connector in _HELD
+
+    @property
     def failed(self) -> bool:
         return "FAILED" in (self.connector, *self.tasks)
 
@@ -69,12 +75,16 @@ class _State:
 def messages_config(places: Places) -> dict[str, str]:
     """The connector's configuration for these places; the password stays a reference."""
     found = {field.name: str(getattr(places, field.name)) for field in fields(places)}
+    return {key: _Placeholders(value).substitute(found) for key, value in _template().items()}
+
+
+def _template() -> dict[str, str]:
     template: dict[str, str] = json.loads(_CONFIG.read_text(encoding="utf-8"))
-    return {key: _Placeholders(value).substitute(found) for key, value in template.items()}
+    return template
 
 
-#: A user and a password for Kafka Connect; None where it asks for none.
-Auth = tuple[str, str] | None
+#: A user and a password for Kafka Connect, or what says them; None where it asks for none.
+Auth = tuple[str, str] | httpx.Auth | None
 
 
 def register(
@@ -82,7 +92,8 @@ def register(
 ) -> None:
     """Returns once the connector and its task run with this configuration; safe to repeat.
 
-    Every row is read again where the log that the connector filled is gone.
+    Every row is read again where the log that the connector filled is gone. One that was paused or stopped is
+    resumed.
     The deadline is a value of time.monotonic(). Blocks until then at most.
     Raises Unavailable if Kafka Connect did not get there in time, Refused if the connector fails with this
     configuration, also once it was mended.
@@ -95,15 +106,17 @@ def register(
             is_settled = time.monotonic() >= settled
             if seen.running and is_settled:
                 return
-            if seen.failed and not mended:
+            if seen.held:
+                # Before its failures: a task that has failed is not started while it is held.
+                settled = time.monotonic()
+                _take(client, "PUT", f"/connectors/{name}/resume", deadline)
+            elif seen.failed and not mended:
                 mended, settled = _mend(client, name, seen, deadline), time.monotonic() + _SETTLED_S
             elif seen.failed and is_settled:
                 raise Refused(f"Connector {name} failed: {seen.trace}")
             elif not seen.running and not seen.failed:
                 # On its way: what comes next is new.
                 settled = time.monotonic()
-                if seen.connector in _HELD:
-                    _take(client, "PUT", f"/connectors/{name}/resume", deadline)
 
 
 def restart(connect_url: str, *, name: str = NAME, auth: Auth = None) -> None:
@@ -128,6 +141,9 @@ def state(connect_url: str, *, name: str = NAME, auth: Auth = None) -> str:
             raise Unavailable("Kafka Connect does not answer.") from exc
     if found is None:
         return "UNKNOWN"
+    if found.held:
+        # Its task may have failed before: somebody wants it so nevertheless.
+        return found.connector
     if found.failed:
         return f"FAILED: {found.trace}"
     # A connector is told to run before its task does, or while that is paused.
@@ -156,8 +172,8 @@ def captured(connect_url: str, *, name: str = NAME, auth: Auth = None) -> str:
 def mend(connect_url: str, *, name: str = NAME, auth: Auth = None) -> None:
     """Does what helps a connector that has failed; returns before it runs, and does nothing where it has not.
 
-    Where its record of the tables is gone, it is made anew from them: until the next registration the connector
-    runs in a mode for that. Otherwise what has failed of it is restarted.
+    Where its record of the tables is gone, it is made anew from them: until `settle` the connector runs in a mode
+    for that. Otherwise what has failed of it is restarted. One that was paused or stopped is left so.
     Raises Unavailable if Kafka Connect does not take it now.
     """
     with _client(connect_url, auth) as client:
@@ -165,8 +181,28 @@ def mend(connect_url: str, *, name: str = NAME, auth: Auth = None) -> None:
             seen = _read(client.get(f"/connectors/{name}/status", timeout=_STATE_S))
         except httpx.HTTPError as exc:
             raise Unavailable("Kafka Connect does not answer.") from exc
+        if seen is not None and seen.held:
+            return
         if seen is None or (seen.failed and not _mend(client, name, seen, time.monotonic() + _STATE_S)):
             raise Unavailable("Kafka Connect is too busy to mend the connector now.")
+
+
+def settle(connect_url: str, *, name: str = NAME, auth: Auth = None) -> bool:
+    """Ends the mode in which the record of the tables is made anew, for a connector that has run in it a while.
+
+    In that mode a gap in MySQL's binlog goes unnoticed. Returns whether it was in it; safe to repeat.
+    Raises Unavailable if Kafka Connect does not take it now.
+    """
+    with _client(connect_url, auth) as client:
+        try:
+            path = f"/connectors/{name}/config"
+            known = client.get(path, timeout=_STATE_S).raise_for_status().json()
+            if known.get(_MODE) != _RECOVERY[_MODE]:
+                return False
+            client.put(path, json={**known, _MODE: _template()[_MODE]}, timeout=_REQUEST_S).raise_for_status()
+        except httpx.HTTPError as exc:
+            raise Unavailable("Kafka Connect does not take the connector's configuration now.") from exc
+    return True
 
 
 def _forget_place_in_another_log(

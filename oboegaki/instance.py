@@ -14,6 +14,8 @@ from memory_consumer.settings import ConsumerSettings
 from memory_store.settings import EmbedderSettings
 from oboegaki.errors import CommandError
 
+_THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:
@@ -24,6 +26,10 @@ class Instance:
     api: ApiSettings
     consumer: ConsumerSettings
     embedder: EmbedderSettings
+
+    def has_own_kafka(self) -> bool:
+        """Whether its Kafka is the one that it starts, and not somebody else's."""
+        return self.consumer.kafka == self.stack.kafka()
 
     def migrator(self) -> Account:
         """The account that makes the tables."""
@@ -57,10 +63,24 @@ def load() -> Instance:
 
 def _consumer(stack: StackSettings, kept: Secrets) -> ConsumerSettings:
     found = ConsumerSettings(home=stack.home, **_unless_set(kafka=stack.kafka()))
-    if found.kafka != stack.kafka():
+    if not _is_own(found.kafka, stack):
         # Somebody else's: our password is none of its business.
         return found
-    return found.model_copy(update=_unless_set(kafka_user=kafka.CLIENT, kafka_password=kept.kafka))
+    if found.kafka_user or found.kafka_password.get_secret_value():
+        raise CommandError(
+            "OBOEGAKI_KAFKA_USER and OBOEGAKI_KAFKA_PASSWORD are for a Kafka of somebody else's; oboegaki's own"
+            " gets an account by itself. Unset both, or set OBOEGAKI_KAFKA to the other Kafka's address."
+        )
+    own = {"kafka": stack.kafka(), "kafka_user": kafka.CLIENT, "kafka_password": kept.kafka}
+    return found.model_copy(update=own)
+
+
+def _is_own(addresses: str, stack: StackSettings) -> bool:
+    """Whether all of them are where our own Kafka listens, however this machine is spelled."""
+    hosts_and_ports = (address.strip().rpartition(":") for address in addresses.split(","))
+    return all(
+        host.lower() in _THIS_MACHINE and port == str(stack.kafka_port) for host, _, port in hosts_and_ports
+    )
 
 
 def _unless_set(**defaults: SecretStr | int | str) -> dict[str, Any]:

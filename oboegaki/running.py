@@ -17,7 +17,7 @@ from devstack.errors import Failed
 from devstack.ports import Port, check_free
 from devstack.process import Process
 from oboegaki import discovery, welcome
-from oboegaki.bringing_up import Steps, bring_up, steps
+from oboegaki.bringing_up import Steps, bring_up, refuse_foreign_kafka, steps
 from oboegaki.client import address
 from oboegaki.errors import CommandError
 from oboegaki.instance import Instance
@@ -36,6 +36,7 @@ class _Stopped(Exception):
 
 def run(instance: Instance, console: Console, *, rebuild: bool = False) -> None:
     """Runs until Ctrl-C. Raises StackError, CommandError and what tables and topics refuse; nothing runs then."""
+    refuse_foreign_kafka(instance)
     with _only_one(instance), _stoppable():
         _refuse_if_served(instance)
         try:

@@ -108,6 +108,7 @@ def _watch(instance: Instance) -> ConnectorWatch:
     return ConnectorWatch(
         state=partial(connect.connector, instance.stack, instance.secrets),
         mend=partial(connect.mend_connector, instance.stack, instance.secrets),
+        settle=partial(connect.settle_connector, instance.stack, instance.secrets),
         clock=lambda: datetime.now(UTC),
     )
 

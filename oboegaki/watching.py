@@ -25,21 +25,26 @@ _RUNNING, _FAILED = "RUNNING", "FAILED"
 class ConnectorWatch:
     """Restarts the connector where it has failed, after a longer wait each time that this does not help.
 
-    What was stopped or paused by hand is left so.
+    What was stopped or paused by hand is left so. What it was mended by ends once it has run for a while.
     """
 
     def __init__(
         self,
         state: Callable[[], str | None],
         mend: Callable[[], None],
+        settle: Callable[[], object],
         clock: Callable[[], datetime],
         *,
         chance: Random | None = None,
         every_s: float = _LOOK_S,
     ) -> None:
-        """`state` is None where no Kafka Connect of this instance answers; `mend` may help, and raises Failed."""
+        """`state` is None where no Kafka Connect of this instance answers; `mend` may help, and raises Failed.
+
+        `settle` is for a connector that has run for a minute, each minute; it raises Failed too.
+        """
         self._state = state
         self._mend_it = mend
+        self._settle_it = settle
         self._clock = clock
         self._every_s = every_s
         self._rest = Rest(_PATIENCE, chance or SystemRandom())
@@ -70,10 +75,16 @@ class ConnectorWatch:
         if told != _RUNNING:
             self._runs_since = None
         elif now - (self._runs_since or now) >= _SETTLED:
-            self._rest.over()
+            self._settle(now)
         else:
             self._runs_since = self._runs_since or now
         self._waiting_for = None if told in (None, _RUNNING) else f"the connector, which is {told}"
+
+    def _settle(self, now: datetime) -> None:
+        self._rest.over()
+        self._runs_since = now
+        with suppress(Failed):  # it is asked for again a minute later
+            self._settle_it()
 
     def _mend(self, told: str, now: datetime) -> None:
         self._runs_since = None

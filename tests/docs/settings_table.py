@@ -20,6 +20,8 @@ Every setting is an environment variable. None has to be set. This page is made 
 
 The command fills in what follows from something else, unless the environment says otherwise: `OBOEGAKI_API_KEY`
 and `OBOEGAKI_MYSQL_PASSWORD` from the secrets in the home folder, `OBOEGAKI_KAFKA` from `OBOEGAKI_KAFKA_PORT`.
+For oboegaki's own Kafka, `OBOEGAKI_KAFKA_USER` and `OBOEGAKI_KAFKA_PASSWORD` are filled in from there too, and may
+not be set; for somebody else's Kafka (`oboegaki serve` only) they are yours to set.
 
 A length of time is written `HH:MM:SS` (`00:00:10`) or as in ISO 8601 (`PT10S`, `PT0.05S`, `P1D`). Folders are
 relative to the folder that the command is started in. A value that does not fit is named at the start, and nothing

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ class Capture:
     consumer: ConsumerSettings
     reader: LogReader
     happened: list[str] = field(default_factory=list)
+    #: What the watch's clock is ahead by.
+    later: timedelta = timedelta(0)
 
     def start(self) -> None:
         stack.start(
@@ -112,7 +115,9 @@ class Capture:
     def watch(self) -> ConnectorWatch:
         """As a process that serves looks after the connector."""
         state = partial(connect.connector, self.settings, self.secrets)
-        return ConnectorWatch(state, partial(connect.mend_connector, self.settings, self.secrets), now)
+        mend = partial(connect.mend_connector, self.settings, self.secrets)
+        settle = partial(connect.settle_connector, self.settings, self.secrets)
+        return ConnectorWatch(state, mend, settle, lambda: now() + self.later)
 
     def places(self) -> Places:
         return Places(
@@ -374,7 +379,7 @@ def test_rows_are_read_again_after_mysql_was_away_once_the_connector_was_restart
     with pytest.raises(AssertionError):
         asked_again(capture, user, message_id, LOST_S)
     before = len(capture.read_again(user, message_id))
-    register.restart(capture.settings.connect_url())
+    register.restart(capture.settings.connect_url(), auth=connect.auth(capture.secrets))
     for _ in range(MOST_ASKED):
         # What is asked for while it starts may be lost as well.
         with suppress(AssertionError):
@@ -416,8 +421,16 @@ def test_a_record_of_the_tables_that_is_gone_is_made_anew_and_nothing_is_missed(
     wait_until(arrived, 120)
     assert capture.written(user, written).content == "meanwhile"
     assert capture.connector("config")["snapshot.mode"] == "recovery"
+
+    def is_over() -> bool:
+        capture.later += timedelta(seconds=30)
+        watch.look()
+        return bool(capture.connector("config")["snapshot.mode"] == "when_needed")
+
+    wait_until(is_over)
+    capture.later = timedelta(0)
+    assert capture.written(user, capture.say(user, "in the mode of before")).content == "in the mode of before"
     capture.start()
-    assert capture.connector("config")["snapshot.mode"] == "when_needed"
     assert capture.written(user, capture.say(user, "as before")).content == "as before"
 
 

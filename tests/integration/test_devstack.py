@@ -25,6 +25,7 @@ from devstack.settings import StackSettings
 from memory_consumer import accounts
 from memory_consumer.log_reader import LogReader
 from memory_consumer.settings import ConsumerSettings
+from oboegaki import doctor
 from tests.support.api import execute
 from tests.support.deadline import wait_until
 from tests.support.services import (
@@ -306,7 +307,8 @@ def test_nobody_gets_into_kafka_without_the_password(native: Native) -> None:
         with pytest.raises(KafkaException):
             AdminClient(who).list_topics(timeout=3)
     assert not kafka.lets_in_strangers(native.settings.kafka_port)
-    assert not kafka.lets_in_strangers(native.settings.kafka_controller_port)
+    assert not kafka.controller_lets_in_strangers(native.settings.kafka_controller_port)
+    assert "without a password" in doctor.strangers(native.settings)
 
 
 def test_a_kafka_of_an_earlier_release_lets_nobody_in_after_the_next_start_and_keeps_its_records(
@@ -316,6 +318,9 @@ def test_a_kafka_of_an_earlier_release_lets_nobody_in_after_the_next_start_and_k
     old = open_kafka(settings)
     try:
         process.wait_until(lambda: kafka.lets_in_strangers(settings.kafka_port), soon(), old)
+        process.wait_until(lambda: kafka.controller_lets_in_strangers(settings.kafka_controller_port), soon(), old)
+        with pytest.raises(doctor.Broken, match="oboegaki down"):
+            doctor.strangers(settings)
         anonymous = {"bootstrap.servers": settings.kafka()}
         made = NewTopic("before", 1)
         wait_until(lambda: AdminClient(anonymous).create_topics([made])["before"].exception(30) is None)
@@ -327,6 +332,7 @@ def test_a_kafka_of_an_earlier_release_lets_nobody_in_after_the_next_start_and_k
             with closing(LogReader(found)) as reader:
                 assert [record.value() for record in reader.read("before", 0)] == [b"kept"]
             assert not kafka.lets_in_strangers(settings.kafka_port)
+            assert not kafka.controller_lets_in_strangers(settings.kafka_controller_port)
     finally:
         kafka.stop(settings)
 

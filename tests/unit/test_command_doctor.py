@@ -1,5 +1,6 @@
 """A check that hangs or finds something never keeps the others from being made."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
@@ -57,3 +58,26 @@ def test_what_others_may_open_is_named_with_what_to_do(tmp_path: Path, opened: s
 
     with pytest.raises(Broken, match=rf"Others may open {tmp_path / opened}\. .*chmod -R go-rwx"):
         files(tmp_path, tmp_path / "dist")
+
+
+def test_files_that_vanish_meanwhile_are_no_fault(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    stopping = Event()
+
+    def come_and_go() -> None:
+        while not stopping.is_set():
+            for number in range(50):
+                folder = tmp_path / f"segment{number}"
+                folder.mkdir(mode=0o700)
+                (folder / "file").touch(0o600)
+                (folder / "file").unlink()
+                folder.rmdir()
+
+    with ThreadPoolExecutor(1) as thread:
+        writing = thread.submit(come_and_go)
+        try:
+            for _ in range(300):
+                assert "nobody else" in files(tmp_path, tmp_path / "dist")
+        finally:
+            stopping.set()
+        writing.result()

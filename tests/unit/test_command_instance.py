@@ -1,10 +1,13 @@
 """One instance from the environment: what is set wins, what is wrong is named, nothing secret is quoted."""
 
+import socket
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from oboegaki import instance
+from devstack.errors import Failed
+from oboegaki import bringing_up, instance, running
 from oboegaki.errors import CommandError
 
 
@@ -55,3 +58,65 @@ def test_a_setting_that_does_not_fit_is_named_and_not_quoted(monkeypatch: pytest
     with pytest.raises(CommandError, match="OBOEGAKI_API_KEY: ") as refused:
         instance.load()
     assert "short" not in str(refused.value)
+
+
+OWN = ["localhost:8422", "LOCALHOST:8422", "[::1]:8422", "::1:8422", "127.0.0.1:8422,localhost:8422"]
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("spelled", OWN)
+def test_our_own_kafka_is_ours_however_this_machine_is_spelled(
+    monkeypatch: pytest.MonkeyPatch, spelled: str
+) -> None:
+    plain = instance.load()
+    monkeypatch.setenv("OBOEGAKI_KAFKA", spelled)
+    made = instance.load()
+
+    assert made.has_own_kafka()
+    assert made.consumer == plain.consumer
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    "elsewhere", ["localhost:9092", "kafka:8422", "localhost", "127.0.0.1:8422,kafka:9092", "kafka:9092"]
+)
+def test_a_foreign_kafka_is_told_nothing_of_ours_and_refused_by_what_starts_its_own(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: str
+) -> None:
+    monkeypatch.setenv("OBOEGAKI_KAFKA", elsewhere)
+    monkeypatch.setenv("OBOEGAKI_KAFKA_USER", "theirs")
+    made = instance.load()
+
+    assert (made.consumer.kafka, made.consumer.kafka_user) == (elsewhere, "theirs")
+    assert made.consumer.kafka_password != made.secrets.kafka
+    quiet = Console(quiet=True)
+    with bringing_up.steps(quiet) as reported, pytest.raises(CommandError, match="oboegaki serve"):
+        bringing_up.bring_up(made, reported)
+    with pytest.raises(CommandError, match="Unset OBOEGAKI_KAFKA"):
+        running.run(made, quiet)
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("name", ["OBOEGAKI_KAFKA_USER", "OBOEGAKI_KAFKA_PASSWORD"])
+def test_an_account_for_our_own_kafka_is_refused_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "hunter2")
+
+    with pytest.raises(CommandError, match="Unset both, or set OBOEGAKI_KAFKA") as refused:
+        instance.load()
+    assert "hunter2" not in str(refused.value)
+
+
+def test_whoever_took_kafkas_port_is_not_told_its_password(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        monkeypatch.setenv("OBOEGAKI_KAFKA_PORT", str(listening.getsockname()[1]))
+        made = instance.load()
+
+        with pytest.raises(Failed, match="told no password"):
+            bringing_up.make_account(made)
+
+        listening.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            listening.accept()
+    assert made.stack.home == home

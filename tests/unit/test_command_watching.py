@@ -19,13 +19,25 @@ class Connector:
         self.now = datetime(2026, 3, 2, tzinfo=UTC)
         self.restarted: list[datetime] = []
         self.refuses = False
-        self.watch = ConnectorWatch(self.told, self.restart, lambda: self.now, chance=Random(1))  # noqa: S311
+        self.settled: list[datetime] = []
+        self.watch = ConnectorWatch(
+            self.told,
+            self.restart,
+            self.settle,
+            lambda: self.now,
+            chance=Random(1),  # noqa: S311
+        )
 
     def told(self) -> str | None:
         return self.state
 
     def restart(self) -> None:
         self.restarted.append(self.now)
+        if self.refuses:
+            raise Failed("It is busy.")
+
+    def settle(self) -> None:
+        self.settled.append(self.now)
         if self.refuses:
             raise Failed("It is busy.")
 
@@ -96,6 +108,28 @@ def test_whatever_has_not_failed_is_left_alone(connector: Connector, state: str 
     assert (connector.watch.stage()["waiting_for"] is None) == (state in ("RUNNING", None))
 
 
+def test_what_it_was_mended_by_ends_once_it_has_run_for_a_minute_and_not_before(connector: Connector) -> None:
+    connector.looked_at_for(1)
+    connector.state = "RUNNING"
+    connector.looked_at_for(60)
+    assert connector.settled == []
+
+    connector.refuses = True
+    connector.looked_at_for(1)
+    assert len(connector.settled) == 1
+    connector.looked_at_for(60)
+    assert len(connector.settled) == 2
+    assert connector.watch.stage()["waiting_for"] is None
+
+
+def test_nothing_ends_for_one_that_does_not_run_on(connector: Connector) -> None:
+    for state in ["RUNNING", "STARTING", "RUNNING", "PAUSED", "RUNNING", "FAILED: again", None] * 3:
+        connector.state = state
+        connector.looked_at_for(40)
+
+    assert connector.settled == []
+
+
 def test_a_kafka_connect_that_takes_no_restart_is_asked_again(connector: Connector) -> None:
     connector.refuses = True
     connector.watch.look()
@@ -128,7 +162,7 @@ def test_a_look_that_fails_does_not_end_the_watch() -> None:
         raise ValueError("no state at all")
 
     async def run() -> None:
-        watch = ConnectorWatch(broken, lambda: None, lambda: datetime.now(UTC), every_s=0.01)
+        watch = ConnectorWatch(broken, lambda: None, lambda: None, lambda: datetime.now(UTC), every_s=0.01)
         watching = asyncio.create_task(watch.run(stopping))
         await eventually(lambda: len(looks) > 1)
         stopping.set()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connectors.errors import Refused, Unavailable
-from connectors.register import captured, mend, register, state
+from connectors.register import captured, mend, register, settle, state
 
 CONFIG = {"connector.class": "MySqlConnector"}
 ABSENT = (404, {"message": "No status found"})
@@ -60,7 +60,7 @@ class Connect:
             return 202, {}
         if method == "GET" and path.endswith("/config"):
             return self.config
-        if path.endswith(("/stop", "/offsets", "/resume")):
+        if method != "GET" and path.endswith(("/stop", "/offsets", "/resume")):
             return self.taken.pop(0) if len(self.taken) > 1 else self.taken[0]
         if method == "PUT" and path.endswith("c/config"):
             self.sent.append(json.loads(body))
@@ -199,6 +199,8 @@ def test_a_worker_that_is_not_there_is_unavailable() -> None:
         (RUNNING, "RUNNING"),
         (FAILED, f"FAILED: {CAUSE}"),
         (told("PAUSED", "PAUSED"), "PAUSED"),
+        (told("PAUSED", "FAILED"), "PAUSED"),
+        (told("STOPPED", "FAILED"), "STOPPED"),
         (told("RUNNING"), "STARTING"),
         (told("RUNNING", "UNASSIGNED"), "UNASSIGNED"),
         (ABSENT, "UNKNOWN"),
@@ -249,6 +251,31 @@ def test_what_has_failed_is_restarted_and_nothing_else(connect: Connect) -> None
 
     restarts = [each for each in connect.asked if each.startswith("POST")]
     assert restarts == ["POST /connectors/c/restart?includeTasks=true&onlyFailed=true"]
+
+
+@pytest.mark.parametrize("held", ["PAUSED", "STOPPED"])
+def test_what_was_paused_or_stopped_by_hand_is_not_mended_though_its_task_has_failed(
+    connect: Connect, held: str
+) -> None:
+    connect.states = [told(held, "FAILED")]
+
+    mend(connect.url, name="c")
+
+    assert connect.asked == ["GET /connectors/c/status"]
+
+
+@pytest.mark.parametrize("held", ["PAUSED", "STOPPED"])
+def test_what_was_paused_or_stopped_goes_on_at_the_next_registration(connect: Connect, held: str) -> None:
+    connect.states = [told(held, "FAILED"), FAILED, RESTARTING, RUNNING]
+
+    register(connect.url, CONFIG, soon(), name="c")
+
+    changes = [each for each in connect.asked if not each.startswith("GET")]
+    assert changes == [
+        "PUT /connectors/c/config",
+        "PUT /connectors/c/resume",
+        "POST /connectors/c/restart?includeTasks=true&onlyFailed=true",
+    ]
 
 
 def test_mending_where_nobody_answers_or_all_are_busy_is_unavailable(connect: Connect) -> None:
@@ -305,6 +332,25 @@ def test_a_record_of_the_tables_that_is_gone_is_made_anew_from_them(connect: Con
 
     assert connect.sent[-1] == {**FILLED, "snapshot.mode": "recovery"}
     assert not [each for each in connect.asked if each.startswith("POST")]
+
+
+def test_the_mode_for_that_ends_where_it_is_on_and_nowhere_else(connect: Connect) -> None:
+    recovering = {**FILLED, "snapshot.mode": "recovery"}
+    connect.config = (200, recovering)
+    assert settle(connect.url, name="c")
+    assert connect.sent == [{**FILLED, "snapshot.mode": "when_needed"}]
+
+    connect.config = (200, connect.sent[-1])
+    assert not settle(connect.url, name="c")
+    assert len(connect.sent) == 1
+
+
+def test_a_mode_that_cannot_be_ended_now_is_unavailable(connect: Connect) -> None:
+    connect.config, connect.puts = (200, {**FILLED, "snapshot.mode": "recovery"}), [BUSY]
+
+    for url in (connect.url, "http://127.0.0.1:1"):
+        with pytest.raises(Unavailable):
+            settle(url, name="c")
 
 
 def test_a_record_of_the_tables_that_cannot_be_made_anew_is_refused_with_the_cause(connect: Connect) -> None:

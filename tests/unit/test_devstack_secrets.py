@@ -77,6 +77,15 @@ def test_what_a_file_of_an_earlier_release_lacks_is_added_once_and_the_rest_is_k
     assert [each.name for each in tmp_path.iterdir()] == ["secrets.json"]
 
 
+def test_what_a_later_release_added_is_kept_and_does_not_hinder(tmp_path: Path) -> None:
+    before = load_or_create(tmp_path)
+    path = tmp_path / "secrets.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"of_a_later_release": "hunter2"}))
+
+    assert plain(load_or_create(tmp_path)) == plain(before)
+    assert json.loads(path.read_text())["of_a_later_release"] == "hunter2"
+
+
 @pytest.mark.parametrize("damage", ["", "{", '{"mysql_root": "hunter2"}', '["hunter2"]'])
 def test_a_damaged_file_is_refused_and_never_quoted(tmp_path: Path, damage: str) -> None:
     (tmp_path / "secrets.json").write_text(damage)
