@@ -57,8 +57,8 @@ class TransactionalWriter:
     def write(self, records: Iterable[Outgoing], consumed: Consumed | None = None) -> dict[tuple[str, bytes], int]:
         """Commits records, and the offset that was consumed for them, as one; answers each record's offset.
 
-        Raises Fenced where the partition is no longer ours, Transient where it was aborted or is undecided;
-        then what Kafka says is committed is the truth.
+        Raises Fenced where the partition is no longer ours, Invalid where a record is too large for Kafka, and
+        Transient where it was aborted or is undecided; then what Kafka says is committed is the truth.
         """
         offsets: dict[tuple[str, bytes], int] = {}
 

@@ -103,6 +103,25 @@ def test_no_word_of_a_poison_is_in_its_letter_or_in_a_log(
     assert POISON.encode() not in b"".join(m.value() or b"" for m in logs.read(FACTS))
 
 
+def test_a_record_too_large_for_kafka_is_set_aside_alone_and_the_others_of_its_partition_go_on(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    def extract(row: MessageRow) -> tuple[Passage, ...]:
+        size = names.MAX_RECORD_BYTES if "poison" in row.content else 1
+        return (Passage("x" * size),)
+
+    for number in range(5):
+        logs.say(POISON if number == 2 else "I like tea.", user_id="alice" if number == 2 else "ecila")
+    learn(settings, 5, replace(EXTRACTOR, extract=extract))
+
+    assert [each for each, state in states(logs).items() if state == "dead"] == [3]
+    assert list(states(logs).values()).count("learned") == 4
+    [letter] = logs.standing()
+    assert (letter.message_id, letter.user_id, letter.tries) == (3, "alice", MOST_TRIES)
+    assert letter.cause == "A record is too large for Kafka."
+    assert logs.committed(EXTRACT, names.MESSAGES) == [5]
+
+
 def edit(logs: Logs, row: Row) -> str:
     logs.change(row.edited(content="I like tea."), "u")
     return "learned"

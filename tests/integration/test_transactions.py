@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from memory_consumer import names
-from memory_consumer.errors import Fenced, Transient
+from memory_consumer.errors import Fenced, Invalid
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.transactions import Consumed, Outgoing, TransactionalWriter
 from tests.support.deadline import DEADLINE_S, wait_until
@@ -98,7 +98,7 @@ def test_a_record_that_kafka_refuses_aborts_the_whole_batch_and_the_owner_can_go
 ) -> None:
     too_large = Outgoing(FACTS, ALICE, b"{}", b"x" * (names.MAX_RECORD_BYTES + 1))
     with closing(TransactionalWriter(settings, ALICE)) as writer:
-        with pytest.raises(Transient):
+        with pytest.raises(Invalid, match="too large"):
             writer.write([RECORD, too_large], Consumed(FIRST, member.consumer_group_metadata()))
         aborted = (logs.read(FACTS), logs.committed(GROUP, names.MESSAGES))
         offsets = writer.write([RECORD], Consumed(FIRST, member.consumer_group_metadata()))
