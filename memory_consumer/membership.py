@@ -65,10 +65,12 @@ async def _poll_until(done: asyncio.Event, consumer: Consumer) -> None:
     # Most batches take less; pausing throws away what was fetched ahead.
     if await _is_set(done, _SILENT_S):
         return
+    paused: dict[tuple[str, int], TopicPartition] = {}
     while not await _is_set(done, _POLL_S):
-        await asyncio.to_thread(_poll, consumer)
+        await asyncio.to_thread(_poll, consumer, paused)
+    # Also what was lost meanwhile, as in a restart of Kafka: it may come back, and would be paused for good.
     with suppress(KafkaException, RuntimeError):
-        consumer.resume(consumer.assignment())
+        consumer.resume(list(paused.values()))
 
 
 async def _is_set(event: asyncio.Event, within_s: float) -> bool:
@@ -77,10 +79,12 @@ async def _is_set(event: asyncio.Event, within_s: float) -> bool:
     return event.is_set()
 
 
-def _poll(consumer: Consumer) -> None:
+def _poll(consumer: Consumer, paused: dict[tuple[str, int], TopicPartition]) -> None:
     # What it raises is of a group that was left, or a consumer that was closed: the stage hears of it by itself.
     with suppress(KafkaException, RuntimeError):
-        consumer.pause(consumer.assignment())
+        mine = consumer.assignment()
+        paused |= {(each.topic, each.partition): each for each in mine}
+        consumer.pause(mine)
         message = consumer.poll(0)
         if message is not None and message.error() is None:
             # Of a partition that came a moment ago, by this very poll: to be read with the next batch.
