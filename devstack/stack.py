@@ -54,6 +54,7 @@ def start(
     with _alone(settings):
         _check_programs(settings)
         check_free(_ports_needed(settings))
+        stop_connect_of_an_open_kafka(settings)
         # Java and MySQL take their seconds side by side.
         on_part(kafka.NAME, "starting")
         broker = kafka.start(settings, secrets)
@@ -74,6 +75,15 @@ def start(
             settings, secrets, worker, partitions=partitions, log_id=log_id, deadline=deadline
         )
         on_part(connect.NAME, "ready")
+
+
+def stop_connect_of_an_open_kafka(settings: StackSettings) -> None:
+    """Of an earlier release, without passwords: stops Kafka Connect, for Kafka is started anew with passwords.
+
+    Kafka Connect finishes what it has in hand while it can still write it.
+    """
+    if process.find(settings.home, kafka.NAME) is not None and kafka.lets_in_strangers(settings.kafka_port):
+        connect.stop(settings)
 
 
 def stop(settings: StackSettings) -> list[str]:

@@ -1,13 +1,17 @@
 """Our topics, with settings that keep data: made before anything writes to them, checked at each start."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
 
 import stamina
 from confluent_kafka import TopicCollection, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
     ConfigResource,
     NewTopic,
     OffsetSpec,
@@ -19,8 +23,12 @@ from memory_consumer.errors import Refused, Transient
 from memory_consumer.kafka_errors import translated
 from memory_consumer.settings import ConsumerSettings
 
+_log = logging.getLogger(__name__)
+
 _TIMEOUT_S = 10.0
 _FOREVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+#: A wrong value of these throws nothing away: it erases late, or refuses what is to be written.
+_HARMLESS = frozenset({"segment.ms", "max.compaction.lag.ms", "max.message.bytes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,20 @@ class TopicSpec:
     name: str
     partitions: int
     config: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Deviation:
+    """A setting of a topic that is not as it has to be."""
+
+    topic: str
+    setting: str
+    found: str | None
+    wanted: str
+
+    @property
+    def loses(self) -> bool:
+        return self.setting not in _HARMLESS
 
 
 def specs(settings: ConsumerSettings) -> tuple[TopicSpec, ...]:
@@ -61,9 +83,10 @@ def _compacted(erased_within: timedelta) -> dict[str, str]:
 
 
 def ensure(settings: ConsumerSettings) -> None:
-    """Makes what is missing and checks what is there.
+    """Makes what is missing, checks what is there and sets its settings back where they are others.
 
-    Raises Refused, naming topic, setting and remedy, where one could lose data; Transient if Kafka is away.
+    Raises Refused, naming topic, setting and remedy, where one could have lost data, once that is ended: the next
+    call accepts it. Raises Refused each time for another number of partitions, Transient if Kafka is away.
     """
     admin = AdminClient(settings.client())
     wanted = specs(settings)
@@ -71,7 +94,15 @@ def ensure(settings: ConsumerSettings) -> None:
     missing = [spec for spec in wanted if spec.name not in existing]
     if missing:
         _create(admin, missing)
-    _check(admin, [spec for spec in wanted if spec.name in existing], existing)
+    present = [spec for spec in wanted if spec.name in existing]
+    _check_partitions(present, existing)
+    wrong = _deviations(admin, present)
+    if wrong:
+        _set_back(admin, wrong)
+        _wait_until_set(admin, present)
+    losses = [each for each in wrong if each.loses]
+    if losses:
+        raise Refused(_lost(losses))
 
 
 def check(settings: ConsumerSettings) -> None:
@@ -82,7 +113,13 @@ def check(settings: ConsumerSettings) -> None:
     missing = [spec.name for spec in wanted if spec.name not in existing]
     if missing:
         raise Refused(f"Topics are missing: {', '.join(missing)}. `make run` makes them.")
-    _check(admin, wanted, existing)
+    _check_partitions(wanted, existing)
+    wrong = _deviations(admin, wanted)
+    if wrong:
+        raise Refused(
+            f"{_named(wrong)}. Data could be lost, or not erased in time. `make run` sets it back and says what"
+            " to do."
+        )
 
 
 def _create(admin: AdminClient, missing: Sequence[TopicSpec]) -> None:
@@ -128,12 +165,6 @@ def _partitions(admin: AdminClient) -> dict[str, int]:
     return {name: len(topic.partitions) for name, topic in found.items()}
 
 
-def _check(admin: AdminClient, present: Sequence[TopicSpec], existing: Mapping[str, int]) -> None:
-    for spec in present:
-        _check_partitions(spec, existing[spec.name])
-    _check_configs(present, _configs(admin, present))
-
-
 def _new(spec: TopicSpec) -> NewTopic:
     return NewTopic(spec.name, num_partitions=spec.partitions, replication_factor=1, config=dict(spec.config))
 
@@ -152,21 +183,69 @@ def _configs(admin: AdminClient, wanted: Iterable[TopicSpec]) -> dict[str, dict[
     }
 
 
-def _check_partitions(spec: TopicSpec, found: int) -> None:
-    if found != spec.partitions:
-        raise Refused(
-            f"Topic {spec.name} has {found} partitions instead of {spec.partitions}. A message's records would"
-            " go to another partition than before and lose their order. Start again with a new OBOEGAKI_HOME."
+def _check_partitions(wanted: Iterable[TopicSpec], existing: Mapping[str, int]) -> None:
+    for spec in wanted:
+        found = existing[spec.name]
+        if found != spec.partitions:
+            raise Refused(
+                f"Topic {spec.name} has {found} partitions instead of {spec.partitions}. A message's records would"
+                f" go to another partition than before and lose their order. {_remedy(spec)}"
+            )
+
+
+def _remedy(spec: TopicSpec) -> str:
+    if spec.name.startswith(names.facts_log("")):
+        return "Set OBOEGAKI_FACTS_VERSION to a version that was not there before: everything is learned anew."
+    return "Start again with a new OBOEGAKI_HOME."
+
+
+def _deviations(admin: AdminClient, wanted: Sequence[TopicSpec]) -> list[_Deviation]:
+    found = _configs(admin, wanted)
+    return [
+        _Deviation(spec.name, setting, actual, value)
+        for spec in wanted
+        for setting, value in spec.config.items()
+        if (actual := found[spec.name].get(setting)) != value
+    ]
+
+
+def _set_back(admin: AdminClient, wrong: Sequence[_Deviation]) -> None:
+    changes = [
+        ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[_wanted(each) for each in of_topic])
+        for topic, of_topic in groupby(wrong, key=lambda each: each.topic)
+    ]
+    with translated():
+        for future in admin.incremental_alter_configs(changes).values():
+            future.result(_TIMEOUT_S)
+    for each in wrong:
+        _log.warning(
+            "%s; it is set to %s.", _named([each]), each.wanted, extra={"action": "topic_set", "topic": each.topic}
         )
 
 
-def _check_configs(wanted: Iterable[TopicSpec], found: Mapping[str, Mapping[str, str]]) -> None:
-    for spec in wanted:
-        for setting, value in spec.config.items():
-            actual = found[spec.name].get(setting)
-            if actual != value:
-                raise Refused(
-                    f"Topic {spec.name} has {setting}={actual}, but {value} is needed to keep what it holds"
-                    " and to erase what must go. Set it back with kafka-configs (--alter --add-config"
-                    f" {setting}={value}) and start again."
-                )
+def _wanted(deviation: _Deviation) -> ConfigEntry:
+    return ConfigEntry(deviation.setting, deviation.wanted, incremental_operation=AlterConfigOpType.SET)
+
+
+def _wait_until_set(admin: AdminClient, present: Sequence[TopicSpec]) -> None:
+    # The controller has it; the broker hears of it a moment later.
+    for attempt in stamina.retry_context(
+        on=Transient, attempts=None, timeout=_TIMEOUT_S, wait_initial=0.02, wait_max=0.5, wait_jitter=0.05
+    ):
+        with attempt:
+            unheard = _deviations(admin, present)
+            if unheard:
+                raise Transient(f"Kafka does not know the new settings of its topics yet. {_named(unheard)}.")
+
+
+def _named(wrong: Iterable[_Deviation]) -> str:
+    return "; ".join(
+        f"Topic {each.topic} has {each.setting}={each.found} instead of {each.wanted}" for each in wrong
+    )
+
+
+def _lost(losses: Sequence[_Deviation]) -> str:
+    return (
+        f"{_named(losses)}. Kafka may have thrown records away by that. It is set back, so that no more go. Start"
+        " again, then run `oboegaki verify --repair`, which tells what is missing and mends it."
+    )

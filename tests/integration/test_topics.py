@@ -20,13 +20,8 @@ from tests.support.logs import FACTS
 from tests.support.services import delete_topics, free_ports
 
 LOGS = (names.MESSAGES, FACTS, names.DEAD_LETTERS, names.CONTROL)
-COMPACTED = {
-    "cleanup.policy": ("delete", "compact,delete"),
-    "retention.ms": ("604800000",),
-    "segment.ms": ("604800000",),
-    "max.compaction.lag.ms": ("604800000",),
-    "max.message.bytes": ("1048588",),
-}
+COMPACTED = {"cleanup.policy": ("delete", "compact,delete"), "retention.ms": ("604800000",)}
+HARMLESS = {"segment.ms": "604800000", "max.compaction.lag.ms": "604800000", "max.message.bytes": "1048588"}
 KEPT = {"cleanup.policy": ("compact",), "retention.ms": ("604800000",), "retention.bytes": ("1000000",)}
 LOSING = [(topic, name, value) for topic in LOGS for name, values in COMPACTED.items() for value in values] + [
     (topic, name, value)
@@ -63,26 +58,71 @@ def test_a_setting_that_could_lose_data_is_refused_with_what_to_do(
     settings: ConsumerSettings, topic: str, name: str, value: str
 ) -> None:
     alter(settings, topic, name, value)
-    try:
-        with pytest.raises(Refused) as refusal:
-            topics.ensure(settings)
-    finally:
-        alter(settings, topic, name, topics_config(settings, topic)[name])
+    with pytest.raises(Refused, match="make run"):
+        topics.check(settings)
+
+    with pytest.raises(Refused) as refusal:
+        topics.ensure(settings)
 
     assert topic in str(refusal.value)
     assert f"{name}={value}" in str(refusal.value)
-    assert "kafka-configs" in str(refusal.value)
+    assert "oboegaki verify --repair" in str(refusal.value)
+    # What it says can be followed: nothing more is lost, and the next start goes on.
+    assert topics_config(settings, topic)[name] == configured(settings, topic)[name]
+    topics.ensure(settings)
+
+
+@pytest.mark.parametrize("topic", LOGS)
+@pytest.mark.parametrize(("name", "value"), HARMLESS.items())
+def test_a_setting_that_throws_nothing_away_is_set_back_and_told(
+    settings: ConsumerSettings, caplog: pytest.LogCaptureFixture, topic: str, name: str, value: str
+) -> None:
+    alter(settings, topic, name, value)
+
+    topics.ensure(settings)
+
+    assert configured(settings, topic)[name] == topics_config(settings, topic)[name]
+    [line] = [record.getMessage() for record in caplog.records if record.name == "memory_consumer.topics"]
+    assert topic in line
+    assert f"{name}={value}" in line
+
+
+def test_several_settings_are_set_back_at_once_and_only_those_that_lose_are_refused(
+    settings: ConsumerSettings,
+) -> None:
+    alter(settings, FACTS, "segment.ms", "604800000")
+    alter(settings, FACTS, "retention.ms", "604800000")
+    alter(settings, names.MESSAGES, "cleanup.policy", "delete")
+
+    with pytest.raises(Refused) as refusal:
+        topics.ensure(settings)
+
+    assert "retention.ms=604800000" in str(refusal.value)
+    assert "cleanup.policy=delete" in str(refusal.value)
+    assert "segment.ms" not in str(refusal.value)
+    topics.check(settings)
+
+
+def configured(settings: ConsumerSettings, topic: str) -> dict[str, str | None]:
+    asked = ConfigResource(ResourceType.TOPIC, topic)
+    admin = AdminClient(settings.client())
+    found = admin.describe_configs([asked])[asked].result(30)
+    return {name: entry.value for name, entry in found.items()}
 
 
 def topics_config(settings: ConsumerSettings, topic: str) -> dict[str, str]:
     return next(dict(spec.config) for spec in topics.specs(settings) if spec.name == topic)
 
 
-def test_another_promise_for_erased_text_needs_the_topics_to_be_set_so(settings: ConsumerSettings) -> None:
+def test_another_promise_for_erased_text_is_kept_from_the_next_start_on(settings: ConsumerSettings) -> None:
     other = settings.model_copy(update={"erased_within": settings.erased_within * 2})
 
-    with pytest.raises(Refused, match=r"segment\.ms=43200000"):
-        topics.ensure(other)
+    topics.ensure(other)
+
+    assert configured(settings, FACTS)["segment.ms"] == "43200000"
+    topics.check(other)
+    topics.ensure(settings)
+    topics.check(settings)
 
 
 def test_erased_text_is_compacted_within_three_quarters_of_the_promise(settings: ConsumerSettings) -> None:
@@ -99,9 +139,11 @@ def test_another_number_of_partitions_is_refused_with_what_to_do(
     for future in admin.create_partitions([NewPartitions(FACTS, names.PARTITIONS + 1)]).values():
         future.result(30)
 
-    with pytest.raises(Refused, match=rf"{FACTS} has 13 partitions instead of 12.*OBOEGAKI_HOME"):
+    with pytest.raises(Refused, match=rf"{FACTS} has 13 partitions instead of 12.*OBOEGAKI_FACTS_VERSION"):
         topics.ensure(settings)
     assert kafka.kafka == settings.kafka
+    # What it says can be followed.
+    topics.ensure(settings.model_copy(update={"facts_version": "v2"}))
 
 
 def test_a_kafka_that_is_away_is_no_refusal(settings: ConsumerSettings) -> None:

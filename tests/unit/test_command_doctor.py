@@ -1,6 +1,7 @@
 """A check that hangs or finds something never keeps the others from being made."""
 
-from concurrent.futures import ThreadPoolExecutor
+import subprocess
+import sys
 from pathlib import Path
 from threading import Event
 
@@ -8,6 +9,7 @@ import pytest
 
 from oboegaki import doctor
 from oboegaki.doctor import Broken, Check, Finding, files
+from tests.support.deadline import wait_until
 
 
 def test_a_check_that_hangs_is_left_behind_in_time() -> None:
@@ -60,24 +62,26 @@ def test_what_others_may_open_is_named_with_what_to_do(tmp_path: Path, opened: s
         files(tmp_path, tmp_path / "dist")
 
 
+COME_AND_GO = """
+import shutil, sys
+from pathlib import Path
+folder = Path(sys.argv[1])
+while True:
+    folder.mkdir(mode=0o700)
+    for number in range(100):
+        (folder / str(number)).touch(0o600)
+    shutil.rmtree(folder)
+"""
+
+
 def test_files_that_vanish_meanwhile_are_no_fault(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
-    stopping = Event()
-
-    def come_and_go() -> None:
-        while not stopping.is_set():
-            for number in range(50):
-                folder = tmp_path / f"segment{number}"
-                folder.mkdir(mode=0o700)
-                (folder / "file").touch(0o600)
-                (folder / "file").unlink()
-                folder.rmdir()
-
-    with ThreadPoolExecutor(1) as thread:
-        writing = thread.submit(come_and_go)
-        try:
-            for _ in range(300):
-                assert "nobody else" in files(tmp_path, tmp_path / "dist")
-        finally:
-            stopping.set()
-        writing.result()
+    # A process, for a thread would wait for its turn while the files are looked at.
+    writing = subprocess.Popen([sys.executable, "-c", COME_AND_GO, str(tmp_path / "segments")])
+    try:
+        wait_until((tmp_path / "segments").exists)
+        for _ in range(500):
+            assert "nobody else" in files(tmp_path, tmp_path / "dist")
+    finally:
+        writing.kill()
+        writing.wait()

@@ -2,7 +2,12 @@
 
 import fcntl
 import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Thread
 
 import pytest
 
@@ -58,3 +63,40 @@ def test_every_part_that_does_not_run_is_told_as_such(tmp_path: Path) -> None:
 def test_stopping_an_instance_that_does_not_run_stops_nothing(tmp_path: Path) -> None:
     assert stack.stop(StackSettings(home=tmp_path)) == []
     assert process.find(tmp_path, "mysql") is None
+
+
+@contextmanager
+def answering(*, anybody: bool) -> Iterator[int]:
+    """A port whose listener answers whoever asks for Kafka's topics, or hangs up on them."""
+
+    class Kafka(BaseRequestHandler):
+        def handle(self) -> None:
+            request = self.request.recv(1024)
+            if anybody:
+                self.request.sendall(struct.pack(">i", 8) + request[8:12] + bytes(4))
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Kafka) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("anybody", [True, False])
+def test_before_an_open_kafka_is_started_anew_its_connect_is_stopped_and_no_other(
+    tmp_path: Path, *, anybody: bool
+) -> None:
+    with answering(anybody=anybody) as port:
+        settings = StackSettings(home=tmp_path, kafka_port=port)
+        for name in ("kafka", "connect"):
+            process.start(name, ["sleep", "60"], home=tmp_path)
+        try:
+            stack.stop_connect_of_an_open_kafka(settings)
+
+            assert (process.find(tmp_path, "connect") is None) == anybody
+            assert process.find(tmp_path, "kafka") is not None
+        finally:
+            stack.stop(settings)
