@@ -10,14 +10,16 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from numpy.typing import NDArray
 
 from memory_consumer import facts
-from memory_consumer.attempts import MOST_IN_A_ROW
+from memory_consumer.attempts import MOST_IN_A_ROW, MOST_TRIES
 from memory_consumer.dead_letters import DeadLetter
 from memory_consumer.facts import FactsRecord
 from memory_consumer.letter_box import LetterBox, Slot
-from memory_consumer.project import ProjectStage
+from memory_consumer.project import Fillable, ProjectStage
 from memory_consumer.retry import Backoff
 from memory_consumer.transactions import Outgoing
+from memory_store.errors import Refused
 from memory_store.fake import FakeStore, HashEmbedder
+from memory_store.models import Filing, Profile, Vectors
 from tests.support.events import Row, learned
 from tests.support.services import now
 
@@ -93,10 +95,10 @@ class Embedding(HashEmbedder):
         return super().passages(texts)
 
 
-def project(embedder: HashEmbedder, letters: Letters) -> ProjectStage:
+def project(embedder: HashEmbedder, letters: Letters, version: Fillable | None = None) -> ProjectStage:
     """The stage, which waits for nothing."""
     no_wait, box = Backoff(first=0.0, most=0.0), cast("LetterBox", letters)
-    return ProjectStage(FakeStore().create("v1"), embedder, box, now, backoff=no_wait)
+    return ProjectStage(version or FakeStore().create("v1"), embedder, box, now, backoff=no_wait)
 
 
 def filed_while_the_second_is_given_back(when: str) -> tuple[Group, Letters]:
@@ -176,3 +178,30 @@ def test_one_users_memories_that_cannot_be_embedded_do_not_stop_filing_for_every
     stage = filed(*(learned(Row(number, "poison")) for number in range(1, 61)), learned(Row(61, "I like tea.")))
 
     assert (stage.report.stopped, stage.report.dead, stage.report.events) == (False, 60, 61)
+
+
+class RefusingStore:
+    """A store that takes nothing."""
+
+    def apply(self, filings: Sequence[Filing], vectors: Vectors) -> None:
+        del filings, vectors
+        raise Refused("The store refuses the key.")
+
+    def apply_profiles(self, profiles: Sequence[Profile]) -> None:
+        del profiles
+        raise Refused("The store refuses the key.")
+
+
+def test_a_store_that_refuses_everything_is_waited_for_and_is_no_fault_of_the_records() -> None:
+    letters, group = Letters(), Group()
+    stage = project(HashEmbedder(), letters, RefusingStore())
+    stage.assigned(cast("Consumer", None), PARTITIONS)
+    records = [Record(0, offset, learned(Row(offset + 1, "I like tea."))) for offset in range(3)]
+
+    async def run() -> None:
+        for _ in range(3 * MOST_TRIES):
+            await stage.handle(cast("Sequence[Message]", records), group)
+
+    asyncio.run(run())
+    assert (stage.report.dead, stage.report.stopped, group.committed, letters.written) == (0, False, {}, [])
+    assert stage.report.waiting_for == "The store refuses the key."
