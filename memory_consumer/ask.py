@@ -14,7 +14,7 @@ from itertools import count
 from random import Random, SystemRandom
 from threading import Lock, Thread
 
-from memory_consumer.attempts import Cap, GivenUp, named
+from memory_consumer.attempts import Cap, GivenUp, Went, named
 from memory_consumer.errors import Busy, Fenced, Invalid, Transient
 from memory_consumer.open_windows import OpenWindow
 from memory_consumer.retry import LIVE, Backoff, Rest
@@ -90,7 +90,8 @@ class AskStage:
         self._troubled: dict[_Whose, _Trouble] = {}
         self._asked: dict[_Whose, int] = {}
         self._turns = count(1)
-        self._cap = Cap(_MOST_IN_A_ROW)
+        # It stops nobody: a message that finds no room waits, until one is learned.
+        self._cap = Cap(_MOST_IN_A_ROW, least_users=1)
 
     async def run(self) -> None:
         """Learns windows as they close, until it is stopped."""
@@ -224,7 +225,7 @@ class AskStage:
             records = tenure.keep(window, found)
         with self._lock:
             self._rest.over()
-            self._cap.note([False])
+            self._cap.note([Went(set_aside=False)])
             self._troubled.pop(whose, None)
             self.report.events += records or 0
             self.report.written += records or 0
@@ -246,7 +247,7 @@ class AskStage:
         _log.warning("Message %s was set aside: %s", learns[0], cause, extra={"action": "message_set_aside"})
         with self._lock:
             self._troubled.pop(whose, None)
-            self._cap.note([True])
+            self._cap.note([Went(set_aside=True)])
             self.report.dead += 1
             self.report.waiting_for = None
 

@@ -1,7 +1,7 @@
 """Records that fail: find which it is, try it a few times, set it aside, stop where it is too many. Pure."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from threading import Lock
@@ -14,9 +14,11 @@ T = TypeVar("T")
 #: Code that trips over a record does so each time; what passes by itself, as lack of memory, passes meanwhile.
 MOST_TRIES = 3
 
-#: Where this many records in a row are set aside, or this share of the last hundred, it is not the records.
+#: Where this many records in a row are set aside, or this share of the last hundred, and they are of at least so
+#: many users, it is not the records. What a user or two write must not stop learning for everybody.
 MOST_IN_A_ROW = 25
 MOST_SHARE = 0.5
+LEAST_USERS = 3
 _LAST = 100
 
 
@@ -26,6 +28,15 @@ class GivenUp:
 
     cause: str
     tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Went:
+    """How a record went; what cannot be told whose it is has no user."""
+
+    #: None where nothing of it had to be learned or filed: that it went well says nothing of the program.
+    set_aside: bool | None
+    user_id: str | None = None
 
 
 def named(error: BaseException) -> str:
@@ -84,26 +95,45 @@ class Tries:
 class Cap:
     """How many records may be set aside before it is held to be the program that is wrong. Thread-safe."""
 
-    def __init__(self, in_a_row: int = MOST_IN_A_ROW, share: float = MOST_SHARE) -> None:
+    def __init__(
+        self, in_a_row: int = MOST_IN_A_ROW, share: float = MOST_SHARE, least_users: int = LEAST_USERS
+    ) -> None:
         self._most_in_a_row = in_a_row
         self._most_of_last = int(share * _LAST)
-        self._last: deque[bool] = deque(maxlen=_LAST)
+        self._least_users = least_users
+        #: Of the last records, whose each is that was set aside; None for what went well.
+        self._last: deque[Hashable | None] = deque(maxlen=_LAST)
         self._in_a_row = 0
+        self._users_in_a_row: set[Hashable] = set()
         self._lock = Lock()
 
-    def note(self, set_aside: Iterable[bool]) -> None:
-        """How records went, in their order: whether each was set aside."""
+    def note(self, went: Iterable[Went]) -> None:
+        """How records went, in their order."""
         with self._lock:
-            for each in set_aside:
-                self._last.append(each)
-                self._in_a_row = self._in_a_row + 1 if each else 0
+            for each in went:
+                if each.set_aside:
+                    self._in_a_row += 1
+                    # A bad release may read nobody's name: those are of another user each.
+                    whose = each.user_id or object()
+                    self._users_in_a_row.add(whose)
+                    self._last.append(whose)
+                elif each.set_aside is not None:
+                    self._in_a_row = 0
+                    self._users_in_a_row.clear()
+                    self._last.append(None)
 
     @property
     def room(self) -> int:
         """How many more may be set aside, if nothing goes well between; 0 where it is too many already."""
         with self._lock:
-            return max(0, min(self._most_in_a_row - self._in_a_row, self._most_of_last - sum(self._last)))
+            last = [whose for whose in self._last if whose is not None]
+            in_a_row = self._room(self._most_in_a_row - self._in_a_row, self._users_in_a_row)
+            return min(in_a_row, self._room(self._most_of_last - len(last), set(last)))
+
+    def _room(self, more: int, users: set[Hashable]) -> int:
+        return max(0, more, self._least_users - len(users))
 
     def __str__(self) -> str:
         with self._lock:
-            return f"{self._in_a_row} in a row, {sum(self._last)} of the last {len(self._last)}"
+            of_last = sum(whose is not None for whose in self._last)
+            return f"{self._in_a_row} in a row, {of_last} of the last {len(self._last)}"

@@ -107,8 +107,8 @@ class ExtractStage:
             raise Transient(f"Partition {partition} could not be opened: {named(exc)}.") from exc
 
     def _count(self, learnt: Learnt) -> None:
-        self._set_aside.done(learnt.set_aside, learnt.cause)
+        self._set_aside.done(learnt.went, learnt.cause)
         with self._counting:
             self.report.events += learnt.events
             self.report.written += learnt.records
-            self.report.dead += sum(learnt.set_aside)
+            self.report.dead += learnt.dead

@@ -33,6 +33,11 @@ class Slice:
         """How many memories it files."""
         return sum(len(each.memories) for each in self.filings.values())
 
+    def memories_of(self, message: Message) -> int:
+        """How many memories it files of a record's message."""
+        key = cdc.message_id(message.key())
+        return 0 if key is None or key not in self.filings else len(self.filings[key].memories)
+
 
 def first_slice(
     batch: Sequence[Message],

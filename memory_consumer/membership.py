@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager, suppress
 from threading import Thread
 from typing import TypeVar
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from memory_consumer.stage import BatchConsumer
+from memory_consumer.stage import BatchConsumer, by_partition, rewind
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ async def kept_alive(consumer: BatchConsumer) -> AsyncIterator[None]:
     Nobody polls meanwhile, and Kafka takes a consumer that is silent for `max.poll.interval.ms` for dead.
     """
     done = asyncio.Event()
-    polling = asyncio.create_task(_poll_until(done, consumer.consumer))
+    polling = asyncio.create_task(_poll_until(done, consumer))
     try:
         yield
     finally:
@@ -61,16 +61,21 @@ async def kept_alive(consumer: BatchConsumer) -> AsyncIterator[None]:
         await polling
 
 
-async def _poll_until(done: asyncio.Event, consumer: Consumer) -> None:
+async def _poll_until(done: asyncio.Event, consumer: BatchConsumer) -> None:
     # Most batches take less; pausing throws away what was fetched ahead.
     if await _is_set(done, _SILENT_S):
         return
     paused: dict[tuple[str, int], TopicPartition] = {}
     while not await _is_set(done, _POLL_S):
-        await asyncio.to_thread(_poll, consumer, paused)
+        polled = await asyncio.to_thread(_poll, consumer.consumer, paused)
+        if polled is not None:
+            # Of a partition that came a moment ago, by this very poll: to be read with the next batch.
+            [partition] = by_partition([polled])
+            with suppress(RuntimeError):  # it was closed
+                await rewind(consumer, partition, [polled])
     # Also what was lost meanwhile, as in a restart of Kafka: it may come back, and would be paused for good.
     with suppress(KafkaException, RuntimeError):
-        consumer.resume(list(paused.values()))
+        consumer.consumer.resume(list(paused.values()))
 
 
 async def _is_set(event: asyncio.Event, within_s: float) -> bool:
@@ -79,7 +84,7 @@ async def _is_set(event: asyncio.Event, within_s: float) -> bool:
     return event.is_set()
 
 
-def _poll(consumer: Consumer, paused: dict[tuple[str, int], TopicPartition]) -> None:
+def _poll(consumer: Consumer, paused: dict[tuple[str, int], TopicPartition]) -> Message | None:
     # What it raises is of a group that was left, or a consumer that was closed: the stage hears of it by itself.
     with suppress(KafkaException, RuntimeError):
         mine = consumer.assignment()
@@ -87,8 +92,5 @@ def _poll(consumer: Consumer, paused: dict[tuple[str, int], TopicPartition]) -> 
         consumer.pause(mine)
         message = consumer.poll(0)
         if message is not None and message.error() is None:
-            # Of a partition that came a moment ago, by this very poll: to be read with the next batch.
-            topic, partition = message.topic(), message.partition()
-            assert topic is not None  # noqa: S101  a consumed record has both
-            assert partition is not None  # noqa: S101
-            consumer.seek(TopicPartition(topic, partition, message.offset() or 0))
+            return message
+    return None

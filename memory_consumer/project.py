@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from itertools import count, takewhile
 from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from memory_consumer import dead_letters, names
-from memory_consumer.attempts import Cap, GivenUp, as_far_as_it_goes, named
+from memory_consumer.attempts import Cap, GivenUp, Went, as_far_as_it_goes, named
 from memory_consumer.dead_letters import PROJECT
 from memory_consumer.errors import Transient
 from memory_consumer.filings import Place, Slice, first_slice, user_of
@@ -32,6 +33,9 @@ from memory_store.vector_cache import VectorCache
 _MOST_MEMORIES = 256
 
 _ANY_TEXT = "oboegaki"
+
+
+Owned = Mapping[Partition, int]
 
 
 class Fillable(Protocol):
@@ -62,7 +66,9 @@ class ProjectStage:
         self._cache = cache
         self._letters = letters
         self._clock = clock
-        self._owned: set[Partition] = set()
+        #: Which assignment each partition is owned by: one that was taken away and given back is another.
+        self._owned: Owned = {}
+        self._assignments = count()
         self._stopping = False
         #: The keys of this stage's letters that stand, by partition.
         self._standing: dict[int, set[bytes]] = {}
@@ -72,7 +78,8 @@ class ProjectStage:
 
     def assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Notes new partitions. In the poll thread."""
-        self._owned |= {(item.topic, item.partition) for item in partitions}
+        number = next(self._assignments)
+        self._owned = {**self._owned, **{(item.topic, item.partition): number for item in partitions}}
         for item in partitions:
             # Another owner may have written letters since.
             self._standing.pop(item.partition, None)
@@ -81,7 +88,7 @@ class ProjectStage:
     def revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Notes partitions that were given up. In the poll thread."""
         gone = {(item.topic, item.partition) for item in partitions}
-        self._owned -= gone
+        self._owned = {each: number for each, number in self._owned.items() if each not in gone}
         self._patience.forget(gone)
         self._set_aside.forget(gone)
         for _, partition in gone:
@@ -90,32 +97,48 @@ class ProjectStage:
 
     async def handle(self, records: Sequence[Message], consumer: BatchConsumer) -> None:
         """Files a batch, committing as it goes; what was not filed is read again."""
+        as_of = self._owned
         async with kept_alive(consumer):
-            done, failure = await in_thread(partial(self._file_all, records, consumer.consumer))
+            done, failure = await in_thread(partial(self._file_all, records, consumer.consumer, as_of))
         # They got on, so what they fail with now is something else.
         self._patience.forget(by_partition(records[:done]))
-        left = by_partition(records[done:])
+        # What was given back meanwhile is read from where it was committed, and not from here.
+        left = by_partition(self._ours(records[done:], as_of))
         for partition, messages in left.items():
             await rewind(consumer, partition, messages)
-        outcomes = dict.fromkeys(by_partition(records[:done]), None) | dict.fromkeys(left, failure)
-        await self._patience.after({each: outcome for each, outcome in outcomes.items() if each in self._owned})
+        outcomes: dict[Partition, Exception | None] = dict.fromkeys(
+            by_partition(self._ours(records[:done], as_of))
+        )
+        await self._patience.after(outcomes | dict.fromkeys(left, failure))
 
     def stop(self) -> None:
         """Ends waiting, so that the consumer can stop; what is being filed is the last."""
         self._stopping = True
         self._patience.stop()
 
-    def _file_all(self, records: Sequence[Message], consumer: Consumer) -> tuple[int, Exception | None]:
+    def _ours(self, messages: Sequence[Message], as_of: Owned) -> list[Message]:
+        """Those of partitions that have been owned without a break since then."""
+        owned = self._owned
+        lasting = {partition for partition, number in as_of.items() if owned.get(partition) == number}
+        return [message for message in messages if by_partition([message]).keys() <= lasting]
+
+    def _file_all(
+        self, records: Sequence[Message], consumer: Consumer, as_of: Owned
+    ) -> tuple[int, Exception | None]:
         """How many were filed, from the start, and what the one after them failed with. Raises nothing."""
 
         def file(some: Sequence[Message]) -> int:
             if self._stopping:
                 raise Transient("It is being stopped.")
+            some = list(takewhile(lambda message: self._ours([message], as_of), some))
+            if not some:
+                # Whoever owns its partition now reads it.
+                return 1
             given_up = self._given_up(some)
             some = _alone(some, given_up)
             batch = first_slice(some, _MOST_MEMORIES, given_up, self._set_aside.room)
             with self._at_fault(some, given_up):
-                self._file_slice(batch, consumer)
+                self._file_slice(batch, consumer, as_of)
             return len(batch.taken)
 
         done, failure = as_far_as_it_goes(records, file, FORESEEN)
@@ -146,16 +169,14 @@ class ProjectStage:
             self._set_aside.forget(by_partition(some))
             raise Transient(str(exc) if isinstance(exc, StoreError) else named(exc)) from exc
 
-    def _file_slice(self, batch: Slice, consumer: Consumer) -> None:
+    def _file_slice(self, batch: Slice, consumer: Consumer, as_of: Owned) -> None:
         self._file(list(batch.filings.values()))
         if batch.profiles:
             self._version.apply_profiles(list(batch.profiles.values()))
-        self._write_letters(batch)
-        _commit(consumer, [each for each in batch.taken if (each.topic(), each.partition()) in self._owned])
-        dead = {id(message) for message, _ in batch.dead}
-        self._set_aside.done(
-            [id(message) in dead for message in batch.taken], batch.dead[-1][1].cause if dead else ""
-        )
+        # What was taken away meanwhile is its new owner's to tell of and to commit.
+        self._write_letters(batch, self._ours(batch.taken, as_of))
+        _commit(consumer, self._ours(batch.taken, as_of))
+        self._set_aside.done(_went(batch), batch.dead[-1][1].cause if batch.dead else "")
         self.report.events += len(batch.taken)
         self.report.written += len(batch.filings) + len(batch.profiles)
         self.report.dead += len(batch.dead)
@@ -167,12 +188,12 @@ class ProjectStage:
             dated = [replace(each, receipt=replace(each.receipt, filed_at=filed_at)) for each in filings]
             self._version.apply(dated, vectors)
 
-    def _write_letters(self, batch: Slice) -> None:
+    def _write_letters(self, batch: Slice, taken: Sequence[Message]) -> None:
         """One for each record that is set aside; those of messages that are filed now are taken back."""
-        standing = self._standing_in({partition for _, partition in by_partition(batch.taken)})
+        standing = self._standing_in({partition for _, partition in by_partition(taken)})
         dead = {id(message): given_up for message, given_up in batch.dead}
         letters = []
-        for message in batch.taken:
+        for message in taken:
             partition, key = message.partition() or 0, dead_letters.letter_key(message.key(), PROJECT)
             if id(message) in dead:
                 letters.append(self._letter(message, dead[id(message)]))
@@ -207,6 +228,17 @@ def _alone(some: Sequence[Message], given_up: Mapping[Place, GivenUp]) -> Sequen
     """The start of some records: a record that was given up by itself, or what stands before it."""
     end = next((number for number, message in enumerate(some) if _place(message) in given_up), len(some))
     return some[: max(1, end)]
+
+
+def _went(batch: Slice) -> list[Went]:
+    """How each record went. Only what has memories is embedded; the others pass whatever is wrong with that."""
+    dead = {id(message) for message, _ in batch.dead}
+    return [
+        Went(set_aside=True, user_id=user_of(message))
+        if id(message) in dead
+        else Went(False if batch.memories_of(message) else None)
+        for message in batch.taken
+    ]
 
 
 def _place(message: Message) -> Place:

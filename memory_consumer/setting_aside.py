@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from confluent_kafka import Message
 
-from memory_consumer.attempts import Cap, GivenUp, Tries, named
+from memory_consumer.attempts import Cap, GivenUp, Tries, Went, named
 from memory_consumer.errors import Invalid, TooMany, Transient, Unforeseen
 from memory_consumer.stage import Partition, Report, by_partition
 from memory_store.errors import Refused, Unavailable
@@ -61,10 +61,10 @@ class SetAside:
         # A refusal says what to do.
         return error if isinstance(error, Refused) else Unforeseen(self._cause)
 
-    def done(self, set_aside: Sequence[bool], cause: str = "") -> None:
+    def done(self, went: Sequence[Went], cause: str = "") -> None:
         """Notes how records went, in their order."""
         self._cause = cause or self._cause
-        self._cap.note(set_aside)
+        self._cap.note(went)
 
     def forget(self, partitions: Iterable[Partition]) -> None:
         """Drops what was noted of partitions that were given up."""

@@ -14,12 +14,12 @@ from typing import Any
 from confluent_kafka import Message, TopicPartition
 
 from memory_consumer import cdc, dead_letters, deferred, facts, names, open_windows
-from memory_consumer.attempts import GivenUp
+from memory_consumer.attempts import GivenUp, Went
 from memory_consumer.cdc import Change, Written
 from memory_consumer.dead_letters import Place
 from memory_consumer.deferred import Deferred
 from memory_consumer.errors import Fenced, Invalid
-from memory_consumer.facts import FactsRecord
+from memory_consumer.facts import LEARNED_ROLES, FactsRecord
 from memory_consumer.fold import Event, Extractor, fold, set_aside
 from memory_consumer.ledger import Ledger
 from memory_consumer.log_reader import LogReader
@@ -43,9 +43,9 @@ _CAUGHT_UP = 500
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """What a batch came to, or as much of it as was taken: of each event, whether it was set aside."""
+    """What a batch came to, or as much of it as was taken: how each event went."""
 
-    set_aside: tuple[bool, ...]
+    went: tuple[Went, ...]
     records: int
     #: Why the last of them was.
     cause: str = ""
@@ -53,7 +53,12 @@ class Learnt:
     @property
     def events(self) -> int:
         """How many were taken, from the start."""
-        return len(self.set_aside)
+        return len(self.went)
+
+    @property
+    def dead(self) -> int:
+        """How many were set aside."""
+        return _dead(self.went)
 
 
 @dataclass(slots=True)
@@ -62,7 +67,7 @@ class _Writing:
 
     records: dict[int, FactsRecord] = field(default_factory=dict)
     letters: list[Outgoing] = field(default_factory=list)
-    set_aside: list[bool] = field(default_factory=list)
+    went: list[Went] = field(default_factory=list)
     cause: str = ""
 
 
@@ -117,17 +122,17 @@ class Tenure:
             for message in messages:
                 if (message.offset() or 0) < self._start:
                     # Read again, as it was not known that it was committed: it must not undo a newer one.
-                    writing.set_aside.append(False)
+                    writing.went.append(Went(None))
                     continue
                 self._take(message, given_up.get(message.offset() or 0), writing)
-                if writing.set_aside[-1] and sum(writing.set_aside) == most_dead:
+                if writing.went[-1].set_aside and _dead(writing.went) == most_dead:
                     break
-            last = messages[len(writing.set_aside) - 1].offset()
+            last = messages[len(writing.went) - 1].offset()
             assert last is not None  # noqa: S101  a consumed record has its offset
             if last >= self._start:
                 consumed = Consumed(TopicPartition(names.MESSAGES, self._partition, last + 1), group)
                 self._write(list(writing.records.values()), writing.letters, consumed)
-        return Learnt(tuple(writing.set_aside), len(writing.records), writing.cause)
+        return Learnt(tuple(writing.went), len(writing.records), writing.cause)
 
     def waiting(self) -> list[Waiting]:
         """The users with pending messages; none while a batch is being learned."""
@@ -238,7 +243,7 @@ class Tenure:
         else:
             records = self._once_more(message.key())
         writing.records |= {record.message_id: record for record in records}
-        writing.set_aside.append(given_up is not None)
+        writing.went.append(_went(change, given_up, records))
 
     def _set_aside(
         self, message: Message, change: Change | None, writing: _Writing, given_up: GivenUp
@@ -304,3 +309,17 @@ class Tenure:
             # Project sets it aside; here it counts as not written, and the next event of its message replaces it.
             _log.warning("Partition %s, offset %s: %s", self._partition, message.offset(), exc)
         self._ledger.advance((message.offset() or 0) + 1)
+
+
+def _dead(went: Sequence[Went]) -> int:
+    return sum(each.set_aside is True for each in went)
+
+
+def _went(change: Change | None, given_up: GivenUp | None, records: Sequence[FactsRecord]) -> Went:
+    """How an event went that wrote these records, its message's own first."""
+    user_id = records[0].user_id if records else None
+    if given_up is not None:
+        return Went(set_aside=True, user_id=user_id)
+    # Replies, deletes and what is known already go well whatever is wrong with the learning.
+    learns = isinstance(change, Written) and change.row.role in LEARNED_ROLES and change.row.suppressed != "all"
+    return Went(False if learns and records else None, user_id)

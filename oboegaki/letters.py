@@ -2,10 +2,10 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -19,14 +19,15 @@ from memory_consumer.letter_box import LetterBox
 from oboegaki.client import Client, connected
 from oboegaki.errors import CommandError, NotThere
 from oboegaki.instance import Instance
-from oboegaki.showing import waits_for
+from oboegaki.showing import said, waits_for
 
 #: Messages that are under way at a time: Debezium keeps what it is asked for in its offsets.
 _WAVE = 1000
 _LOOK_S = 0.5
-#: Where nothing came of it for so long, what was asked for is asked for again, so many times.
+#: Where nothing came of it for so long, what was asked for is asked for again; and where nothing did for longer,
+#: nobody waits for it.
 _ASK_AGAIN_S = 15.0
-_MOST_ASKED = 8
+_MOST_S = 180.0
 
 Outcome = Literal["learned", "dead again", "gone"]
 Chosen = Callable[[DeadLetter], bool]
@@ -88,7 +89,8 @@ def show(letters: Sequence[DeadLetter], message_id: int, console: Console, *, as
 def redrive(instance: Instance, letters: Sequence[DeadLetter], console: Console) -> Redriven:
     """Has the messages learned once more, as their rows stand, and waits until it is known what came of each.
 
-    Raises Away where no oboegaki runs, CommandError where nothing comes of it.
+    Raises Away where no oboegaki runs, CommandError where a stage is stopped, and where nothing comes of it for
+    three minutes.
     """
     of_message = [letter for letter in letters if letter.message_id is not None]
     ids = sorted({letter.message_id for letter in of_message if letter.message_id is not None})
@@ -98,7 +100,7 @@ def redrive(instance: Instance, letters: Sequence[DeadLetter], console: Console)
         bar = progress.add_task("Learning", total=len(ids))
         for start in range(0, len(ids), _WAVE):
             wave = set(ids[start : start + _WAVE])
-            under_way = _Wave(instance, client, [each for each in of_message if each.message_id in wave])
+            under_way = Wave(_Running(instance, client), [each for each in of_message if each.message_id in wave])
             for known in under_way.outcomes():
                 outcomes |= known
                 _advance(progress, bar, len(outcomes), client)
@@ -125,87 +127,167 @@ def show_redriven(found: Redriven, console: Console, *, as_json: bool) -> None:
         console.print(f"{found.of_no_message} letters name no message, so they cannot be redriven.")
 
 
-class _Wave:
+class Ways(Protocol):
+    """What redriving asks of a running instance."""
+
+    def stages(self) -> Sequence[Mapping[str, Any]]:
+        """The stages' reports. Raises CommandError."""
+
+    def standing(self, partitions: set[int]) -> Iterable[DeadLetter]:
+        """The letters of some partitions. Raises Transient."""
+
+    def filed(self, message: int) -> FiledOut | None:
+        """A message's row and what is filed of it. Raises CommandError."""
+
+    def ask(self, letters: Sequence[DeadLetter], gone: Sequence[DeadLetter]) -> None:
+        """Asks for messages once more, and for those that are gone to be forgotten. Raises Transient."""
+
+    def restart_connector(self) -> None:
+        """It may have lost MySQL for good: see resnapshot.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """The ways to an instance that runs."""
+
+    instance: Instance
+    client: Client
+
+    def stages(self) -> Sequence[Mapping[str, Any]]:
+        stages: list[dict[str, Any]] = self.client.call("GET", "/v1/admin/status")["stages"]
+        return stages
+
+    def standing(self, partitions: set[int]) -> Iterable[DeadLetter]:
+        return LetterBox(self.instance.consumer).standing(partitions).values()
+
+    def filed(self, message: int) -> FiledOut | None:
+        try:
+            return FiledOut.model_validate(self.client.call("GET", f"/v1/admin/messages/{message}"))
+        except NotThere:
+            return None
+
+    def ask(self, letters: Sequence[DeadLetter], gone: Sequence[DeadLetter]) -> None:
+        redriving.forget(self.instance.consumer, gone, datetime.now(UTC))
+        redriving.redrive(self.instance.consumer, letters)
+
+    def restart_connector(self) -> None:
+        connect.restart_connector(self.instance.stack, self.instance.secrets)
+
+
+class Wave:
     """Some messages that are under way."""
 
-    def __init__(self, instance: Instance, client: Client, letters: Sequence[DeadLetter]) -> None:
-        self._instance = instance
-        self._client = client
-        self._box = LetterBox(instance.consumer)
+    def __init__(
+        self,
+        ways: Ways,
+        letters: Sequence[DeadLetter],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Asks for nothing yet."""
+        self._ways = ways
+        self._clock = clock
+        self._sleep = sleep
         self._asked = _by_message(letters)
+        self._left = dict(self._asked)
         self._gone: set[int] = set()
+        self._again_at = clock()
+        #: How many events extract had learned when they were asked for last; None before.
+        self._events: int | None = None
 
     def outcomes(self) -> Iterator[dict[int, Outcome]]:
-        """What came of the messages, as it becomes known; nothing now and then. Raises CommandError."""
-        asked, again_at = 0, 0.0
-        left = dict(self._asked)
-        while left:
-            stays = self._unanswered(left)
-            if stays and time.monotonic() >= again_at:
-                if asked == _MOST_ASKED:
-                    raise CommandError(
-                        f"Nothing came of {len(stays)} messages, among them {min(stays)}. Ask `oboegaki doctor`"
-                        " whether the connector and the learning run, then redrive again: nothing doubles."
-                    )
-                if asked:
-                    # It may have lost MySQL for good: see resnapshot.py.
-                    connect.restart_connector(self._instance.stack, self._instance.secrets)
-                self._ask([letter for message in stays for letter in left[message]])
-                asked, again_at = asked + 1, time.monotonic() + _ASK_AGAIN_S
-            known = self._known(left)
-            left = {message: letters for message, letters in left.items() if message not in known}
+        """What came of the messages, as it becomes known; nothing now and then.
+
+        Raises CommandError where a stage is stopped, and where nothing became known for `_MOST_S`.
+        """
+        until = self._clock() + _MOST_S
+        while self._left:
+            stages = {stage["name"]: stage for stage in self._ways.stages()}
+            _refuse_stopped(stages.values())
+            extract = stages.get("extract")
+            if extract and not extract["waiting_for"] and self._clock() >= self._again_at:
+                self._ask_again(extract["events"])
+            known = self._known()
+            self._left = {message: letters for message, letters in self._left.items() if message not in known}
+            if known:
+                until = self._clock() + _MOST_S
             yield known
-            if left:
-                time.sleep(_LOOK_S)
+            if self._left and self._clock() >= until:
+                raise CommandError(self._unfinished(stages.values()))
+            if self._left:
+                self._sleep(_LOOK_S)
+
+    def _ask_again(self, events: int) -> None:
+        stays = self._unanswered()
+        if not stays:
+            return
+        # Where extract gets on it is behind, and the connector works.
+        if self._events == events:
+            self._ways.restart_connector()
+        self._ask([letter for message in stays for letter in self._left[message]])
+        self._events, self._again_at = events, self._clock() + _ASK_AGAIN_S
+
+    def _unfinished(self, stages: Iterable[Mapping[str, Any]]) -> str:
+        pending = {message for message in self._left if self._is(message, "pending")}
+        others = self._left.keys() - pending
+        told = []
+        if pending:
+            told.append(f"{len(pending)} wait for the language model; they will be learned when it answers.")
+        if others:
+            causes = [said(stage) for stage in stages if stage["waiting_for"]]
+            why = f" ({causes[0]})" if causes else ""
+            told.append(
+                f"Nothing came of {len(others)} messages{why}, among them {min(others)}. Ask `oboegaki doctor`"
+                " whether the connector and the learning run, then redrive again: nothing doubles."
+            )
+        return " ".join(told)
 
     def _ask(self, letters: Sequence[DeadLetter]) -> None:
         """Asks for what has a row; what has none was deleted."""
-        rows = {message: self._filed(message) for message in _by_message(letters)}
+        rows = {message: self._ways.filed(message) for message in _by_message(letters)}
         self._gone |= {message for message, filed in rows.items() if filed is None or filed.row is None}
         gone = [letter for letter in letters if letter.message_id in self._gone]
-        redriving.forget(self._instance.consumer, gone, datetime.now(UTC))
-        redriving.redrive(
-            self._instance.consumer,
-            # Project is told of a delete by extract as soon as that knew the message.
-            [letter for letter in letters if letter not in gone or letter.stage == PROJECT],
-        )
+        # Project is told of a delete by extract as soon as that knew the message.
+        self._ways.ask([letter for letter in letters if letter not in gone or letter.stage == PROJECT], gone)
 
-    def _unanswered(self, left: dict[int, list[DeadLetter]]) -> list[int]:
+    def _unanswered(self) -> list[int]:
         now = self._now()
-        return [message for message, letters in left.items() if now.get(message) == letters]
+        return [message for message, letters in self._left.items() if now.get(message) == letters]
 
-    def _known(self, left: dict[int, list[DeadLetter]]) -> dict[int, Outcome]:
+    def _known(self) -> dict[int, Outcome]:
         now = self._now()
         found: dict[int, Outcome] = {}
-        for message, letters in left.items():
+        for message, letters in self._left.items():
             if message in now:
                 if any(each not in letters for each in now[message]):
                     found[message] = "dead again"
-            elif message in self._gone or self._is_learned(message):
+            elif message in self._gone or self._is(message, "learned"):
                 found[message] = "gone" if message in self._gone else "learned"
         return found
 
     def _now(self) -> dict[int, list[DeadLetter]]:
-        return _by_message(self._box.standing({each.partition or 0 for each in self._letters()}).values())
+        return _by_message(self._ways.standing({each.partition or 0 for each in self._letters()}))
 
     def _letters(self) -> Iterator[DeadLetter]:
         return (letter for letters in self._asked.values() for letter in letters)
 
-    def _is_learned(self, message: int) -> bool:
-        filed = self._filed(message)
+    def _is(self, message: int, state: str) -> bool:
+        """Whether that is what is filed of its row as it stands; true of no row, which is gone."""
+        filed = self._ways.filed(message)
         if filed is None or filed.row is None:
             self._gone.add(message)
-            return True
+            return state == "learned"
         return filed.receipt is not None and (filed.receipt.state, filed.receipt.revision) == (
-            "learned",
+            state,
             filed.row.revision,
         )
 
-    def _filed(self, message: int) -> FiledOut | None:
-        try:
-            return FiledOut.model_validate(self._client.call("GET", f"/v1/admin/messages/{message}"))
-        except NotThere:
-            return None
+
+def _refuse_stopped(stages: Iterable[Mapping[str, Any]]) -> None:
+    for stage in stages:
+        if stage.get("stopped"):
+            raise CommandError(f"Nothing can be redriven: {stage['name']} is {said(stage)}")
 
 
 def _by_message(letters: Iterable[DeadLetter]) -> dict[int, list[DeadLetter]]:

@@ -1,6 +1,6 @@
 """`oboegaki status`: the parts, whether they run, and what the learning has done."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -36,9 +36,9 @@ def waits_for(client: Client) -> str:
     return f" {causes[0]}" if causes else ""
 
 
-def said(stage: dict[str, Any]) -> str:
+def said(stage: Mapping[str, Any]) -> str:
     """What a stage waits for, or why it stopped."""
-    return stage["waiting_for"] if stage.get("stopped") else f"waits: {stage['waiting_for']}"
+    return str(stage["waiting_for"]) if stage.get("stopped") else f"waits: {stage['waiting_for']}"
 
 
 def asked(instance: Instance) -> dict[str, Any] | None:

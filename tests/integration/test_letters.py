@@ -13,6 +13,7 @@ from memory_consumer.attempts import MOST_IN_A_ROW, MOST_TRIES
 from memory_consumer.cdc import MessageRow
 from memory_consumer.extractors.offline import EXTRACTOR
 from memory_consumer.fold import Extractor, Passage
+from memory_consumer.partition import partition_of
 from memory_consumer.settings import ConsumerSettings
 from memory_store.errors import Refused
 from memory_store.fake import FakeStore, HashEmbedder
@@ -26,6 +27,8 @@ from tests.support.services import now
 
 EXTRACT, PROJECT = names.extract_group("v1"), names.project_group("v1")
 POISON = "my secret poison"
+#: Users of Alice's partition.
+IN_ALICES = [user for user in map(str, range(1000)) if partition_of(user) == ALICE][:3]
 
 
 @pytest.fixture
@@ -172,8 +175,8 @@ def test_a_bad_release_stops_instead_of_setting_everything_aside(settings: Consu
 def test_a_stage_that_stopped_goes_on_where_it_stood_once_it_is_started_again(
     settings: ConsumerSettings, logs: Logs
 ) -> None:
-    for _ in range(60):
-        logs.say(POISON)
+    for number in range(60):
+        logs.say(POISON, user_id=IN_ALICES[number % 3])
 
     async def run() -> None:
         async with learning(settings, tripping(lambda _: True)) as stage:
@@ -183,6 +186,33 @@ def test_a_stage_that_stopped_goes_on_where_it_stood_once_it_is_started_again(
     learn(settings, 60 - MOST_IN_A_ROW)
 
     assert list(states(logs).values()).count("learned") == 60 - MOST_IN_A_ROW
+
+
+def test_replies_that_cannot_fail_do_not_keep_a_bad_release_going(settings: ConsumerSettings, logs: Logs) -> None:
+    for number in range(2 * MOST_IN_A_ROW):
+        for role in ("user", "assistant", "assistant"):
+            logs.say("Any text.", role=role, user_id=IN_ALICES[number % 3])
+    trips = tripping(lambda row: row.role == "user")
+
+    async def run() -> None:
+        async with learning(settings, trips) as stage:
+            await eventually(lambda: stage.report.stopped or stage.report.events == 6 * MOST_IN_A_ROW)
+            assert (stage.report.stopped, stage.report.dead) == (True, MOST_IN_A_ROW)
+
+    asyncio.run(run())
+
+
+def test_one_users_poison_does_not_stop_learning_for_everybody(settings: ConsumerSettings, logs: Logs) -> None:
+    count = MOST_IN_A_ROW + 5
+    rows = [logs.say("I like tea.") for _ in range(count)]
+    for row in rows:
+        logs.write(events.key(row.id), b"{}")
+    logs.say("I like tea.", user_id="ecila")
+    learn(settings, 2 * count + 1)
+
+    assert [states(logs)[row.id] for row in rows] == ["dead"] * count
+    assert states(logs)[count + 1] == "learned"
+    assert {letter.user_id for letter in logs.standing()} == {"alice"}
 
 
 def test_a_partition_that_cannot_be_opened_is_no_fault_of_its_records(
@@ -329,7 +359,7 @@ def test_a_message_whose_row_is_gone_is_forgotten_and_its_letter_taken_back(
     assert (states(logs), logs.standing()) == ({1: "deleted"}, [])
 
 
-def test_a_store_that_refuses_everything_stops_the_stage(
+def test_a_facts_log_of_which_nothing_can_be_read_stops_the_stage(
     settings: ConsumerSettings, logs: Logs, version: FiledVersion
 ) -> None:
     for number in range(1, 2 * MOST_IN_A_ROW):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory_consumer.attempts import Cap, GivenUp, Tries, as_far_as_it_goes, named
+from memory_consumer.attempts import Cap, GivenUp, Tries, Went, as_far_as_it_goes, named
 
 PARTITION = ("t", 0)
 
@@ -95,29 +95,74 @@ def test_tries_are_forgotten_with_their_partition() -> None:
     assert tries.given_up(PARTITION) == {}
 
 
+def dead(*users: str | None) -> list[Went]:
+    return [Went(set_aside=True, user_id=user) for user in users]
+
+
+def of_many(count: int) -> list[Went]:
+    return dead(*(f"user {number}" for number in range(count)))
+
+
+WELL = Went(set_aside=False)
+COULD_NOT_FAIL = Went(set_aside=None)
+
+
 def test_a_few_bad_records_are_no_bad_program() -> None:
     cap = Cap(in_a_row=3, share=0.5)
-    cap.note([True, True, False] * 10)
+    cap.note([*of_many(2), WELL] * 10)
 
     assert cap.room == 3
 
 
 def test_too_many_in_a_row_leave_no_room() -> None:
     cap = Cap(in_a_row=3)
-    cap.note([False] * 1000 + [True, True])
+    cap.note([WELL] * 1000 + of_many(2))
     before = cap.room
-    cap.note([True])
+    cap.note(dead("another"))
 
     assert (before, cap.room) == (1, 0)
 
 
 def test_too_large_a_share_of_the_last_hundred_leaves_no_room() -> None:
     cap = Cap(in_a_row=3, share=0.5)
-    cap.note([False] * 1000 + [True, False] * 49)
+    cap.note([WELL] * 1000)
+    for each in of_many(49):
+        cap.note([each, WELL])
     before = cap.room
-    cap.note([True])
+    cap.note(dead("another"))
 
     assert (before, cap.room) == (1, 0)
+
+
+def test_records_that_could_not_fail_do_not_hide_a_bad_release() -> None:
+    cap = Cap(in_a_row=3)
+    for each in of_many(3):
+        cap.note([each, COULD_NOT_FAIL, COULD_NOT_FAIL])
+
+    assert cap.room == 0
+
+
+def test_what_two_users_write_stops_nobody_and_a_third_makes_it_a_bad_release() -> None:
+    cap = Cap(in_a_row=3)
+    cap.note(dead("alice", "ecila") * 500)
+    before = cap.room
+    cap.note(dead("another"))
+
+    assert (before, cap.room) == (1, 0)
+
+
+def test_users_count_only_while_nothing_goes_well_between() -> None:
+    cap = Cap(in_a_row=3)
+    cap.note([*of_many(2), WELL, *dead("alice") * 3])
+
+    assert cap.room == 2
+
+
+def test_what_cannot_be_told_whose_it_is_counts_as_of_a_user_each() -> None:
+    cap = Cap(in_a_row=3)
+    cap.note(dead(None, None, ""))
+
+    assert cap.room == 0
 
 
 def test_an_error_is_named_by_kind_and_place_and_never_by_its_text() -> None:
