@@ -154,7 +154,7 @@ def _embedder() -> str:
 def _mysql(instance: Instance) -> str:
     version = mysql.greeting(instance.api.mysql_port)
     if version is None:
-        raise Broken(f"Nothing answers as MySQL on port {instance.api.mysql_port}. Start it with `make run`.")
+        raise Broken(f"Nothing answers as MySQL on port {instance.api.mysql_port}. Start it with `oboegaki up`.")
     if "mariadb" in version.lower():
         raise Broken(
             f"MariaDB answers on port {instance.api.mysql_port}, which Debezium's MySQL connector does not read."
@@ -227,7 +227,7 @@ def _below(folder: Path, dist: Path) -> Iterator[Path]:
 
 def _kafka(instance: Instance) -> str:
     if not kafka.answers(instance.stack, instance.secrets):
-        raise Broken(f"Nothing answers as Kafka on port {instance.stack.kafka_port}. Start it with `make run`.")
+        raise Broken(f"Nothing answers as Kafka on port {instance.stack.kafka_port}. Start it with `oboegaki up`.")
     return instance.consumer.kafka
 
 
@@ -238,14 +238,15 @@ def _topics(instance: Instance) -> str:
 
 def _connect(instance: Instance) -> str:
     if not connect.answers(instance.stack, instance.secrets):
-        raise Broken(f"Kafka Connect does not answer on {instance.stack.connect_url()}. Start it with `make run`.")
+        url = instance.stack.connect_url()
+        raise Broken(f"Kafka Connect does not answer on {url}. Start it with `oboegaki up`.")
     return instance.stack.connect_url()
 
 
 def _connector(instance: Instance) -> str:
     state = connect.connector(instance.stack, instance.secrets) or "not known"
     if state != "RUNNING":
-        raise Broken(f"The connector is {state}. `make run` registers it again; see logs/connect.log.")
+        raise Broken(f"The connector is {state}. `oboegaki up` registers it again; see logs/connect.log.")
     return "RUNNING"
 
 
