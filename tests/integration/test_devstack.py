@@ -323,7 +323,8 @@ def test_a_kafka_of_an_earlier_release_lets_nobody_in_after_the_next_start_and_k
             doctor.strangers(settings)
         anonymous = {"bootstrap.servers": settings.kafka()}
         made = NewTopic("before", 1)
-        wait_until(lambda: AdminClient(anonymous).create_topics([made])["before"].exception(30) is None)
+        admin = AdminClient(anonymous)  # kept in a name: its answers end with it
+        wait_until(lambda: admin.create_topics([made])["before"].exception(30) is None)
         producer = Producer(anonymous)
         producer.produce("before", b"kept")
         assert producer.flush(30) == 0

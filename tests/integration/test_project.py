@@ -162,8 +162,7 @@ def test_offsets_are_held_while_the_store_is_away_and_nothing_is_lost_when_it_is
             assert stage.report.waiting_for == "The store is away."
             assert logs.committed(GROUP, FACTS) == [-1001]
             way.cut = False
-            await eventually(lambda: stage.report.events == 20)
-            assert stage.report.waiting_for is None
+            await eventually(lambda: stage.report.events == 20 and stage.report.waiting_for is None)
 
     asyncio.run(run())
     assert len(version.receipts(range(1, 21))) == version.count() == 20

@@ -21,7 +21,8 @@ from memory_consumer.settings import ConsumerSettings
 from tests.support.deadline import wait_until
 from tests.support.services import DIST, consumer_settings, free_ports
 
-_COMMAND_S = 180
+#: Two test processes share the cores: an import that embeds hundreds of texts takes its time.
+_COMMAND_S = 420
 _STOP_S = 60
 
 
