@@ -8,7 +8,6 @@ import httpx
 from chat_api.settings import Account
 from devstack import connect
 from devstack.secrets import load_or_create
-from devstack.settings import StackSettings
 from tests.support.api import execute
 from tests.support.deadline import wait_until
 from tests.support.instance import RunningInstance
@@ -107,7 +106,7 @@ def test_rows_that_were_deleted_while_the_binlog_was_purged_are_forgotten_by_the
     try:
         kept, edited, deleted = (say(instance, f"I have {pet}.") for pet in ("a horse", "a goat", "a snake"))
         wait_until(lambda: all(points(instance, each) for each in (kept, edited, deleted)))
-        connect.stop(stack(instance))
+        connect.stop(instance.stack())
         with instance.client() as client:
             query = {"user_id": USER}
             client.delete(f"/v1/messages/{deleted}", params=query).raise_for_status()
@@ -130,21 +129,10 @@ def test_rows_that_were_deleted_while_the_binlog_was_purged_are_forgotten_by_the
 
 
 def test_where_a_part_is_away_the_command_says_that_it_cannot_tell(instance: RunningInstance) -> None:
-    connect.stop(stack(instance))
+    connect.stop(instance.stack())
     try:
         told = instance.command("verify", status=2)
     finally:
         instance.command("up")
 
     assert "Kafka Connect does not answer" in told
-
-
-def stack(instance: RunningInstance) -> StackSettings:
-    _, mysql_port, kafka_port, controller_port, connect_port = instance.ports
-    return StackSettings(
-        home=instance.home,
-        mysql_port=mysql_port,
-        kafka_port=kafka_port,
-        kafka_controller_port=controller_port,
-        connect_port=connect_port,
-    )
