@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from chat_api.errors import Unavailable
 
 #: A connection that lay idle for longer is asked whether it still lives; a restart of MySQL takes longer.
-_TRUSTED_S = 0.5
+TRUSTED_S = 0.5
 
 
 class Link(Protocol):
@@ -32,7 +32,7 @@ class Pool(Generic[L]):
     """At most `size` connections, opened when needed."""
 
     def __init__(
-        self, connect: Callable[[], L], size: int, *, wait_s: float = 5.0, trusted_s: float = _TRUSTED_S
+        self, connect: Callable[[], L], size: int, *, wait_s: float = 5.0, trusted_s: float = TRUSTED_S
     ) -> None:
         self._connect = connect
         self._slots = threading.BoundedSemaphore(size)

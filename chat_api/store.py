@@ -13,7 +13,7 @@ from mysql.connector.connection import MySQLConnection
 from chat_api import statements
 from chat_api.errors import ChatError, Faulty, Invalid, Unavailable
 from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
-from chat_api.pool import Pool
+from chat_api.pool import TRUSTED_S, Pool
 from chat_api.settings import Account
 from chat_api.statements import Cursor
 
@@ -142,8 +142,15 @@ class Rows:
     Each raises Unavailable when the database is away, and sees nothing of another user.
     """
 
-    def __init__(self, account: Account, *, pool_size: int, clock: Callable[[], datetime]) -> None:
-        self._pool = Pool(lambda: _Link(account), pool_size)
+    def __init__(
+        self,
+        account: Account,
+        *,
+        pool_size: int,
+        clock: Callable[[], datetime],
+        trusted_s: float = TRUSTED_S,
+    ) -> None:
+        self._pool = Pool(lambda: _Link(account), pool_size, trusted_s=trusted_s)
         self._clock = clock
 
     def close(self) -> None:

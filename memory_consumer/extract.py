@@ -103,7 +103,7 @@ class ExtractStage:
             return self._tenures.get(partition)
         except Transient:
             raise
-        except Exception as exc:
+        except Exception as exc:  # whatever it is, it is raised again, as one that is tried again
             raise Transient(f"Partition {partition} could not be opened: {named(exc)}.") from exc
 
     def _count(self, learnt: Learnt) -> None:

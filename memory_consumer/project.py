@@ -165,7 +165,7 @@ class ProjectStage:
             yield
         except FORESEEN:
             raise
-        except Exception as exc:
+        except Exception as exc:  # whatever it is, it is raised again, as one that is tried again
             self._set_aside.forget(by_partition(some))
             raise Transient(str(exc) if isinstance(exc, StoreError) else named(exc)) from exc
 

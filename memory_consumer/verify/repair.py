@@ -135,11 +135,8 @@ class Repair:
         return standing, shown
 
     def _removal(self, stray: _Stray) -> Outgoing:
-        at_ms = int(self._means.clock().timestamp() * 1000)
-        source = {"connector": "oboegaki-verify", "ts_ms": at_ms}
-        event = {"after": None, "source": source, "op": "d", "ts_ms": at_ms}
-        key = cdc.encode_key(stray.message_id)
-        return Outgoing(names.MESSAGES, stray.partition, key, json.dumps(event).encode())
+        removed = cdc.encode_removed(self._means.clock())
+        return Outgoing(names.MESSAGES, stray.partition, cdc.encode_key(stray.message_id), removed)
 
     def _check_ids(self, following: int) -> None:
         """Raises LostRows where a message that was logged or filed has an id which MySQL has yet to give."""

@@ -1,7 +1,7 @@
 """Verifying, as the command and the running process do it."""
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +19,8 @@ from memory_store.errors import StoreError
 _SETTLING_S = 20.0
 #: So often in a row mending may change nothing.
 _MOST_IDLE = 2
+#: So often what is found after mending is mended once more.
+_MOST_MENDINGS = 2
 
 
 class Verifier:
@@ -82,14 +84,24 @@ class Verifier:
             if not tables.lost(repair):
                 yield _report(tables)
                 return
-            yield from self._mended(look, tables, logs, repair)
-        yield {"mended": True}
-        with closing(Tables(path.with_name(f"{path.name}.after"), user_id)) as tables:
-            yield from Look(self._places, tables, logs, user_id).whole()
-            yield from map(_told, tables.differences())
-            yield _report(tables)
+            mended = yield from self._mended(look, tables, logs, repair)
+        for left in reversed(range(_MOST_MENDINGS)):
+            with closing(Tables(path.with_name(f"{path.name}.after"), user_id)) as tables:
+                look = Look(self._places, tables, logs, user_id)
+                yield from look.whole()
+                # What mending has written may undo what it filed: only after all of it has arrived can one tell.
+                if left and mended and tables.lost(repair):
+                    mended = yield from self._mended(look, tables, logs, repair)
+                    continue
+                yield {"mended": True}
+                yield from map(_told, tables.differences())
+                yield _report(tables)
+                return
 
-    def _mended(self, look: Look, tables: Tables, logs: Logs, kinds: Collection[Kind]) -> Iterator[Line]:
+    def _mended(
+        self, look: Look, tables: Tables, logs: Logs, kinds: Collection[Kind]
+    ) -> Generator[Line, None, bool]:
+        """Mends until nothing is left, which it answers, or nothing more can be done."""
         repair = Repair(self._places, self._means, tables, logs, kinds)
         idle, before, unread_before = 0, tables.lost(kinds), repair.unread()
         while True:
@@ -100,7 +112,7 @@ class Verifier:
                 yield from look.again()
             idle = idle + 1 if left >= before else 0
             if not left or idle == _MOST_IDLE:
-                return
+                return not left
             unread = repair.unread()
             if unread and unread >= unread_before:
                 self._means.restart()

@@ -110,15 +110,18 @@ def test_a_newer_edit_wins_over_a_redrive(serving: RunningInstance, client: http
     assert [memory["text"] for memory in memories] == ["editor likes coffee."]
 
 
-def test_a_message_that_is_gone_is_told_and_its_letter_taken_back(serving: RunningInstance) -> None:
-    never = 10**9
-    garble(serving, "nobody", never)
-    wait_until(lambda: never in listed(serving))
+def test_a_message_that_is_gone_is_told_and_its_letter_taken_back(
+    serving: RunningInstance, client: httpx.Client
+) -> None:
+    gone = say(client, "leaver", "leaver likes tea.")
+    client.delete(f"/v1/messages/{gone}", params={"user_id": "leaver"}).raise_for_status()
+    garble(serving, "leaver", gone)
+    wait_until(lambda: gone in listed(serving))
 
-    told = serving.command("dead-letters", "redrive", "--id", str(never))
+    told = serving.command("dead-letters", "redrive", "--id", str(gone))
 
     assert "of messages that were deleted meanwhile" in told
-    assert never not in listed(serving)
+    assert gone not in listed(serving)
 
 
 def test_a_letter_of_no_message_is_listed_and_cannot_be_redriven(

@@ -15,8 +15,8 @@ from tests.support.api import MySql, execute, gone, sessions
 
 @pytest.fixture
 def own_rows(mysql: MySql) -> Iterator[Rows]:
-    """Rows with two connections of their own."""
-    made = Rows(mysql.api, pool_size=2, clock=lambda: datetime.now(UTC))
+    """Rows with two connections of their own, which are used unasked whether they still live."""
+    made = Rows(mysql.api, pool_size=2, clock=lambda: datetime.now(UTC), trusted_s=3600)
     yield made
     made.close()
 

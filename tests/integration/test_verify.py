@@ -209,8 +209,8 @@ def test_what_lives_in_two_partitions_is_removed_from_the_one_that_is_not_its_us
     mended = world.verify_beside_learning()
 
     assert ("doubled", message.id) in mended.found()
-    # The store may hold the receipt of the wrong partition: docs/decisions/0015.
-    assert set(mended.report["differences"]) <= {"stale"}
+    assert mended.report["differences"] == {}
+    assert dict(world.texts()) == {"I like tea.": 1}
     for log, removed in ((names.MESSAGES, '"d"'), (names.facts_log("v1"), '"deleted"')):
         assert removed not in last(world, log, home, message.id)
         assert removed in last(world, log, other, message.id)

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, TopicPartition
 from chat_api.messages import Edit, Message, NewMessage
 from chat_api.store import Rows
 from memory_consumer import log_writer, names
+from memory_consumer.errors import Transient
 from memory_consumer.partition import partition_of
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.verify.differences import KINDS, Kind
@@ -187,9 +188,10 @@ class World:
         return Counter(memory.text for memory in self.live.scan())
 
     def caught_up(self) -> bool:
-        """Whether the stages have handled everything."""
-        with closing(KafkaLogs(self.settings)) as read:
+        """Whether the stages have handled everything; at first Kafka has no coordinator of groups to ask."""
+        with suppress(Transient), closing(KafkaLogs(self.settings)) as read:
             return all(self._is_passed(read, log) for log in LOGS)
+        return False
 
     def _is_passed(self, read: KafkaLogs, log: Log) -> bool:
         passed = read.passed(log, range(names.PARTITIONS))
