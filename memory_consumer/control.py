@@ -4,11 +4,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from memory_consumer import log_writer, names
+from memory_consumer import names
 from memory_consumer.errors import LearnedOtherwise, Refused
-from memory_consumer.log_reader import LogReader
+from memory_consumer.kafka import log_writer
+from memory_consumer.kafka.log_reader import LogReader
+from memory_consumer.kafka.transactions import Outgoing
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.transactions import Outgoing
 
 
 class VersionRecord(BaseModel):

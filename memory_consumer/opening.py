@@ -3,10 +3,11 @@
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from memory_consumer import control, names, topics
+from memory_consumer import control, names
 from memory_consumer.control import VersionRecord
-from memory_consumer.kafka_errors import error_of, translated
-from memory_consumer.log_reader import topic_id
+from memory_consumer.kafka import topics
+from memory_consumer.kafka.errors import error_of, translated
+from memory_consumer.kafka.log_reader import topic_id
 from memory_consumer.settings import ConsumerSettings
 from memory_store.errors import NoLiveVersion
 from memory_store.port import MemoryStore, MemoryVersion

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from memory_consumer.windows import WindowPolicy
+from memory_consumer.asking.windows import WindowPolicy
 
 
 class ConsumerSettings(BaseSettings):

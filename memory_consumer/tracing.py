@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 
 from confluent_kafka import Message
 
-from memory_consumer import cdc, facts, names
+from memory_consumer import names
 from memory_consumer.errors import Invalid
-from memory_consumer.facts import FactsRecord
-from memory_consumer.log_reader import LogReader
+from memory_consumer.kafka.log_reader import LogReader
 from memory_consumer.partition import partition_of
+from memory_consumer.records import cdc, facts
+from memory_consumer.records.facts import FactsRecord
 from memory_consumer.settings import ConsumerSettings
 
 

@@ -14,8 +14,9 @@ from chat_api.store import Rows
 from devstack import jars, kafka, mysql_program, stack
 from devstack.errors import Failed
 from devstack.stack import Step
-from memory_consumer import accounts, names, topics
-from memory_consumer.log_reader import topic_id
+from memory_consumer import names
+from memory_consumer.kafka import accounts, topics
+from memory_consumer.kafka.log_reader import topic_id
 from oboegaki.errors import CommandError
 from oboegaki.instance import Instance
 

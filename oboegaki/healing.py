@@ -11,7 +11,7 @@ from threading import Event, Thread
 from typing import Any, Protocol
 
 from memory_consumer.errors import Transient
-from memory_consumer.retry import Backoff
+from memory_consumer.stages.retry import Backoff
 from memory_consumer.verify.look import Line
 
 _log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from memory_consumer import app, names, opening
 from memory_consumer.errors import LearnedOtherwise, LearningError, Refused
 from memory_consumer.extractors.choice import chosen, goes_on_without, profile_writer
 from memory_consumer.extractors.model.usage import Tally
-from memory_consumer.log_reader import topic_id
+from memory_consumer.kafka.log_reader import topic_id
 from memory_consumer.verify.look import Line
 from memory_consumer.verify.snapshots import Snapshots
 from memory_store.errors import StoreError

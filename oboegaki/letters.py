@@ -13,9 +13,9 @@ from rich.table import Table
 
 from chat_api.answers import FiledOut
 from devstack import connect, kafka
-from memory_consumer import redriving
-from memory_consumer.dead_letters import PROJECT, DeadLetter
-from memory_consumer.letter_box import LetterBox
+from memory_consumer.letters import redriving
+from memory_consumer.letters.letter_box import LetterBox
+from memory_consumer.records.dead_letters import PROJECT, DeadLetter
 from oboegaki.client import Client, connected
 from oboegaki.errors import CommandError, NotThere
 from oboegaki.instance import Instance

@@ -15,9 +15,9 @@ from rich.table import Table
 from chat_api.settings import DATABASE
 from devstack import connect
 from devstack.errors import StackError
-from memory_consumer import log_writer
 from memory_consumer.errors import Transient
-from memory_consumer.resnapshot import resnapshot
+from memory_consumer.kafka import log_writer
+from memory_consumer.letters.resnapshot import resnapshot
 from memory_consumer.verify.differences import KINDS
 from memory_consumer.verify.logs import KafkaLogs
 from memory_consumer.verify.look import Line, Places

@@ -9,7 +9,7 @@ from random import Random, SystemRandom
 from typing import Any
 
 from devstack.errors import Failed
-from memory_consumer.retry import Backoff, Rest
+from memory_consumer.stages.retry import Backoff, Rest
 
 _log = logging.getLogger(__name__)
 

@@ -1,11 +1,11 @@
 """Which extractor a process learns with: as it is set, and as the version at hand has been learned so far."""
 
+from memory_consumer.asking.windows import WindowExtractor
 from memory_consumer.extractors import mem0, offline
 from memory_consumer.extractors.model.usage import Report
-from memory_consumer.fold import Extractor
+from memory_consumer.learning.fold import Extractor
 from memory_consumer.profiles.writer import ProfileWriter
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.windows import WindowExtractor
 
 
 def chosen(settings: ConsumerSettings, built_by: str | None, report: Report) -> Extractor | WindowExtractor:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import openai
 
+from memory_consumer.asking.windows import Found, Window
 from memory_consumer.errors import Refused
 from memory_consumer.extractors.model import mem0_parts, profile_prompt, prompt
 from memory_consumer.extractors.model.answer import drafts
@@ -20,11 +21,10 @@ from memory_consumer.extractors.model.mem0_parts import Mem0Parts
 from memory_consumer.extractors.model.prompt import Prompt, Prompting
 from memory_consumer.extractors.model.slices import slices
 from memory_consumer.extractors.model.usage import Report
-from memory_consumer.facts import LEARNED_ROLES
 from memory_consumer.profiles.record import Line
 from memory_consumer.profiles.writer import Item
+from memory_consumer.records.facts import LEARNED_ROLES
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.windows import Found, Window
 from memory_store.when import dated
 
 #: Counts up with every change to prompts, parsing or grounding that changes what is learned.

@@ -8,7 +8,6 @@ sentence ends, so that each fact is about one thing and an embedder can take it 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from memory_consumer.cdc import MessageRow
 from memory_consumer.extractors.rules.english import RULES as ENGLISH
 from memory_consumer.extractors.rules.japanese import RULES as JAPANESE
 from memory_consumer.extractors.rules.material import Stretch, own_words
@@ -16,7 +15,8 @@ from memory_consumer.extractors.rules.ruleset import Rules
 from memory_consumer.extractors.rules.sentences import Piece, sentences
 from memory_consumer.extractors.rules.small_talk import is_small_talk
 from memory_consumer.extractors.rules.speakers import Turn, turns
-from memory_consumer.fold import Extractor, Passage
+from memory_consumer.learning.fold import Extractor, Passage
+from memory_consumer.records.cdc import MessageRow
 
 VERSION = "offline-2"
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
+from memory_consumer.asking.tokens import estimated
 from memory_consumer.profiles.record import BUDGET_TOKENS, LINE_TOKENS, Line, Told, line
-from memory_consumer.tokens import estimated
 
 AUTHOR = "choice-1"
 

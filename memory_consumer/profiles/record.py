@@ -11,9 +11,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from memory_consumer.cdc import PROFILE
 from memory_consumer.errors import Invalid
-from memory_consumer.facts import Source, decoded, fact_ref
+from memory_consumer.records.cdc import PROFILE
+from memory_consumer.records.facts import Source, decoded, fact_ref
 
 #: What a profile may come to, with what a prompt puts before each line: a dash and a date.
 BUDGET_TOKENS = 300

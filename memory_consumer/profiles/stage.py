@@ -12,10 +12,10 @@ from random import Random, SystemRandom
 from threading import Thread
 
 from memory_consumer.errors import Busy, Fenced, Invalid, LearningError
+from memory_consumer.learning.tenures import Tenures
 from memory_consumer.profiles.writer import ProfileWriter
-from memory_consumer.retry import LIVE, Backoff, Rest
-from memory_consumer.stage import Report
-from memory_consumer.tenures import Tenures
+from memory_consumer.stages.retry import LIVE, Backoff, Rest
+from memory_consumer.stages.stage import Report
 
 _log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from memory_consumer.facts import FactsRecord
 from memory_consumer.profiles.record import Cited, Told
+from memory_consumer.records.facts import FactsRecord
 from memory_store.models import point_id
 from memory_store.superseding import superseded
 

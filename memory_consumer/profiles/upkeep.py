@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from memory_consumer.facts import FactsRecord
 from memory_consumer.profiles import choice
 from memory_consumer.profiles.choice import chosen
 from memory_consumer.profiles.record import Line, ProfileRecord, Told, kept
 from memory_consumer.profiles.standing import standing
 from memory_consumer.profiles.writer import Item, shown
+from memory_consumer.records.facts import FactsRecord
 
 #: A user's latest messages with facts, from which a profile is made.
 MOST_RECORDS = 100

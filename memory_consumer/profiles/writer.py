@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from memory_consumer.grounds import unsaid
+from memory_consumer.asking.grounds import unsaid
+from memory_consumer.asking.tokens import estimated
 from memory_consumer.profiles.choice import ranked, shortened
 from memory_consumer.profiles.record import BUDGET_TOKENS, LINE_TOKENS, Line, Told, line
-from memory_consumer.tokens import estimated
 
 #: Characters of all that is shown, and of that the lines written before.
 SHOWN_CHARACTERS = 1_300

@@ -6,7 +6,7 @@ from typing import Protocol
 from confluent_kafka import Message
 
 from memory_consumer import names
-from memory_consumer.log_reader import LogReader
+from memory_consumer.kafka.log_reader import LogReader
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.verify.tables import Log
 

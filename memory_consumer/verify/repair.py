@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
-from memory_consumer import cdc, names
+from memory_consumer import names
 from memory_consumer.errors import LostRows
-from memory_consumer.filings import filing_of
+from memory_consumer.filing.filings import filing_of
+from memory_consumer.kafka.transactions import Outgoing
 from memory_consumer.partition import partition_of
-from memory_consumer.transactions import Outgoing
+from memory_consumer.records import cdc
 from memory_consumer.verify.differences import RULES, Kind, Place
 from memory_consumer.verify.logs import Logs
 from memory_consumer.verify.look import Line, Places, progress

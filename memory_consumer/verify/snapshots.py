@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from memory_consumer import names
 from memory_consumer.errors import Transient
-from memory_consumer.kafka_errors import translated
+from memory_consumer.kafka.errors import translated
 from memory_consumer.settings import ConsumerSettings
 
 

@@ -6,10 +6,10 @@ from typing import TypeVar
 
 from confluent_kafka import Message
 
-from memory_consumer import cdc, facts
-from memory_consumer.cdc import Written
 from memory_consumer.errors import Invalid
-from memory_consumer.filings import filing
+from memory_consumer.filing.filings import filing
+from memory_consumer.records import cdc, facts
+from memory_consumer.records.cdc import Written
 from memory_consumer.verify.tables import Logged
 from memory_store.filings import WITH_MEMORIES
 

@@ -6,7 +6,7 @@ from random import Random, SystemRandom
 
 import pytest
 
-from memory_consumer import topics
+from memory_consumer.kafka import topics
 from memory_consumer.settings import ConsumerSettings
 from tests.chaos.faults import Disk, disk
 from tests.chaos.history import History

@@ -12,8 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from memory_consumer import app
+from memory_consumer.asking.windows import Found, Window
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.windows import Found, Window
 from memory_store.fake import FakeStore, HashEmbedder
 from tests.support.deadline import wait_until
 from tests.support.logs import nothing

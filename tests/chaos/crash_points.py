@@ -9,11 +9,11 @@ from threading import Lock
 
 from confluent_kafka import Consumer, TopicPartition
 
-from memory_consumer.cdc import MessageRow
-from memory_consumer.fold import Extractor, Passage
+from memory_consumer.asking.windows import Found, Window, WindowExtractor
+from memory_consumer.kafka.transactions import Consumed, Outgoing, TransactionalWriter
+from memory_consumer.learning.fold import Extractor, Passage
+from memory_consumer.records.cdc import MessageRow
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.transactions import Consumed, Outgoing, TransactionalWriter
-from memory_consumer.windows import Found, Window, WindowExtractor
 from memory_store.models import Filing, Profile, Vectors
 from memory_store.version import FiledVersion
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from memory_consumer.extractors import offline
-from memory_consumer.facts import fact_hash, fact_ref
+from memory_consumer.records.facts import fact_hash, fact_ref
 from tests.chaos.history import Call, Delete, Edit, History, Said, Suppress, Suppressed, Write
 from tests.support.deadline import wait_until
 from tests.support.model import told

@@ -5,8 +5,8 @@ from itertools import islice, pairwise
 from random import Random
 
 from memory_consumer import names
-from memory_consumer.facts import FactsRecord
 from memory_consumer.partition import partition_of
+from memory_consumer.records.facts import FactsRecord
 from tests.support.events import Row
 from tests.support.logs import Logs
 

@@ -12,7 +12,7 @@ from threading import Event
 import pytest
 
 from memory_consumer import names
-from memory_consumer.facts import FactsRecord
+from memory_consumer.records.facts import FactsRecord
 from memory_consumer.settings import ConsumerSettings
 from tests.chaos.consumers import ConsumerProcess, consumers
 from tests.chaos.messages import Messages, assert_written_once_and_in_order, users_of

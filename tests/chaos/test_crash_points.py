@@ -17,17 +17,17 @@ import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from memory_consumer import names
-from memory_consumer.ask import AskStage
-from memory_consumer.deferred import Deferred
-from memory_consumer.extract import ExtractStage
+from memory_consumer.asking.ask import AskStage
+from memory_consumer.asking.windows import WindowPolicy
 from memory_consumer.extractors import offline
-from memory_consumer.facts import FactsRecord, fact_hash
-from memory_consumer.letter_box import LetterBox
-from memory_consumer.project import ProjectStage
-from memory_consumer.retry import Backoff
+from memory_consumer.filing.project import ProjectStage
+from memory_consumer.learning.deferred import Deferred
+from memory_consumer.learning.extract import ExtractStage
+from memory_consumer.learning.tenures import Tenures
+from memory_consumer.letters.letter_box import LetterBox
+from memory_consumer.records.facts import FactsRecord, fact_hash
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.tenures import Tenures
-from memory_consumer.windows import WindowPolicy
+from memory_consumer.stages.retry import Backoff
 from memory_store.fake import FakeStore, HashEmbedder
 from memory_store.models import point_id
 from memory_store.version import FiledVersion

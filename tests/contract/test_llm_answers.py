@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
+from memory_consumer.asking.windows import Found
 from memory_consumer.errors import Busy, Invalid, LearningError, Transient
 from memory_consumer.extractors import mem0
 from memory_consumer.extractors.mem0 import Mem0Extractor
 from memory_consumer.extractors.model.answer import Answer, drafts
 from memory_consumer.extractors.model.usage import Tally
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.windows import Found
 from tests.support.llm_server import LlmServer, Reply, completion, fails, llm_server, says
 from tests.support.windows import turn, window
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from memory_consumer.asking.windows import Found, Turn, Window
 from memory_consumer.errors import Invalid, Refused, Transient
 from memory_consumer.extractors import mem0
 from memory_consumer.extractors.model.usage import Call, Tally, Totals
 from memory_consumer.profiles.writer import shown
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.windows import Found, Turn, Window
 from memory_store.when import dated
 from tests.support.llm_server import Reply, fails, llm_server, says
 from tests.support.windows import turn, window

@@ -7,9 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
-from memory_consumer import cdc, log_writer, names
+from memory_consumer import names
+from memory_consumer.kafka import log_writer
+from memory_consumer.kafka.transactions import Outgoing
 from memory_consumer.partition import partition_of
-from memory_consumer.transactions import Outgoing
+from memory_consumer.records import cdc
 from tests.support.deadline import wait_until
 from tests.support.instance import RunningInstance
 

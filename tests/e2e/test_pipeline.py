@@ -7,10 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from memory_consumer import cdc, facts, names
-from memory_consumer.facts import FactsRecord
-from memory_consumer.log_reader import LogReader
+from memory_consumer import names
+from memory_consumer.kafka.log_reader import LogReader
 from memory_consumer.partition import partition_of
+from memory_consumer.records import cdc, facts
+from memory_consumer.records.facts import FactsRecord
 from tests.support.asking import recall_at
 from tests.support.deadline import wait_until
 from tests.support.instance import RunningInstance

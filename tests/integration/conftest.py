@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chat_api.store import Rows
-from memory_consumer import topics
+from memory_consumer.kafka import topics
 from memory_consumer.settings import ConsumerSettings
 from tests.support.api import Api, MySql, new_store, new_user, serving, settings_for
 from tests.support.logs import Logs

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from memory_consumer import app, names, topics
+from memory_consumer import app, names
 from memory_consumer.app import Learning
 from memory_consumer.extractors.offline import EXTRACTOR
-from memory_consumer.project import Fillable
+from memory_consumer.filing.project import Fillable
+from memory_consumer.kafka import topics
 from memory_consumer.settings import ConsumerSettings
 from memory_store.fake import FakeStore, HashEmbedder
 from memory_store.models import Filing, Profile, Vectors

@@ -12,14 +12,14 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from memory_consumer import names
-from memory_consumer.ask import AskStage
-from memory_consumer.deferred import Deferred
+from memory_consumer.asking.ask import AskStage
+from memory_consumer.asking.windows import Found, Window
 from memory_consumer.errors import Busy, Fenced, Invalid, Transient
-from memory_consumer.facts import FactsRecord
-from memory_consumer.log_reader import topic_id
+from memory_consumer.kafka.log_reader import topic_id
+from memory_consumer.learning.deferred import Deferred
+from memory_consumer.learning.tenure import Tenure
+from memory_consumer.records.facts import FactsRecord
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.tenure import Tenure
-from memory_consumer.windows import Found, Window
 from tests.support.deadline import DEADLINE_S, eventually
 from tests.support.logs import ALICE, FACTS, Logs, asking, eventually_read, learning
 from tests.support.scripted import ScriptedModel, Silent, each_message

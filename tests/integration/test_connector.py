@@ -27,10 +27,12 @@ from connectors.register import Places
 from devstack import connect, kafka, mysql, process, stack
 from devstack.secrets import Secrets, load_or_create
 from devstack.settings import StackSettings
-from memory_consumer import accounts, cdc, names, topics
-from memory_consumer.log_reader import LogReader, topic_id
+from memory_consumer import names
+from memory_consumer.kafka import accounts, topics
+from memory_consumer.kafka.log_reader import LogReader, topic_id
+from memory_consumer.letters.resnapshot import resnapshot
 from memory_consumer.partition import partition_of
-from memory_consumer.resnapshot import resnapshot
+from memory_consumer.records import cdc
 from memory_consumer.settings import ConsumerSettings
 from oboegaki.watching import ConnectorWatch
 from tests.support.api import new_user

@@ -22,8 +22,8 @@ from devstack.errors import Failed, Taken
 from devstack.process import Process
 from devstack.secrets import Secrets, load_or_create
 from devstack.settings import StackSettings
-from memory_consumer import accounts
-from memory_consumer.log_reader import LogReader
+from memory_consumer.kafka import accounts
+from memory_consumer.kafka.log_reader import LogReader
 from memory_consumer.settings import ConsumerSettings
 from oboegaki import doctor
 from tests.support.api import execute

@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from memory_consumer import facts, names
+from memory_consumer import names
 from memory_consumer.errors import Fenced, Transient
-from memory_consumer.extract import ExtractStage
 from memory_consumer.extractors import offline
-from memory_consumer.ledger import Ledger
-from memory_consumer.log_reader import topic_id
+from memory_consumer.kafka.log_reader import topic_id
+from memory_consumer.kafka.transactions import Consumed, Outgoing, TransactionalWriter
+from memory_consumer.learning.extract import ExtractStage
+from memory_consumer.learning.ledger import Ledger
+from memory_consumer.learning.tenure import Tenure
+from memory_consumer.learning.tenures import Tenures
+from memory_consumer.records import facts
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.tenure import Tenure
-from memory_consumer.tenures import Tenures
-from memory_consumer.transactions import Consumed, Outgoing, TransactionalWriter
 from tests.support import events
 from tests.support.deadline import DEADLINE_S, eventually
 from tests.support.events import Row

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from memory_consumer import names, redriving
-from memory_consumer.attempts import MOST_IN_A_ROW, MOST_TRIES
-from memory_consumer.cdc import MessageRow
+from memory_consumer import names
 from memory_consumer.extractors.offline import EXTRACTOR
-from memory_consumer.fold import Extractor, Passage
+from memory_consumer.learning.fold import Extractor, Passage
+from memory_consumer.letters import redriving
 from memory_consumer.partition import partition_of
+from memory_consumer.records.cdc import MessageRow
 from memory_consumer.settings import ConsumerSettings
+from memory_consumer.stages.attempts import MOST_IN_A_ROW, MOST_TRIES
 from memory_store.errors import Refused
 from memory_store.fake import FakeStore, HashEmbedder
 from memory_store.models import Filing, Profile, Vectors

@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 from confluent_kafka import Producer
 
-from memory_consumer import topics
-from memory_consumer.log_reader import LogReader, topic_id
+from memory_consumer.kafka import topics
+from memory_consumer.kafka.log_reader import LogReader, topic_id
 from memory_consumer.settings import ConsumerSettings
 from tests.support.logs import ALICE, FACTS, Logs
 from tests.support.services import delete_topics

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory_consumer import names
-from memory_consumer.cdc import MessageRow
 from memory_consumer.extractors.offline import EXTRACTOR
-from memory_consumer.fold import Extractor, Passage
+from memory_consumer.learning.fold import Extractor, Passage
+from memory_consumer.records.cdc import MessageRow
 from memory_consumer.settings import ConsumerSettings
 from memory_store.fake import FakeStore, HashEmbedder
 from tests.support.deadline import DEADLINE_S, eventually

@@ -8,13 +8,13 @@ from threading import Event
 
 from memory_consumer.errors import Invalid, Transient
 from memory_consumer.extractors import offline
+from memory_consumer.learning.tenures import Tenures
 from memory_consumer.profiles import choice
 from memory_consumer.profiles.record import Line
 from memory_consumer.profiles.stage import ProfileStage
 from memory_consumer.profiles.writer import Item
-from memory_consumer.retry import Backoff
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.tenures import Tenures
+from memory_consumer.stages.retry import Backoff
 from tests.support.deadline import DEADLINE_S, eventually
 from tests.support.logs import Logs, beside_extract, eventually_read
 from tests.support.scripted import ScriptedWriter, one_line

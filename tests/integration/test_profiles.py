@@ -6,10 +6,10 @@ from confluent_kafka import Consumer, TopicPartition
 
 from memory_consumer import names
 from memory_consumer.extractors import offline
-from memory_consumer.log_reader import topic_id
+from memory_consumer.kafka.log_reader import topic_id
+from memory_consumer.learning.tenure import Tenure
 from memory_consumer.profiles import record as profile
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.tenure import Tenure
 from memory_store.fake import FakeStore
 from memory_store.models import Profile, ProfileLine, SourceRef
 from memory_store.version import FiledVersion

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from memory_consumer import dead_letters, names
-from memory_consumer.facts import FactsRecord
+from memory_consumer import names
+from memory_consumer.records import dead_letters
+from memory_consumer.records.facts import FactsRecord
 from memory_consumer.settings import ConsumerSettings
 from memory_store.errors import Unavailable
 from memory_store.fake import FakeStore

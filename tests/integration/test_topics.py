@@ -12,8 +12,9 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from memory_consumer import names, topics
+from memory_consumer import names
 from memory_consumer.errors import Refused, Transient
+from memory_consumer.kafka import topics
 from memory_consumer.settings import ConsumerSettings
 from tests.support.deadline import wait_until
 from tests.support.logs import FACTS
@@ -82,7 +83,7 @@ def test_a_setting_that_throws_nothing_away_is_set_back_and_told(
     topics.ensure(settings)
 
     assert configured(settings, topic)[name] == topics_config(settings, topic)[name]
-    [line] = [record.getMessage() for record in caplog.records if record.name == "memory_consumer.topics"]
+    [line] = [record.getMessage() for record in caplog.records if record.name == "memory_consumer.kafka.topics"]
     assert topic in line
     assert f"{name}={value}" in line
 

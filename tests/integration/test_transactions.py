@@ -12,8 +12,8 @@ from confluent_kafka import Consumer, TopicPartition
 
 from memory_consumer import names
 from memory_consumer.errors import Fenced, Invalid
+from memory_consumer.kafka.transactions import Consumed, Outgoing, TransactionalWriter
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.transactions import Consumed, Outgoing, TransactionalWriter
 from tests.support.deadline import DEADLINE_S, wait_until
 from tests.support.logs import ALICE, FACTS, Logs
 from tests.support.services import as_environment
@@ -26,7 +26,7 @@ STALLED_OWNER = """
 import sys
 from confluent_kafka import Consumer
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.transactions import Consumed, TransactionalWriter
+from memory_consumer.kafka.transactions import Consumed, TransactionalWriter
 from tests.integration.test_transactions import FIRST, RECORD
 
 class OneAndThenNothing:

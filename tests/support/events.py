@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from memory_consumer.facts import Context, Fact, FactsRecord, Source, fact_hash
+from memory_consumer.records.facts import Context, Fact, FactsRecord, Source, fact_hash
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 

@@ -12,26 +12,27 @@ from typing import Any
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from faststream.confluent import KafkaBroker
 
-from memory_consumer import facts, names
+from memory_consumer import names
 from memory_consumer.app import subscribe_extract, subscribe_project
-from memory_consumer.ask import AskStage, Near
-from memory_consumer.dead_letters import DeadLetter
-from memory_consumer.deferred import Deferred
-from memory_consumer.extract import ExtractStage
+from memory_consumer.asking.ask import AskStage, Near
+from memory_consumer.asking.windows import WindowExtractor, WindowPolicy
 from memory_consumer.extractors import offline
-from memory_consumer.facts import FactsRecord
-from memory_consumer.fold import Extractor
-from memory_consumer.letter_box import LetterBox
-from memory_consumer.log_reader import LogReader
+from memory_consumer.filing.project import Fillable, ProjectStage
+from memory_consumer.kafka.log_reader import LogReader
+from memory_consumer.learning.deferred import Deferred
+from memory_consumer.learning.extract import ExtractStage
+from memory_consumer.learning.fold import Extractor
+from memory_consumer.learning.tenures import Tenures
+from memory_consumer.letters.letter_box import LetterBox
 from memory_consumer.partition import partition_of
 from memory_consumer.profiles import record as profile
 from memory_consumer.profiles.record import ProfileRecord
 from memory_consumer.profiles.stage import ProfileStage
-from memory_consumer.project import Fillable, ProjectStage
-from memory_consumer.retry import Backoff
+from memory_consumer.records import facts
+from memory_consumer.records.dead_letters import DeadLetter
+from memory_consumer.records.facts import FactsRecord
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.tenures import Tenures
-from memory_consumer.windows import WindowExtractor, WindowPolicy
+from memory_consumer.stages.retry import Backoff
 from memory_store.fake import HashEmbedder
 from memory_store.models import Memory
 from memory_store.port import Embedder

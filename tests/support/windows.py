@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from memory_consumer.windows import Known, Turn, Window
+from memory_consumer.asking.windows import Known, Turn, Window
 
 NOON = datetime.fromisoformat("2026-03-02T12:00:00+09:00")
 

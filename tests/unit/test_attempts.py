@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory_consumer.attempts import Cap, GivenUp, Tries, Went, as_far_as_it_goes, named
+from memory_consumer.records.dead_letters import GivenUp
+from memory_consumer.stages.attempts import Cap, Tries, Went, as_far_as_it_goes, named
 
 PARTITION = ("t", 0)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory_consumer import cdc
 from memory_consumer.errors import Invalid
+from memory_consumer.records import cdc
 from tests.support import events
 from tests.support.events import Row
 

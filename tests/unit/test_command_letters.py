@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chat_api.answers import FiledOut
-from memory_consumer.dead_letters import DeadLetter
+from memory_consumer.records.dead_letters import DeadLetter
 from oboegaki.errors import CommandError
 from oboegaki.letters import Outcome, Wave
 

@@ -4,10 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from memory_consumer import cdc, dead_letters
-from memory_consumer.attempts import GivenUp
-from memory_consumer.dead_letters import PROJECT, DeadLetter, Place
 from memory_consumer.errors import Invalid
+from memory_consumer.records import cdc, dead_letters
+from memory_consumer.records.dead_letters import PROJECT, DeadLetter, GivenUp, Place
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 PLACE = Place("log", 3, 14)

@@ -10,14 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memory_consumer import deferred, open_windows
-from memory_consumer.cdc import decode
-from memory_consumer.deferred import Deferred
-from memory_consumer.facts import FactsRecord
-from memory_consumer.fold import Event, fold
-from memory_consumer.ledger import Ledger
-from memory_consumer.open_windows import OpenWindow
-from memory_consumer.windows import Found
+from memory_consumer.asking import open_windows
+from memory_consumer.asking.open_windows import OpenWindow
+from memory_consumer.asking.windows import Found
+from memory_consumer.learning import deferred
+from memory_consumer.learning.deferred import Deferred
+from memory_consumer.learning.fold import Event, fold
+from memory_consumer.learning.ledger import Ledger
+from memory_consumer.records.cdc import decode
+from memory_consumer.records.facts import FactsRecord
 from tests.support import events
 from tests.support.events import START, Row
 

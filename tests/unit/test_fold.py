@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memory_consumer import cdc, fold
 from memory_consumer.extractors.offline import EXTRACTOR
-from memory_consumer.facts import FactsRecord, fact_hash
-from memory_consumer.ledger import Ledger
+from memory_consumer.learning import fold
+from memory_consumer.learning.ledger import Ledger
+from memory_consumer.records import cdc
+from memory_consumer.records.facts import FactsRecord, fact_hash
 from tests.support import events
 from tests.support.events import Row
 

@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from memory_consumer.retry import Backoff
+from memory_consumer.stages.retry import Backoff
 from memory_consumer.verify.look import Line
 from oboegaki.healing import Healer
 from tests.support.deadline import DEADLINE_S, wait_until

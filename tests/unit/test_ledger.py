@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from memory_consumer.cdc import decode
 from memory_consumer.errors import Transient
 from memory_consumer.extractors.offline import EXTRACTOR
-from memory_consumer.facts import FactsRecord
-from memory_consumer.fold import Event, fold
-from memory_consumer.ledger import Ledger
+from memory_consumer.learning.fold import Event, fold
+from memory_consumer.learning.ledger import Ledger
 from memory_consumer.profiles.record import Cited, ProfileRecord, Told, line
+from memory_consumer.records.cdc import decode
+from memory_consumer.records.facts import FactsRecord
 from tests.support import events
 from tests.support.events import START, Row
 

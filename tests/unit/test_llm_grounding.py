@@ -2,9 +2,9 @@
 
 import pytest
 
+from memory_consumer.asking.windows import Found, Window
 from memory_consumer.extractors.model import grounding
 from memory_consumer.extractors.model.answer import Draft
-from memory_consumer.windows import Found, Window
 from memory_store.when import dated
 from tests.support.windows import turn, window
 

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
+from memory_consumer.asking.tokens import estimated
+from memory_consumer.asking.windows import Window
 from memory_consumer.extractors import mem0
 from memory_consumer.extractors.model import compact, mem0_parts, prompt, slices
-from memory_consumer.tokens import estimated
-from memory_consumer.windows import Window
 from tests.support.windows import turn, window
 
 LONG = "".join(f"{number} 番目の文です。" for number in range(1000))

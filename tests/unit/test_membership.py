@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from memory_consumer.membership import kept_alive
+from memory_consumer.stages.membership import kept_alive
 from tests.support.deadline import eventually, wait_until
 
 

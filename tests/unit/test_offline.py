@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memory_consumer import cdc
-from memory_consumer.cdc import MessageRow
 from memory_consumer.extractors import offline
-from memory_consumer.fold import Passage
+from memory_consumer.learning.fold import Passage
+from memory_consumer.records import cdc
+from memory_consumer.records.cdc import MessageRow
 from tests.support import events
 from tests.support.events import Row
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from memory_consumer import cdc
 from memory_consumer.extractors import offline
+from memory_consumer.records import cdc
 from tests.support import events
 from tests.support.labels import labelled, score
 

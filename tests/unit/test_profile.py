@@ -8,14 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memory_consumer import cdc, fold
 from memory_consumer.errors import Invalid
 from memory_consumer.extractors.offline import EXTRACTOR
-from memory_consumer.facts import Fact, FactsRecord, Source, fact_hash
-from memory_consumer.ledger import Ledger
+from memory_consumer.learning import fold
+from memory_consumer.learning.ledger import Ledger
 from memory_consumer.profiles import record as profile
 from memory_consumer.profiles import upkeep
 from memory_consumer.profiles.record import Line, ProfileRecord, Told
+from memory_consumer.records import cdc
+from memory_consumer.records.facts import Fact, FactsRecord, Source, fact_hash
 from memory_store.models import point_id
 from tests.support import events
 from tests.support.events import Row

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory_consumer.facts import Source, fact_hash
+from memory_consumer.asking.tokens import estimated
 from memory_consumer.profiles.choice import chosen, shortened
 from memory_consumer.profiles.record import LINE_TOKENS, Cited, Line, Told
-from memory_consumer.tokens import estimated
+from memory_consumer.records.facts import Source, fact_hash
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 

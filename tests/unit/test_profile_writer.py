@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memory_consumer.asking.tokens import estimated
 from memory_consumer.errors import Invalid
 from memory_consumer.extractors.model import profile_prompt
 from memory_consumer.extractors.model.answer import Answer
 from memory_consumer.profiles.record import LINE_TOKENS, Line, Told, line
 from memory_consumer.profiles.writer import Item, shown, within_budget
-from memory_consumer.tokens import estimated
 from tests.unit.test_profile_choice import FACTS, said
 
 BREAD, DOG, KYOTO = said("User bakes bread.", "User has a dog named Mocha.", "User lives in Kyoto.")

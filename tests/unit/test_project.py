@@ -9,14 +9,14 @@ import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 from numpy.typing import NDArray
 
-from memory_consumer import facts
-from memory_consumer.attempts import MOST_IN_A_ROW, MOST_TRIES
-from memory_consumer.dead_letters import DeadLetter
-from memory_consumer.facts import FactsRecord
-from memory_consumer.letter_box import LetterBox, Slot
-from memory_consumer.project import Fillable, ProjectStage
-from memory_consumer.retry import Backoff
-from memory_consumer.transactions import Outgoing
+from memory_consumer.filing.project import Fillable, ProjectStage
+from memory_consumer.kafka.transactions import Outgoing
+from memory_consumer.letters.letter_box import LetterBox, Slot
+from memory_consumer.records import facts
+from memory_consumer.records.dead_letters import DeadLetter
+from memory_consumer.records.facts import FactsRecord
+from memory_consumer.stages.attempts import MOST_IN_A_ROW, MOST_TRIES
+from memory_consumer.stages.retry import Backoff
 from memory_store.errors import Refused
 from memory_store.fake import FakeStore, HashEmbedder
 from memory_store.models import Filing, Profile, Vectors

@@ -1,6 +1,6 @@
 """Waits double, stay bounded and spread."""
 
-from memory_consumer.retry import Backoff
+from memory_consumer.stages.retry import Backoff
 
 POLICY = Backoff(first=1.0, most=10.0)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from memory_consumer.retry import Backoff
-from memory_consumer.stage import Partition, Patience, Report
+from memory_consumer.stages.retry import Backoff
+from memory_consumer.stages.stage import Partition, Patience, Report
 
 NO_WAIT = Backoff(first=0.0, most=0.0)
 P0, P1 = ("t", 0), ("t", 1)

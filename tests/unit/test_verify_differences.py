@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory_consumer.errors import Transient
-from memory_consumer.filings import filing
+from memory_consumer.filing.filings import filing
 from memory_consumer.verify.differences import Kind, Place
 from memory_consumer.verify.tables import Counts, Logged, Row, Tables, work_file
 from memory_store.models import Memory, Receipt

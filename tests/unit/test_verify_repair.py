@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from memory_consumer.filings import filing
+from memory_consumer.filing.filings import filing
 from memory_consumer.verify.differences import KINDS, Kind
 from memory_consumer.verify.look import Line
 from tests.support import events

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from memory_consumer.tokens import estimated
-from memory_consumer.windows import Waiting, WindowPolicy
+from memory_consumer.asking.tokens import estimated
+from memory_consumer.asking.windows import Waiting, WindowPolicy
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

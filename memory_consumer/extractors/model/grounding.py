@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
+from memory_consumer.asking.windows import Found, Known, Turn, Window
 from memory_consumer.errors import Invalid
 from memory_consumer.extractors.model.answer import Draft
 from memory_consumer.extractors.offline import language
 from memory_consumer.extractors.rules.sentences import pieces
 from memory_consumer.extractors.rules.speakers import turns as turns_of
-from memory_consumer.facts import LEARNED_ROLES
-from memory_consumer.windows import Found, Known, Turn, Window
+from memory_consumer.records.facts import LEARNED_ROLES
 
 #: Longer ones are split at their sentence ends.
 MOST_CHARACTERS = 1_000

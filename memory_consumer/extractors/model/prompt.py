@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from memory_consumer.asking.windows import Known, Turn, Window
 from memory_consumer.extractors.model.compact import ENGLISH, JAPANESE, Wording
 from memory_consumer.extractors.offline import language
-from memory_consumer.facts import LEARNED_ROLES
-from memory_consumer.windows import Known, Turn, Window
+from memory_consumer.records.facts import LEARNED_ROLES
 
 #: Of a turn before the window, as Mem0 cuts it.
 _BEFORE_CHARACTERS = 300

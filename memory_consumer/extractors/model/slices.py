@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from memory_consumer.asking.tokens import estimated
+from memory_consumer.asking.windows import Turn, Window
 from memory_consumer.extractors.rules.sentences import pieces
-from memory_consumer.tokens import estimated
-from memory_consumer.windows import Turn, Window
 
 #: With a compact prompt, known memories and an answer it fits the 4,096 tokens that Ollama gives a model by
 #: default; what is beyond them it would leave out without a word.

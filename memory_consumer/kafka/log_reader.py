@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient
 
 from memory_consumer import names
 from memory_consumer.errors import Transient
-from memory_consumer.kafka_errors import translated
+from memory_consumer.kafka.errors import translated
 from memory_consumer.settings import ConsumerSettings
 
 _END = KafkaError._PARTITION_EOF  # noqa: SLF001  its public name

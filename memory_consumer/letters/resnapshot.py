@@ -14,9 +14,10 @@ import json
 import uuid
 from collections.abc import Iterator, Sequence
 
-from memory_consumer import log_writer, names
+from memory_consumer import names
+from memory_consumer.kafka import log_writer
+from memory_consumer.kafka.transactions import Outgoing
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.transactions import Outgoing
 
 _MESSAGES = "chat.messages"
 #: Rows asked for by one signal. Debezium keeps the conditions of all signals that it has not finished with in each

@@ -7,12 +7,12 @@ from types import MappingProxyType
 
 from confluent_kafka import Message
 
-from memory_consumer import cdc, facts
-from memory_consumer.attempts import GivenUp
 from memory_consumer.errors import Invalid
-from memory_consumer.facts import Fact, FactsRecord, Source
 from memory_consumer.profiles import record as profile
 from memory_consumer.profiles.record import Line
+from memory_consumer.records import cdc, facts
+from memory_consumer.records.dead_letters import GivenUp
+from memory_consumer.records.facts import Fact, FactsRecord, Source
 from memory_store.models import Filing, Memory, Profile, ProfileLine, Receipt, SourceRef, point_id
 
 #: Topic, partition and offset of a record.

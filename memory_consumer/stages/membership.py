@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from memory_consumer.stage import BatchConsumer, by_partition, rewind
+from memory_consumer.stages.stage import BatchConsumer, by_partition, rewind
 
 T = TypeVar("T")
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from memory_consumer import deferred
-from memory_consumer.facts import FactsRecord, Source
-from memory_consumer.grounds import unsaid
+from memory_consumer.asking.grounds import unsaid
+from memory_consumer.asking.tokens import estimated
+from memory_consumer.asking.windows import Found, Known, Window
+from memory_consumer.learning import deferred
 from memory_consumer.profiles.record import Told
 from memory_consumer.profiles.standing import standing
-from memory_consumer.tokens import estimated
-from memory_consumer.windows import Found, Known, Window
+from memory_consumer.records.facts import FactsRecord, Source
 from memory_store.models import Memory, point_id
 
 #: Turns before the first message of each conversation that a model is shown to understand it by.

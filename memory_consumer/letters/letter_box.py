@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 
-from memory_consumer import dead_letters, log_writer, names
-from memory_consumer.dead_letters import DeadLetter
+from memory_consumer import names
 from memory_consumer.errors import Invalid
-from memory_consumer.log_reader import LogReader
+from memory_consumer.kafka import log_writer
+from memory_consumer.kafka.log_reader import LogReader
+from memory_consumer.kafka.transactions import Outgoing
+from memory_consumer.records import dead_letters
+from memory_consumer.records.dead_letters import DeadLetter
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.transactions import Outgoing
 
 #: Partition and key.
 Slot = tuple[int, bytes]

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException, Message, Producer, TopicPartition
 
 from memory_consumer import names
 from memory_consumer.errors import Fenced, Transient
-from memory_consumer.kafka_errors import error_of, translated
+from memory_consumer.kafka.errors import error_of, translated
 from memory_consumer.settings import ConsumerSettings
 
 _OPENING_S = 30.0

@@ -11,12 +11,19 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from memory_consumer import cdc
-from memory_consumer.attempts import GivenUp
 from memory_consumer.errors import Invalid
+from memory_consumer.records import cdc
 
 #: Whose letters have keys of their own.
 PROJECT = "project"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A record that is to be set aside: why, and after how many tries."""
+
+    cause: str
+    tries: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from memory_consumer import deferred
-from memory_consumer.cdc import Change, MessageRow, Removed, Written
-from memory_consumer.deferred import Deferred
-from memory_consumer.facts import (
+from memory_consumer.learning import deferred
+from memory_consumer.learning.deferred import Deferred
+from memory_consumer.records.cdc import Change, MessageRow, Removed, Written
+from memory_consumer.records.facts import (
     CONTEXT_CHARACTERS,
     SPOKEN_ROLES,
     Context,

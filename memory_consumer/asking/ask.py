@@ -14,13 +14,14 @@ from itertools import count
 from random import Random, SystemRandom
 from threading import Lock, Thread
 
-from memory_consumer.attempts import Cap, GivenUp, Went, named
+from memory_consumer.asking.open_windows import OpenWindow
+from memory_consumer.asking.windows import Found, WindowExtractor, WindowPolicy
 from memory_consumer.errors import Busy, Fenced, Invalid, Transient
-from memory_consumer.open_windows import OpenWindow
-from memory_consumer.retry import LIVE, Backoff, Rest
-from memory_consumer.stage import Report
-from memory_consumer.tenures import Tenures
-from memory_consumer.windows import Found, WindowExtractor, WindowPolicy
+from memory_consumer.learning.tenures import Tenures
+from memory_consumer.records.dead_letters import GivenUp
+from memory_consumer.stages.attempts import Cap, Went, named
+from memory_consumer.stages.retry import LIVE, Backoff, Rest
+from memory_consumer.stages.stage import Report
 from memory_store.errors import StoreError
 from memory_store.models import Memory
 

@@ -8,6 +8,8 @@ from threading import Lock
 from traceback import extract_tb
 from typing import TypeVar
 
+from memory_consumer.records.dead_letters import GivenUp
+
 T = TypeVar("T")
 
 #: Tries of a record that fails in a way that was not foreseen, with growing waits between: over about a second.
@@ -20,14 +22,6 @@ MOST_IN_A_ROW = 25
 MOST_SHARE = 0.5
 LEAST_USERS = 3
 _LAST = 100
-
-
-@dataclass(frozen=True, slots=True)
-class GivenUp:
-    """A record that is to be set aside: why, and after how many tries."""
-
-    cause: str
-    tries: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from memory_consumer.cdc import encode_key
 from memory_consumer.errors import Invalid
+from memory_consumer.records.cdc import encode_key
 
 #: Characters of a turn that are kept as context for the turn after it.
 CONTEXT_CHARACTERS = 500

@@ -20,7 +20,7 @@ from confluent_kafka.admin import (
 
 from memory_consumer import names
 from memory_consumer.errors import Refused, Transient
-from memory_consumer.kafka_errors import translated
+from memory_consumer.kafka.errors import translated
 from memory_consumer.settings import ConsumerSettings
 
 _log = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ from confluent_kafka import Producer
 
 from memory_consumer import names
 from memory_consumer.errors import Transient
-from memory_consumer.kafka_errors import translated
+from memory_consumer.kafka.errors import translated
+from memory_consumer.kafka.transactions import Outgoing
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.transactions import Outgoing
 
 _TIMEOUT_S = 30.0
 

@@ -7,11 +7,13 @@ asking once.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from memory_consumer import cdc, log_writer, names
-from memory_consumer.dead_letters import PROJECT, DeadLetter
-from memory_consumer.resnapshot import resnapshot
+from memory_consumer import names
+from memory_consumer.kafka import log_writer
+from memory_consumer.kafka.transactions import Outgoing
+from memory_consumer.letters.resnapshot import resnapshot
+from memory_consumer.records import cdc
+from memory_consumer.records.dead_letters import PROJECT, DeadLetter
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.transactions import Outgoing
 
 
 def redrive(settings: ConsumerSettings, letters: Sequence[DeadLetter]) -> None:

@@ -8,13 +8,13 @@ from datetime import datetime
 from threading import Lock, Thread
 
 from memory_consumer import names
-from memory_consumer.deferred import Deferred
 from memory_consumer.errors import Fenced, LearningError
-from memory_consumer.fold import Extractor
-from memory_consumer.log_reader import topic_id
+from memory_consumer.kafka.log_reader import topic_id
+from memory_consumer.kafka.transactions import TransactionalWriter
+from memory_consumer.learning.deferred import Deferred
+from memory_consumer.learning.fold import Extractor
+from memory_consumer.learning.tenure import OpenWriter, Tenure
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.tenure import OpenWriter, Tenure
-from memory_consumer.transactions import TransactionalWriter
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import stamina
 from confluent_kafka import Consumer, KafkaException, Message
 
-from memory_consumer.retry import LIVE, Backoff
+from memory_consumer.stages.retry import LIVE, Backoff
 
 Partition = tuple[str, int]
 

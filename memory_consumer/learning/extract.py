@@ -8,14 +8,14 @@ from typing import Any
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from memory_consumer.attempts import Cap, as_far_as_it_goes, named
 from memory_consumer.errors import Transient
-from memory_consumer.membership import in_thread, kept_alive
-from memory_consumer.retry import LIVE, Backoff
-from memory_consumer.setting_aside import FORESEEN, SetAside
-from memory_consumer.stage import BatchConsumer, Partition, Patience, Report, by_partition, rewind
-from memory_consumer.tenure import Learnt, Tenure
-from memory_consumer.tenures import Tenures
+from memory_consumer.learning.tenure import Learnt, Tenure
+from memory_consumer.learning.tenures import Tenures
+from memory_consumer.stages.attempts import Cap, as_far_as_it_goes, named
+from memory_consumer.stages.membership import in_thread, kept_alive
+from memory_consumer.stages.retry import LIVE, Backoff
+from memory_consumer.stages.setting_aside import FORESEEN, SetAside
+from memory_consumer.stages.stage import BatchConsumer, Partition, Patience, Report, by_partition, rewind
 
 
 class ExtractStage:

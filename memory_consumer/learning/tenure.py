@@ -13,24 +13,27 @@ from typing import Any
 
 from confluent_kafka import Message, TopicPartition
 
-from memory_consumer import cdc, dead_letters, deferred, facts, names, open_windows
-from memory_consumer.attempts import GivenUp, Went
-from memory_consumer.cdc import Change, Written
-from memory_consumer.dead_letters import Place
-from memory_consumer.deferred import Deferred
+from memory_consumer import names
+from memory_consumer.asking import open_windows
+from memory_consumer.asking.open_windows import OpenWindow
+from memory_consumer.asking.windows import Found, Waiting
 from memory_consumer.errors import Fenced, Invalid
-from memory_consumer.facts import LEARNED_ROLES, FactsRecord
-from memory_consumer.fold import Event, Extractor, fold, set_aside
-from memory_consumer.ledger import Ledger
-from memory_consumer.log_reader import LogReader
-from memory_consumer.open_windows import OpenWindow
+from memory_consumer.kafka.log_reader import LogReader
+from memory_consumer.kafka.transactions import Consumed, Outgoing, TransactionalWriter
+from memory_consumer.learning import deferred
+from memory_consumer.learning.deferred import Deferred
+from memory_consumer.learning.fold import Event, Extractor, fold, set_aside
+from memory_consumer.learning.ledger import Ledger
 from memory_consumer.profiles import record as profile
 from memory_consumer.profiles import upkeep
 from memory_consumer.profiles.record import ProfileRecord
 from memory_consumer.profiles.upkeep import DueProfile
+from memory_consumer.records import cdc, dead_letters, facts
+from memory_consumer.records.cdc import Change, Written
+from memory_consumer.records.dead_letters import GivenUp, Place
+from memory_consumer.records.facts import LEARNED_ROLES, FactsRecord
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.transactions import Consumed, Outgoing, TransactionalWriter
-from memory_consumer.windows import Found, Waiting
+from memory_consumer.stages.attempts import Went
 from memory_store.models import Memory
 
 _log = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from memory_consumer.asking.tokens import estimated
+from memory_consumer.asking.windows import Waiting
 from memory_consumer.errors import Transient
-from memory_consumer.facts import FactsRecord
 from memory_consumer.profiles.record import ProfileRecord
-from memory_consumer.tokens import estimated
-from memory_consumer.windows import Waiting
+from memory_consumer.records.facts import FactsRecord
 from memory_store.cache_file import CacheFile
 
 #: Raise it whenever the tables change: a ledger of another format is read again from the log.

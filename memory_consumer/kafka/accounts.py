@@ -5,7 +5,7 @@ from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechani
 from pydantic import SecretStr
 
 from memory_consumer.errors import Transient
-from memory_consumer.kafka_errors import translated
+from memory_consumer.kafka.errors import translated
 from memory_consumer.settings import ConsumerSettings
 
 #: The least that Kafka takes. A password of 192 random bits needs no more.

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from confluent_kafka import Message
 
-from memory_consumer.attempts import Cap, GivenUp, Tries, Went, named
 from memory_consumer.errors import Invalid, TooMany, Transient, Unforeseen
-from memory_consumer.stage import Partition, Report, by_partition
+from memory_consumer.records.dead_letters import GivenUp
+from memory_consumer.stages.attempts import Cap, Tries, Went, named
+from memory_consumer.stages.stage import Partition, Report, by_partition
 from memory_store.errors import Refused, Unavailable
 
 _log = logging.getLogger(__name__)

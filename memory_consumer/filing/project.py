@@ -10,18 +10,19 @@ from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from memory_consumer import dead_letters, names
-from memory_consumer.attempts import Cap, GivenUp, Went, as_far_as_it_goes, named
-from memory_consumer.dead_letters import PROJECT
+from memory_consumer import names
 from memory_consumer.errors import Transient
-from memory_consumer.filings import Place, Slice, first_slice, user_of
-from memory_consumer.kafka_errors import translated
-from memory_consumer.letter_box import LetterBox
-from memory_consumer.membership import in_thread, kept_alive
-from memory_consumer.retry import LIVE, Backoff
-from memory_consumer.setting_aside import FORESEEN, SetAside
-from memory_consumer.stage import BatchConsumer, Partition, Patience, Report, by_partition, rewind
-from memory_consumer.transactions import Outgoing
+from memory_consumer.filing.filings import Place, Slice, first_slice, user_of
+from memory_consumer.kafka.errors import translated
+from memory_consumer.kafka.transactions import Outgoing
+from memory_consumer.letters.letter_box import LetterBox
+from memory_consumer.records import dead_letters
+from memory_consumer.records.dead_letters import PROJECT, GivenUp
+from memory_consumer.stages.attempts import Cap, Went, as_far_as_it_goes, named
+from memory_consumer.stages.membership import in_thread, kept_alive
+from memory_consumer.stages.retry import LIVE, Backoff
+from memory_consumer.stages.setting_aside import FORESEEN, SetAside
+from memory_consumer.stages.stage import BatchConsumer, Partition, Patience, Report, by_partition, rewind
 from memory_store.embed import embed
 from memory_store.errors import StoreError
 from memory_store.models import Filing, Profile, Vectors

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from memory_consumer.cdc import MessageRow, Written
-from memory_consumer.facts import (
+from memory_consumer.asking.windows import Found, Turn
+from memory_consumer.records.cdc import MessageRow, Written
+from memory_consumer.records.facts import (
     CONTEXT_CHARACTERS,
     LEARNED_ROLES,
     SPOKEN_ROLES,
@@ -20,7 +21,6 @@ from memory_consumer.facts import (
     fact_ref,
     names_another,
 )
-from memory_consumer.windows import Found, Turn
 
 
 @dataclass(frozen=True, slots=True)

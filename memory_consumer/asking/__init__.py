@@ -1,0 +1,1 @@
+"""From windows of pending messages to facts, by way of a language model."""

@@ -1,0 +1,1 @@
+"""From facts records to memories in the store."""

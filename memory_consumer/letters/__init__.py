@@ -1,0 +1,1 @@
+"""Dead letters as they are read, and what is redriven from them."""

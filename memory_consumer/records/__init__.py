@@ -1,0 +1,1 @@
+"""What stands in the logs: change events, facts records and dead letters, read and written. Pure."""
