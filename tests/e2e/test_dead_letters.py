@@ -117,6 +117,8 @@ def test_a_message_that_is_gone_is_told_and_its_letter_taken_back(
 ) -> None:
     gone = say(client, "leaver", "leaver likes tea.")
     client.delete(f"/v1/messages/{gone}", params={"user_id": "leaver"}).raise_for_status()
+    # The delete event takes a letter back: the letter has to come after it.
+    wait_until(lambda: client.get(f"/v1/admin/messages/{gone}").raise_for_status().json()["points"] == [])
     garble(serving, "leaver", gone)
     wait_until(lambda: gone in listed(serving))
 
