@@ -1,7 +1,8 @@
 """The extract stage: change events in, facts records out, exactly once."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -85,7 +86,8 @@ class ExtractStage:
         def learn(some: Sequence[Message]) -> int:
             # Partitions that are learned side by side share the room.
             most_dead = max(1, self._set_aside.room // beside)
-            learnt = self._tenure(partition[1]).learn(some, group, self._set_aside.given_up(partition), most_dead)
+            with self._unless_behind(partition[1]) as tenure:
+                learnt = tenure.learn(some, group, self._set_aside.given_up(partition), most_dead)
             self._count(learnt)
             return learnt.events
 
@@ -96,6 +98,18 @@ class ExtractStage:
                 # The ledger and the writer may be behind what Kafka has.
                 self._tenures.reset(partition[1])
         return done, failure
+
+    @contextmanager
+    def _unless_behind(self, partition: int) -> Iterator[Tenure]:
+        """The tenure; closed where it fails as was not foreseen: that may have been after Kafka had it all."""
+        tenure = self._tenure(partition)
+        try:
+            yield tenure
+        except FORESEEN:
+            raise
+        except Exception:  # whatever it is, it is raised again
+            self._tenures.reset(partition)
+            raise
 
     def _tenure(self, partition: int) -> Tenure:
         """Raises Transient, and no other error: that a partition cannot be opened is no fault of its records."""

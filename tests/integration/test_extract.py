@@ -236,6 +236,36 @@ def test_a_batch_that_was_committed_unheard_is_not_learned_again(settings: Consu
     assert logs.committed(GROUP, names.MESSAGES) == [2]
 
 
+class Broken(TransactionalWriter):
+    """Commits, and fails after its first commit in a way that nobody foresaw."""
+
+    broken = False
+
+    def write(self, records: Iterable[Outgoing], consumed: Consumed | None = None) -> dict[tuple[str, bytes], int]:
+        offsets = super().write(records, consumed)
+        if not Broken.broken:
+            Broken.broken = True
+            raise RuntimeError("broken")
+        return offsets
+
+
+def test_a_batch_that_failed_unforeseen_after_its_commit_is_not_written_again_one_by_one(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    logs.say("I like tea.")
+    logs.say("I have a cat.")
+    stage = ExtractStage(Tenures(settings, offline.EXTRACTOR, now, Broken))
+    with reading(settings, GROUP) as reader:
+        batch = taken(reader, 2)
+        stage.assigned(reader, [TopicPartition(names.MESSAGES, ALICE)])
+        for _ in range(2):
+            asyncio.run(stage.handle(batch, Held(reader)))
+    stage.close()
+
+    assert Broken.broken
+    assert sorted(record.facts[0].text for record in logs.all_facts()) == ["I have a cat.", "I like tea."]
+
+
 def test_an_aborted_batch_leaves_nothing_in_the_log_and_nothing_in_the_ledger(
     settings: ConsumerSettings, logs: Logs
 ) -> None:
