@@ -1,8 +1,7 @@
 """The extract stage: change events in, facts records out, exactly once."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from memory_consumer.errors import Transient
-from memory_consumer.learning.tenure import Learnt, Tenure
+from memory_consumer.learning.tenure import Learnt
 from memory_consumer.learning.tenures import Tenures
 from memory_consumer.stages.attempts import Cap, as_far_as_it_goes, named
 from memory_consumer.stages.membership import in_thread, kept_alive
@@ -86,7 +85,8 @@ class ExtractStage:
         def learn(some: Sequence[Message]) -> int:
             # Partitions that are learned side by side share the room.
             most_dead = max(1, self._set_aside.room // beside)
-            with self._unless_behind(partition[1]) as tenure:
+            self._open(partition[1])
+            with self._tenures.writing(partition[1]) as tenure:
                 learnt = tenure.learn(some, group, self._set_aside.given_up(partition), most_dead)
             self._count(learnt)
             return learnt.events
@@ -94,27 +94,12 @@ class ExtractStage:
         done, failure = as_far_as_it_goes(messages, learn, FORESEEN)
         if failure is not None:
             failure = self._set_aside.failed(messages[done], failure)
-            if isinstance(failure, Transient):
-                # The ledger and the writer may be behind what Kafka has.
-                self._tenures.reset(partition[1])
         return done, failure
 
-    @contextmanager
-    def _unless_behind(self, partition: int) -> Iterator[Tenure]:
-        """The tenure; closed where it fails as was not foreseen: that may have been after Kafka had it all."""
-        tenure = self._tenure(partition)
-        try:
-            yield tenure
-        except FORESEEN:
-            raise
-        except Exception:  # whatever it is, it is raised again
-            self._tenures.reset(partition)
-            raise
-
-    def _tenure(self, partition: int) -> Tenure:
+    def _open(self, partition: int) -> None:
         """Raises Transient, and no other error: that a partition cannot be opened is no fault of its records."""
         try:
-            return self._tenures.get(partition)
+            self._tenures.get(partition)
         except Transient:
             raise
         except Exception as exc:  # whatever it is, it is raised again, as one that is tried again

@@ -105,8 +105,7 @@ class Tenures:
         """The tenure, to write with; closed where that fails, as it may be behind Kafka then. Raises as `get`."""
         try:
             yield self.get(partition)
-        except Exception:
-            # Whatever it was, the transaction may have been committed before it.
+        except Exception:  # whatever it is, it is raised again: the transaction may have been committed before it
             self.reset(partition)
             raise
 

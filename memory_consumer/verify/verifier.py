@@ -19,7 +19,7 @@ from memory_store.errors import StoreError
 _SETTLING_S = 20.0
 #: So often in a row mending may change nothing.
 _MOST_IDLE = 2
-#: So often what is found after mending is mended once more.
+#: So often it is mended in all: what mending has written may undo what it filed.
 _MOST_MENDINGS = 2
 
 
@@ -89,7 +89,7 @@ class Verifier:
             with closing(Tables(path.with_name(f"{path.name}.after"), user_id)) as tables:
                 look = Look(self._places, tables, logs, user_id)
                 yield from look.whole()
-                # What mending has written may undo what it filed: only after all of it has arrived can one tell.
+                # Only after all that mending has written has arrived can one tell.
                 if left and mended and tables.lost(repair):
                     mended = yield from self._mended(look, tables, logs, repair)
                     continue

@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -208,45 +209,40 @@ def test_a_batch_that_could_not_be_written_is_read_again_and_written_once(
 
 
 class Unheard(TransactionalWriter):
-    """Commits, and the answer to the first commit is lost."""
+    """Commits, and fails after its first commit."""
 
-    heard = False
+    def __init__(self, settings: ConsumerSettings, partition: int, failures: list[Exception]) -> None:
+        self._failures = failures
+        super().__init__(settings, partition)
 
     def write(self, records: Iterable[Outgoing], consumed: Consumed | None = None) -> dict[tuple[str, bytes], int]:
         offsets = super().write(records, consumed)
-        if not Unheard.heard:
-            Unheard.heard = True
-            raise Transient("Kafka did not answer.")
+        if self._failures:
+            raise self._failures.pop()
         return offsets
 
 
-def test_a_batch_that_was_committed_unheard_is_not_learned_again(settings: ConsumerSettings, logs: Logs) -> None:
-    row = logs.say("I like tea.")
-    logs.change(row.edited(content="I like coffee."), "u")
-    stage = ExtractStage(Tenures(settings, offline.EXTRACTOR, now, Unheard))
+def handle_twice(settings: ConsumerSettings, failure: Exception) -> None:
+    """Hands the first two events to a stage twice; the first commit is followed by a failure."""
+    failures = [failure]
+    stage = ExtractStage(Tenures(settings, offline.EXTRACTOR, now, partial(Unheard, failures=failures)))
     with reading(settings, GROUP) as reader:
         batch = taken(reader, 2)
         stage.assigned(reader, [TopicPartition(names.MESSAGES, ALICE)])
         for _ in range(2):
             asyncio.run(stage.handle(batch, Held(reader)))
     stage.close()
+    assert failures == []
 
-    assert Unheard.heard
+
+def test_a_batch_that_was_committed_unheard_is_not_learned_again(settings: ConsumerSettings, logs: Logs) -> None:
+    row = logs.say("I like tea.")
+    logs.change(row.edited(content="I like coffee."), "u")
+
+    handle_twice(settings, Transient("Kafka did not answer."))
+
     assert [record.facts[0].text for record in logs.facts()] == ["I like coffee."]
     assert logs.committed(GROUP, names.MESSAGES) == [2]
-
-
-class Broken(TransactionalWriter):
-    """Commits, and fails after its first commit in a way that nobody foresaw."""
-
-    broken = False
-
-    def write(self, records: Iterable[Outgoing], consumed: Consumed | None = None) -> dict[tuple[str, bytes], int]:
-        offsets = super().write(records, consumed)
-        if not Broken.broken:
-            Broken.broken = True
-            raise RuntimeError("broken")
-        return offsets
 
 
 def test_a_batch_that_failed_unforeseen_after_its_commit_is_not_written_again_one_by_one(
@@ -254,15 +250,9 @@ def test_a_batch_that_failed_unforeseen_after_its_commit_is_not_written_again_on
 ) -> None:
     logs.say("I like tea.")
     logs.say("I have a cat.")
-    stage = ExtractStage(Tenures(settings, offline.EXTRACTOR, now, Broken))
-    with reading(settings, GROUP) as reader:
-        batch = taken(reader, 2)
-        stage.assigned(reader, [TopicPartition(names.MESSAGES, ALICE)])
-        for _ in range(2):
-            asyncio.run(stage.handle(batch, Held(reader)))
-    stage.close()
 
-    assert Broken.broken
+    handle_twice(settings, RuntimeError("broken"))
+
     assert sorted(record.facts[0].text for record in logs.all_facts()) == ["I have a cat.", "I like tea."]
 
 
