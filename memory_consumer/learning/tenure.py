@@ -98,6 +98,8 @@ class Tenure:
         self._clock = clock
         self._turn = Lock()
         self._closed = False
+        #: Whether Kafka may have what the ledger does not: it failed between the two.
+        self.unsure = False
         path = settings.home / "ledger" / settings.facts_version / f"{partition:02}.db"
         with ExitStack() as opened:
             self._writer = writer(settings, partition)
@@ -121,7 +123,7 @@ class Tenure:
         committed offset is the truth.
         """
         writing = _Writing()
-        with self._alone(), self._ledger.batch():
+        with self._alone(), self._batch():
             for message in messages:
                 if (message.offset() or 0) < self._start:
                     # Read again, as it was not known that it was committed: it must not undo a newer one.
@@ -166,7 +168,7 @@ class Tenure:
                 return None
             also = partial(open_windows.also, window)
             records = deferred.settled(window.given, found, self._clock(), also)
-            with self._ledger.batch():
+            with self._batch():
                 for record in records:
                     self._ledger.put(record)
                 self._write(records)
@@ -174,7 +176,7 @@ class Tenure:
 
     def set_aside(self, message_id: int, given_up: GivenUp) -> None:
         """Makes a pending message dead: nobody could find its facts. Raises Transient and Fenced."""
-        with self._alone(), self._ledger.batch():
+        with self._alone(), self._batch():
             record = self._ledger.record(message_id)
             if record is not None and record.state == "pending":
                 offset = record.source_offset
@@ -189,7 +191,7 @@ class Tenure:
 
     def keep_profile(self, written: ProfileRecord) -> None:
         """Writes what a model wrote, without what changed meanwhile. Raises Transient and Fenced."""
-        with self._alone(), self._ledger.batch():
+        with self._alone(), self._batch():
             self._write([], profiles=[upkeep.kept_of(self._ledger, written)])
 
     def close(self, *, wait: bool = True) -> bool:
@@ -211,6 +213,13 @@ class Tenure:
                 raise Fenced(f"Partition {self._partition} was given up.")
             yield
 
+    @contextmanager
+    def _batch(self) -> Iterator[None]:
+        """What is written inside is kept in the ledger too, once Kafka has it."""
+        with self._ledger.batch():
+            yield
+        self.unsure = False
+
     def _write(
         self,
         records: Sequence[FactsRecord],
@@ -224,7 +233,12 @@ class Tenure:
             self._ledger.put_profile(each)
         written = [facts.encode(record) for record in records] + [profile.encode(each) for each in profiles]
         outgoing = [Outgoing(self._facts_topic, self._partition, key, value) for key, value in written]
-        offsets = self._writer.write([*outgoing, *dead], consumed)
+        self.unsure = True
+        try:
+            offsets = self._writer.write([*outgoing, *dead], consumed)
+        except Invalid:
+            self.unsure = False
+            raise
         if outgoing:
             self._ledger.advance(
                 max(offset for (topic, _), offset in offsets.items() if topic == self._facts_topic) + 1

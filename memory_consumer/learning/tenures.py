@@ -8,7 +8,7 @@ from datetime import datetime
 from threading import Lock, Thread
 
 from memory_consumer import names
-from memory_consumer.errors import Fenced, LearningError
+from memory_consumer.errors import Fenced, LearningError, Transient
 from memory_consumer.kafka.log_reader import topic_id
 from memory_consumer.kafka.transactions import TransactionalWriter
 from memory_consumer.learning.deferred import Deferred
@@ -102,11 +102,17 @@ class Tenures:
 
     @contextmanager
     def writing(self, partition: int) -> Iterator[Tenure]:
-        """The tenure, to write with; closed where that fails, as it may be behind Kafka then. Raises as `get`."""
+        """The tenure, to write with. Raises as `get`.
+
+        It is closed where Kafka or its ledger failed, or anything between the two: it may be behind Kafka then.
+        What trips over a record before that costs no more than the try.
+        """
+        tenure = self.get(partition)
         try:
-            yield self.get(partition)
-        except Exception:  # whatever it is, it is raised again: the transaction may have been committed before it
-            self.reset(partition)
+            yield tenure
+        except Exception as exc:  # whatever it is, it is raised again
+            if tenure.unsure or isinstance(exc, Transient):
+                self.reset(partition)
             raise
 
     def reset(self, partition: int) -> None:

@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,15 +18,18 @@ from memory_consumer.extractors import offline
 from memory_consumer.kafka.log_reader import topic_id
 from memory_consumer.kafka.transactions import Consumed, Outgoing, TransactionalWriter
 from memory_consumer.learning.extract import ExtractStage
+from memory_consumer.learning.fold import Passage
 from memory_consumer.learning.ledger import Ledger
 from memory_consumer.learning.tenure import Tenure
 from memory_consumer.learning.tenures import Tenures
 from memory_consumer.records import facts
+from memory_consumer.records.cdc import MessageRow
 from memory_consumer.settings import ConsumerSettings
+from memory_consumer.stages.attempts import MOST_TRIES
 from tests.support import events
 from tests.support.deadline import DEADLINE_S, eventually
 from tests.support.events import Row
-from tests.support.logs import ALICE, FACTS, Logs, eventually_read, learn_all, learning
+from tests.support.logs import ALICE, FACTS, PROMPT, Logs, eventually_read, learn_all, learning
 from tests.support.services import now
 
 GROUP = names.extract_group("v1")
@@ -254,6 +258,34 @@ def test_a_batch_that_failed_unforeseen_after_its_commit_is_not_written_again_on
     handle_twice(settings, RuntimeError("broken"))
 
     assert sorted(record.facts[0].text for record in logs.all_facts()) == ["I have a cat.", "I like tea."]
+
+
+def test_a_record_that_trips_learning_does_not_have_its_partition_opened_anew(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    def extract(row: MessageRow) -> tuple[Passage, ...]:
+        raise ValueError(row.id)
+
+    def writer(settings: ConsumerSettings, partition: int) -> TransactionalWriter:
+        openings.append(partition)
+        return TransactionalWriter(settings, partition)
+
+    openings: list[int] = []
+    logs.say("I like tea.")
+    stage = ExtractStage(Tenures(settings, replace(offline.EXTRACTOR, extract=extract), now, writer), PROMPT)
+    with reading(settings, GROUP) as reader:
+        batch = taken(reader, 1)
+        stage.assigned(reader, [TopicPartition(names.MESSAGES, ALICE)])
+
+        async def run() -> None:
+            for _ in range(MOST_TRIES + 1):
+                await stage.handle(batch, Held(reader))
+
+        asyncio.run(run())
+    stage.close()
+
+    assert [record.state for record in logs.facts()] == ["dead"]
+    assert openings == [ALICE]
 
 
 def test_an_aborted_batch_leaves_nothing_in_the_log_and_nothing_in_the_ledger(

@@ -19,7 +19,7 @@ from tests.support.events import Row, learned
 from tests.support.logs import Logs, eventually_read, learning, projecting
 
 #: The least that Kafka allows.
-_SHORT_MS = 6000
+_SHORT = {"max.poll.interval.ms": 6000, "session.timeout.ms": 6000}
 #: A batch takes longer than that.
 _LONG_S = 9.0
 
@@ -65,8 +65,7 @@ def test_learning_longer_than_kafka_waits_for_a_poll_is_done_once(settings: Cons
     logs.say("I am slow.")
 
     async def run() -> None:
-        short = {"max_poll_interval_ms": _SHORT_MS, "session_timeout_ms": _SHORT_MS}
-        async with learning(settings, slow.extractor(), **short) as stage:
+        async with learning(settings, slow.extractor(), config=_SHORT) as stage:
             await eventually(lambda: stage.report.events == 1)
             await asyncio.to_thread(logs.say, "I like tea.")
             await eventually(lambda: stage.report.events == 2)
@@ -82,8 +81,7 @@ def test_filing_longer_than_kafka_waits_for_a_poll_is_done_once(settings: Consum
     logs.learn(learned(Row(1, "I am slow.")))
 
     async def run() -> None:
-        short = {"max_poll_interval_ms": _SHORT_MS, "session_timeout_ms": _SHORT_MS}
-        async with projecting(settings, version, SlowEmbedder(slow), **short) as stage:
+        async with projecting(settings, version, SlowEmbedder(slow), config=_SHORT) as stage:
             await eventually(lambda: stage.report.events == 1)
             await asyncio.to_thread(logs.learn, learned(Row(2, "I like tea.")))
             await eventually(lambda: stage.report.events == 2)

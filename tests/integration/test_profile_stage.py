@@ -14,9 +14,8 @@ from memory_consumer.profiles.record import Line
 from memory_consumer.profiles.stage import ProfileStage
 from memory_consumer.profiles.writer import Item
 from memory_consumer.settings import ConsumerSettings
-from memory_consumer.stages.retry import Backoff
 from tests.support.deadline import DEADLINE_S, eventually
-from tests.support.logs import Logs, beside_extract, eventually_read
+from tests.support.logs import PROMPT, Logs, beside_extract, eventually_read
 from tests.support.scripted import ScriptedWriter, one_line
 from tests.support.services import now
 
@@ -29,8 +28,7 @@ async def writing(
 ) -> AsyncIterator[ProfileStage]:
     """The extract and the profile stage at work."""
     tenures = Tenures(settings, offline.EXTRACTOR, now)
-    backoff = Backoff(0.01, 0.05)
-    stage = ProfileStage(tenures, writer, every=every, clock=now, backoff=backoff, tick_s=0.05)
+    stage = ProfileStage(tenures, writer, every=every, clock=now, backoff=PROMPT, tick_s=0.05)
     async with beside_extract(settings, tenures, stage):
         yield stage
 

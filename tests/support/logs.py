@@ -3,10 +3,11 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
@@ -43,6 +44,8 @@ from tests.support.services import now
 
 ALICE = partition_of("alice")
 FACTS = names.facts_log("v1")
+#: Between tries where nobody asks how long.
+PROMPT = Backoff(0.01, 0.05)
 
 
 def nothing(_user_id: str, _text: str) -> Sequence[Memory]:
@@ -51,6 +54,8 @@ def nothing(_user_id: str, _text: str) -> Sequence[Memory]:
 
 
 Headers = list[tuple[str, str | bytes | None]]
+#: Of librdkafka.
+Config = Mapping[str, int]
 
 
 class Logs:
@@ -161,11 +166,14 @@ class Logs:
 
 @asynccontextmanager
 async def learning(
-    settings: ConsumerSettings, extractor: Extractor | Deferred = offline.EXTRACTOR, **config: int
+    settings: ConsumerSettings,
+    extractor: Extractor | Deferred = offline.EXTRACTOR,
+    backoff: Backoff = PROMPT,
+    config: Config = MappingProxyType({}),
 ) -> AsyncIterator[ExtractStage]:
     """The extract stage at work; `config` is librdkafka's."""
-    broker = _broker(settings, **config)
-    stage = ExtractStage(Tenures(settings, extractor, now))
+    broker = _broker(settings, config)
+    stage = ExtractStage(Tenures(settings, extractor, now), backoff)
     subscribe_extract(broker, settings, stage)
     await broker.start()
     try:
@@ -208,18 +216,21 @@ async def asking(
     """The extract and the model stage at work."""
     tenures = Tenures(settings, Deferred(model.version), now)
     policy = WindowPolicy(idle=idle)
-    stage = AskStage(tenures, model, near, policy, clock=now, concurrency=concurrency, backoff=Backoff(0.01, 0.05))
+    stage = AskStage(tenures, model, near, policy, clock=now, concurrency=concurrency, backoff=PROMPT)
     async with beside_extract(settings, tenures, stage):
         yield stage
 
 
 @asynccontextmanager
 async def projecting(
-    settings: ConsumerSettings, version: Fillable, embedder: Embedder | None = None, **config: int
+    settings: ConsumerSettings,
+    version: Fillable,
+    embedder: Embedder | None = None,
+    config: Config = MappingProxyType({}),
 ) -> AsyncIterator[ProjectStage]:
     """The project stage at work."""
-    broker = _broker(settings, **config)
-    stage = ProjectStage(version, embedder or HashEmbedder(), LetterBox(settings), now)
+    broker = _broker(settings, config)
+    stage = ProjectStage(version, embedder or HashEmbedder(), LetterBox(settings), now, backoff=PROMPT)
     subscribe_project(broker, settings, stage)
     await broker.start()
     try:
@@ -256,11 +267,12 @@ async def eventually_read(condition: Callable[[], object]) -> None:
     await asyncio.to_thread(wait_until, condition)
 
 
-def _broker(settings: ConsumerSettings, **config: int) -> KafkaBroker:
+def _broker(settings: ConsumerSettings, config: Config = MappingProxyType({})) -> KafkaBroker:
     # FastStream's type lists only a part of what librdkafka takes.
     told: Any = (
         settings.client()
-        | {"enable.auto.offset.store": False}
-        | {name.replace("_", "."): each for name, each in config.items()}
+        # Short, as a record that is to be read again waits for the fetch under way.
+        | {"enable.auto.offset.store": False, "fetch.wait.max.ms": 20}
+        | dict(config)
     )
     return KafkaBroker(settings.kafka, allow_auto_create_topics=False, logger=None, config=told)
