@@ -99,18 +99,19 @@ class ProjectStage:
     async def handle(self, records: Sequence[Message], consumer: BatchConsumer) -> None:
         """Files a batch, committing as it goes; what was not filed is read again."""
         as_of = self._owned
+        # Also while it waits for the next try: others may come, and Kafka takes who is silent for dead.
         async with kept_alive(consumer):
             done, failure = await in_thread(partial(self._file_all, records, consumer.consumer, as_of))
-        # They got on, so what they fail with now is something else.
-        self._patience.forget(by_partition(records[:done]))
-        # What was given back meanwhile is read from where it was committed, and not from here.
-        left = by_partition(self._ours(records[done:], as_of))
-        for partition, messages in left.items():
-            await rewind(consumer, partition, messages)
-        outcomes: dict[Partition, Exception | None] = dict.fromkeys(
-            by_partition(self._ours(records[:done], as_of))
-        )
-        await self._patience.after(outcomes | dict.fromkeys(left, failure))
+            # They got on, so what they fail with now is something else.
+            self._patience.forget(by_partition(records[:done]))
+            # What was given back meanwhile is read from where it was committed, and not from here.
+            left = by_partition(self._ours(records[done:], as_of))
+            for partition, messages in left.items():
+                await rewind(consumer, partition, messages)
+            outcomes: dict[Partition, Exception | None] = dict.fromkeys(
+                by_partition(self._ours(records[:done], as_of))
+            )
+            await self._patience.after(outcomes | dict.fromkeys(left, failure))
 
     def stop(self) -> None:
         """Ends waiting, so that the consumer can stop; what is being filed is the last."""

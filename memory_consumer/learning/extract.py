@@ -47,6 +47,7 @@ class ExtractStage:
         batches = by_partition(records)
         # As of this poll: a broker must be able to tell that a rebalance came between it and the commit.
         group = consumer.consumer.consumer_group_metadata()
+        # Also while it waits for the next try: others may come, and Kafka takes who is silent for dead.
         async with kept_alive(consumer):
             outcomes = await asyncio.gather(
                 *(
@@ -54,16 +55,16 @@ class ExtractStage:
                     for partition, messages in batches.items()
                 )
             )
-        failures: dict[Partition, Exception | None] = {}
-        for (partition, messages), (done, failure) in zip(batches.items(), outcomes, strict=True):
-            if done:
-                # It got on, so what it fails with now is something else.
-                self._patience.forget([partition])
-            if failure is not None:
-                await rewind(consumer, partition, messages[done:])
-            if partition[1] in self._tenures:
-                failures[partition] = failure
-        await self._patience.after(failures)
+            failures: dict[Partition, Exception | None] = {}
+            for (partition, messages), (done, failure) in zip(batches.items(), outcomes, strict=True):
+                if done:
+                    # It got on, so what it fails with now is something else.
+                    self._patience.forget([partition])
+                if failure is not None:
+                    await rewind(consumer, partition, messages[done:])
+                if partition[1] in self._tenures:
+                    failures[partition] = failure
+            await self._patience.after(failures)
 
     def stop(self) -> None:
         """Ends waiting, so that the consumer can stop."""

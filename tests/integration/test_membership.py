@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory_consumer import names
+from memory_consumer.errors import Transient
 from memory_consumer.extractors.offline import EXTRACTOR
 from memory_consumer.learning.fold import Extractor, Passage
 from memory_consumer.records.cdc import MessageRow
 from memory_consumer.settings import ConsumerSettings
+from memory_consumer.stages.retry import Backoff
+from memory_store.errors import Unavailable
 from memory_store.fake import FakeStore, HashEmbedder
 from tests.support.deadline import DEADLINE_S, eventually
 from tests.support.events import Row, learned
@@ -22,6 +25,8 @@ from tests.support.logs import Logs, eventually_read, learning, projecting
 _SHORT = {"max.poll.interval.ms": 6000, "session.timeout.ms": 6000}
 #: A batch takes longer than that.
 _LONG_S = 9.0
+#: Who fails waits as long as a test lasts.
+_FOR_GOOD = Backoff(10_000, 10_000)
 
 
 class Slow:
@@ -128,3 +133,51 @@ def test_a_rebalance_does_not_wait_for_what_is_being_filed(settings: ConsumerSet
 
     asyncio.run(run())
     assert len(version.receipts(range(1, 41))) == 40
+
+
+def test_a_rebalance_does_not_wait_for_the_next_try_of_what_could_not_be_learned(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    def extract(_row: MessageRow) -> tuple[Passage, ...]:
+        raise Transient("What learning needs is away.")
+
+    for number in range(40):
+        logs.say("I like tea.", user_id=f"user {number}")
+
+    async def run() -> None:
+        other = settings.model_copy(update={"home": settings.home / "other"})
+        async with learning(settings, replace(EXTRACTOR, extract=extract), _FOR_GOOD) as first:
+            await eventually(lambda: first.report.waiting_for)
+            async with learning(other) as second:
+                await eventually(lambda: second.report.owned == names.PARTITIONS // 2)
+                await eventually(lambda: second.report.events)
+                assert first.report.owned == names.PARTITIONS // 2
+        assert first.report.events == 0
+
+    asyncio.run(run())
+
+
+class Away(HashEmbedder):
+    """An embedder that is never there."""
+
+    def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        raise Unavailable(f"The embedder of {len(texts)} texts is away.")
+
+
+def test_a_rebalance_does_not_wait_for_the_next_try_of_what_could_not_be_filed(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    version = FakeStore().create("v1")
+    for number in range(40):
+        logs.learn(learned(Row(number + 1, "I like tea.", user_id=f"user {number}")))
+
+    async def run() -> None:
+        async with projecting(settings, version, Away(), _FOR_GOOD) as first:
+            await eventually(lambda: first.report.waiting_for)
+            async with projecting(settings, version) as second:
+                await eventually(lambda: second.report.owned == names.PARTITIONS // 2)
+                await eventually(lambda: second.report.events)
+                assert first.report.owned == names.PARTITIONS // 2
+        assert first.report.events == 0
+
+    asyncio.run(run())

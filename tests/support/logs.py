@@ -226,11 +226,12 @@ async def projecting(
     settings: ConsumerSettings,
     version: Fillable,
     embedder: Embedder | None = None,
+    backoff: Backoff = PROMPT,
     config: Config = MappingProxyType({}),
 ) -> AsyncIterator[ProjectStage]:
     """The project stage at work."""
     broker = _broker(settings, config)
-    stage = ProjectStage(version, embedder or HashEmbedder(), LetterBox(settings), now, backoff=PROMPT)
+    stage = ProjectStage(version, embedder or HashEmbedder(), LetterBox(settings), now, backoff=backoff)
     subscribe_project(broker, settings, stage)
     await broker.start()
     try:
