@@ -72,7 +72,11 @@ class Pool(Generic[L]):
                 link, since = self._idle.pop()
             if time.monotonic() - since < self._trusted_s or link.alive():
                 return link
-            link.close()
+            # Those that lay idle for longer are no better; asking each whether it lives takes its time.
+            with self._lock:
+                dead, self._idle = [link, *(older for older, _ in self._idle)], []
+            for each in dead:
+                each.close()
         return self._connect()
 
     def _give_back(self, link: L) -> None:

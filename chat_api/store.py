@@ -9,6 +9,7 @@ import mysql.connector
 import stamina
 from mysql.connector import errorcode
 from mysql.connector.connection import MySQLConnection
+from mysql.connector.errors import ConnectionTimeoutError, ReadTimeoutError, WriteTimeoutError
 
 from chat_api import statements
 from chat_api.errors import ChatError, Faulty, Invalid, Unavailable
@@ -20,8 +21,10 @@ from chat_api.statements import Cursor
 T = TypeVar("T")
 
 _CONNECT_S = 5
-#: Longer than any statement of ours should take, the deletion of a huge conversation included.
-_ANSWER_S = 60
+#: Longer than a statement of ours takes; a server that hangs holds nobody up for longer.
+_ANSWER_S = 10
+#: Longer than the deletion of a huge conversation takes.
+_DELETED_S = 60
 #: A lock is held for a transaction of a few milliseconds; waiting longer means that something hangs.
 _LOCK_S = 5
 
@@ -74,8 +77,10 @@ def translate(exc: mysql.connector.Error) -> ChatError:
 
 
 def _server_said(exc: mysql.connector.Error) -> bool:
-    # 2000 to 2999 are the client's own: the connection is of no more use.
-    return exc.errno > 0 and not 2000 <= exc.errno < 3000  # noqa: PLR2004
+    # The time-outs have a number of the server's, and 2000 to 2999 are the client's own: the connection is of no
+    # more use.
+    timed_out = isinstance(exc, (ReadTimeoutError, WriteTimeoutError, ConnectionTimeoutError))
+    return not timed_out and exc.errno > 0 and not 2000 <= exc.errno < 3000  # noqa: PLR2004
 
 
 class _Link:
@@ -103,9 +108,10 @@ class _Link:
             raise translate(exc) from exc
         self._sound = True
 
-    def run(self, work: Callable[[Cursor], T]) -> T:
-        """The work's result, committed; nothing of it stays otherwise."""
+    def run(self, work: Callable[[Cursor], T], within_s: int) -> T:
+        """The work's result, committed; nothing of it stays otherwise. Waits so long for each answer."""
         self._sound = False
+        self._connection.read_timeout = within_s
         try:
             with self._connection.cursor(dictionary=True) as cursor:
                 result = work(cursor)
@@ -120,6 +126,7 @@ class _Link:
         return result
 
     def alive(self) -> bool:
+        self._connection.read_timeout = _CONNECT_S
         return bool(self._connection.is_connected())
 
     def reset(self) -> bool:
@@ -196,7 +203,9 @@ class Rows:
 
     def delete_conversation(self, user_id: str, conversation_id: str) -> int:
         """Removes a conversation and tells how many messages went with it. Raises NotFound."""
-        return self._transact(lambda cursor: statements.delete_conversation(cursor, user_id, conversation_id))
+        return self._transact(
+            lambda cursor: statements.delete_conversation(cursor, user_id, conversation_id), _DELETED_S
+        )
 
     def conversations(
         self, user_id: str, *, limit: int, before: tuple[datetime, str] | None = None
@@ -233,10 +242,10 @@ class Rows:
         """The user's time zone as an IANA name, UTC if none was ever set."""
         return self._transact(lambda cursor: statements.user_timezone(cursor, user_id))
 
-    def _transact(self, work: Callable[[Cursor], T]) -> T:
+    def _transact(self, work: Callable[[Cursor], T], within_s: int = _ANSWER_S) -> T:
         for attempt in stamina.retry_context(
             on=_Again, attempts=8, timeout=15, wait_initial=0.005, wait_max=0.2, wait_jitter=0.02
         ):
             with attempt, self._pool.lend() as link:
-                return link.run(work)
+                return link.run(work, within_s)
         raise AssertionError  # stamina returns or raises

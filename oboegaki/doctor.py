@@ -109,7 +109,7 @@ def checks(instance: Instance) -> Iterator[Check]:
     yield Check("MySQL", lambda: _mysql(instance))
     yield Check("MySQL's binlog", lambda: _binlog(instance))
     yield Check("accounts", lambda: _accounts(instance))
-    yield Check("other accounts", lambda: strangers(instance.stack))
+    yield Check("other accounts", lambda: _other_accounts(instance))
     yield Check("files", lambda: files(instance.stack.home, instance.stack.dist))
     yield Check("Kafka", lambda: _kafka(instance))
     yield Check("topics", lambda: _topics(instance))
@@ -175,6 +175,13 @@ def _accounts(instance: Instance) -> str:
     if "`messages`" not in text or "ALL PRIVILEGES" in text:
         raise Broken("The API's account may do too much or too little. `make run` sets its grants again.")
     return "the API writes rows and may not change whose they are"
+
+
+def _other_accounts(instance: Instance) -> str:
+    told = strangers(instance.stack)
+    if kafka.answers(instance.stack, instance.secrets) and connect.answers(instance.stack, instance.secrets):
+        return told
+    raise Broken("This can be told only while Kafka and Kafka Connect run. Start them with `oboegaki up`.")
 
 
 def strangers(stack: StackSettings) -> str:

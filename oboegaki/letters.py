@@ -113,6 +113,9 @@ def show_redriven(found: Redriven, console: Console, *, as_json: bool) -> None:
         told = [{"message_id": message, "outcome": outcome} for message, outcome in sorted(found.outcomes.items())]
         console.print_json(data={"messages": told, "of_no_message": found.of_no_message})
         return
+    if not found.outcomes and not found.of_no_message:
+        console.print("There is no such dead letter, so nothing was redriven.")
+        return
     counts = Counter(found.outcomes.values())
     words: dict[Outcome, str] = {
         "learned": "learned",

@@ -76,7 +76,7 @@ def verifier(instance: Instance, store: MemoryStore, embedder: Embedder, *, lear
 def verify(load: Callable[[], Instance], out: Console, *, user: str | None, repair: bool, as_json: bool) -> int:
     """Prints what was found; answers the exit status: 0 clean, 1 differences, 2 where it could not be told."""
     told = _with_progress(concluded(_lines(load, user, repair=repair)))
-    return as_json_object(told, out.file) if as_json else as_tables(told, out)
+    return as_json_object(told, out.file) if as_json else as_tables(told, out, user)
 
 
 def concluded(lines: Iterator[Line]) -> Iterator[Line]:
@@ -170,8 +170,8 @@ def as_json_object(lines: Iterator[Line], file: IO[str]) -> int:
     return _status(last)
 
 
-def as_tables(lines: Iterator[Line], out: Console) -> int:
-    """Prints counts, some differences of each kind and a verdict; answers the exit status."""
+def as_tables(lines: Iterator[Line], out: Console, user: str | None = None) -> int:
+    """Prints counts, some differences of each kind and a verdict on that `user`; answers the exit status."""
     last: Line = {}
     found = _Found("Differences")
     for line in lines:
@@ -186,7 +186,7 @@ def as_tables(lines: Iterator[Line], out: Console) -> int:
         _show_counts(last["report"]["counts"], out)
     found.show(out)
     if "report" in last:
-        out.print(_verdict(last["report"]), markup=False, highlight=False)
+        out.print(_verdict(last["report"], user), markup=False, highlight=False)
     else:
         out.print(last["unsure"], style="yellow", markup=False, highlight=False)
     return _status(last)
@@ -230,12 +230,14 @@ def _show_counts(counts: dict[str, int], out: Console) -> None:
     out.print(table)
 
 
-def _verdict(report: dict[str, Any]) -> str:
+def _verdict(report: dict[str, Any], user: str | None) -> str:
     lost, under_way = sum(report["differences"].values()), report["under_way"]
     going = f" {under_way} under way: changed just now, or being learned." if under_way else ""
     if lost:
         kinds = ", ".join(f"{kind}: {number}" for kind, number in report["differences"].items())
         return f"{lost} differences ({kinds}). `oboegaki verify --repair` mends what can be mended.{going}"
+    if user is not None and not any(report["counts"].values()):
+        return f"There is nothing of {user}: no row, no record, no memory. Is the name right?{going}"
     return f"Rows, logs and memories agree.{going}"
 
 

@@ -7,8 +7,9 @@ learning with a language model that is away, in test_language_model.py.
 
 import resource
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -25,6 +26,8 @@ from tests.support.llm_server import LlmServer, fails, llm_server, says
 from tests.support.services import free_ports, soon
 
 _numbers = count(1)
+#: For an answer that somebody waits for.
+_SOON_S = 30.0
 
 
 class Embedder:
@@ -93,6 +96,15 @@ class Whole:
         """What a stage waits for."""
         stages = self.client.get("/v1/admin/status").raise_for_status().json()["stages"]
         return next((each["waiting_for"] or "" for each in stages if each["name"] == stage), "")
+
+    def calls_that_need_mysql(self, user: str) -> list[httpx.Response]:
+        """What is answered to writing, chatting and recalling; fails where it takes long."""
+        calls: list[Callable[..., httpx.Response]] = [
+            partial(self.client.post, "/v1/messages", json={"user_id": user, "role": "user", "content": "a"}),
+            partial(self.client.post, "/v1/chat", json={"user_id": user, "message": "a"}),
+            partial(self.client.get, "/v1/memories", params={"user_id": user, "query": "a"}),
+        ]
+        return [call(timeout=_SOON_S) for call in calls]
 
     def chats(self, user: str) -> None:
         """A turn of chat, which has to be answered."""
@@ -172,18 +184,32 @@ def test_with_mysql_killed_every_call_says_so_and_all_goes_on_once_it_is_back(
     whole: Whole, user: str, known: int
 ) -> None:
     whole.instance.part("mysql").kill()
-    calls: list[Callable[[], httpx.Response]] = [
-        lambda: whole.client.post("/v1/messages", json={"user_id": user, "role": "user", "content": "a"}),
-        lambda: whole.client.post("/v1/chat", json={"user_id": user, "message": "a"}),
-        lambda: whole.client.get("/v1/memories", params={"user_id": user, "query": "a"}),
-    ]
-    answers = [call() for call in calls]
+    answers = whole.calls_that_need_mysql(user)
     whole.instance.command("up")
 
-    assert [answer.status_code for answer in answers] == [503] * 3
-    assert {answer.headers["Retry-After"] for answer in answers} == {"2"}
+    assert_all_told_to_try_again(answers)
     said = whole.say(user, "I bought another ferry.")
     wait_until(lambda: whole.is_learned(user, known, said), 120)
+
+
+def test_with_mysql_held_still_every_call_says_so_soon_and_all_goes_on_once_it_is_let_go(
+    whole: Whole, user: str, known: int
+) -> None:
+    held = whole.instance.part("mysql")
+    held.send_signal(signal.SIGSTOP)
+    try:
+        answers = whole.calls_that_need_mysql(user)
+    finally:
+        held.send_signal(signal.SIGCONT)
+
+    assert_all_told_to_try_again(answers)
+    said = whole.say(user, "I bought a third ferry.")
+    wait_until(lambda: whole.is_learned(user, known, said), 120)
+
+
+def assert_all_told_to_try_again(answers: Sequence[httpx.Response]) -> None:
+    assert [answer.status_code for answer in answers] == [503] * len(answers)
+    assert {answer.headers["Retry-After"] for answer in answers} == {"2"}
 
 
 def test_a_connector_that_failed_while_mysql_was_away_is_restarted_by_the_watch(

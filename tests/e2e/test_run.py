@@ -68,6 +68,8 @@ def test_a_newcomer_runs_it_pastes_two_pieces_looks_around_and_stops_it(
     assert "Stopped: oboegaki, connect, kafka, mysql" in output.read_text()
     assert fresh.processes() == []
     assert "not running" in fresh.command("status", status=1)
+    # Where nothing listens, nobody gets in: that tells nothing.
+    assert re.search(r"wrong +other accounts: This can be told only while", fresh.command("doctor", status=1))
 
 
 def test_run_says_which_part_stopped_by_itself_and_leaves_nothing_running(

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from chat_api.answers import FiledOut
 from memory_consumer.records.dead_letters import DeadLetter
 from oboegaki.errors import CommandError
-from oboegaki.letters import Outcome, Wave
+from oboegaki.letters import Outcome, Redriven, Wave, show_redriven
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -156,3 +158,10 @@ def test_what_waits_for_a_model_that_is_away_is_told_and_not_waited_for_for_ever
     with pytest.raises(CommandError, match="2 wait for the language model; they will be learned when it answers"):
         instance.redrive()
     assert (instance.asked, instance.restarted) == (1, 0)
+
+
+def test_where_there_was_nothing_to_redrive_it_says_so() -> None:
+    out = Console(file=StringIO(), width=160)
+    show_redriven(Redriven({}, 0), out, as_json=False)
+    assert isinstance(out.file, StringIO)
+    assert out.file.getvalue() == "There is no such dead letter, so nothing was redriven.\n"

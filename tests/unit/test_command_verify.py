@@ -70,6 +70,16 @@ def test_some_differences_of_a_kind_are_shown_and_all_are_counted() -> None:
     assert "35 differences (stale: 35)" in text
 
 
+def test_a_user_of_whom_there_is_nothing_is_not_said_to_agree() -> None:
+    out = Console(file=StringIO(), width=160)
+    nothing = {"report": {"counts": dict.fromkeys(COUNTS, 0), "differences": {}, "under_way": 0}}
+    status = as_tables(iter([nothing]), out, "nobody")
+    assert isinstance(out.file, StringIO)
+    assert "There is nothing of nobody" in out.file.getvalue()
+    assert "agree" not in out.file.getvalue()
+    assert status == 0
+
+
 def test_what_is_under_way_is_counted_and_not_listed() -> None:
     text, _ = shown(*CLEAN)
 

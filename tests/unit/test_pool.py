@@ -18,8 +18,10 @@ class Link:
     lives: bool = True
     resets: bool = True
     closed: bool = False
+    asked: int = 0
 
     def alive(self) -> bool:
+        self.asked += 1
         return self.lives
 
     def reset(self) -> bool:
@@ -95,6 +97,19 @@ def test_one_that_died_while_it_lay_idle_is_replaced(server: Server) -> None:
         assert another is not link
 
     assert link.closed
+
+
+def test_where_one_died_while_it_lay_idle_the_others_are_not_asked_one_by_one(server: Server) -> None:
+    pool = Pool(server.connect, size=3, trusted_s=0)
+    with pool.lend(), pool.lend(), pool.lend():
+        pass
+    for link in server.made:
+        link.lives = False
+    with pool.lend() as another:
+        assert another.number == 3
+
+    assert [link.closed for link in server.made] == [True, True, True, False]
+    assert sum(link.asked for link in server.made) == 1
 
 
 def test_one_that_was_just_in_use_is_not_asked_again(server: Server) -> None:
