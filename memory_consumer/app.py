@@ -27,6 +27,7 @@ from memory_consumer.profiles.stage import ProfileStage
 from memory_consumer.profiles.writer import ProfileWriter
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.stages.stage import Report
+from memory_consumer.threads import in_thread
 from memory_store.port import Embedder
 from memory_store.vector_cache import VectorCache
 
@@ -80,7 +81,7 @@ class Learning:
                 each.stop()
         await asyncio.gather(*self._asking, return_exceptions=True)
         await self.broker.stop()
-        await asyncio.to_thread(self.extract.close)
+        await in_thread(self.extract.close)
 
 
 def build(

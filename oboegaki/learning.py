@@ -17,6 +17,7 @@ from memory_consumer.errors import LearnedOtherwise, LearningError, Refused
 from memory_consumer.extractors.choice import chosen, goes_on_without, profile_writer
 from memory_consumer.extractors.model.usage import Tally
 from memory_consumer.kafka.log_reader import topic_id
+from memory_consumer.threads import in_thread
 from memory_consumer.verify.look import Line
 from memory_consumer.verify.snapshots import Snapshots
 from memory_store.errors import StoreError
@@ -31,6 +32,7 @@ from oboegaki.instance import Instance
 _log = logging.getLogger(__name__)
 
 _PAUSE_S = 2.0
+_END_S = 7.0
 #: Memories near a window that its model is shown.
 _NEAR = 20
 _GOES_ON = (
@@ -79,6 +81,15 @@ class Learner:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Learns until told to stop; ends at once with a `refusal` where the set-up is for other memories."""
+        told = asyncio.create_task(stopping.wait())
+        beginning = asyncio.create_task(self._begin(stopping))
+        await asyncio.wait({told, beginning}, return_when=asyncio.FIRST_COMPLETED)
+        if self.refusal is None:
+            await told
+            await self._end(beginning)
+        told.cancel()
+
+    async def _begin(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set() and self._running is None:
             try:
                 await self._start()
@@ -94,24 +105,32 @@ class Learner:
                 _log.error("Learning cannot start: %s, which was not foreseen.", type(exc).__name__)
                 self._waiting_for = f"what was not foreseen ({type(exc).__name__})"
                 await _paused(stopping)
-        await stopping.wait()
-        if self._running is not None:
-            await asyncio.to_thread(self._healer.stop)
-            await self._running.stop()
+
+    async def _end(self, beginning: asyncio.Task[None]) -> None:
+        """Lets finish what is under way, and leaves Kafka; all within `_END_S`."""
+        try:
+            async with asyncio.timeout(_END_S):
+                beginning.cancel()
+                await asyncio.wait({beginning})
+                if self._running is not None:
+                    await in_thread(self._healer.stop)
+                    await self._running.stop()
+        except TimeoutError:
+            _log.warning("Kafka hangs, so it hears of this stop by its own time-outs; nothing is lost.")
 
     def _told(self, stage: dict[str, Any]) -> dict[str, Any]:
         more = {"extract": {"extractor": self._extractor}, "ask": asdict(self._tally.totals())}
         return stage | more.get(stage["name"], {})
 
     async def _start(self) -> None:
-        await asyncio.to_thread(self._check_binlog)
+        await in_thread(self._check_binlog)
         consumer = self._instance.consumer
-        known = await asyncio.to_thread(opening.version_so_far, consumer)
+        known = await in_thread(opening.version_so_far, consumer)
         built_by = None if known is None else known.extractor
-        extractor = await asyncio.to_thread(chosen, consumer, built_by, self._tally)
+        extractor = await in_thread(chosen, consumer, built_by, self._tally)
         if goes_on_without(consumer, built_by):
             _log.warning(_GOES_ON, consumer.facts_version, extra={"action": "learning_goes_on"})
-        version = await asyncio.to_thread(
+        version = await in_thread(
             opening.open_version,
             consumer,
             self._store,
@@ -125,7 +144,7 @@ class Learner:
         self._rebuild = False
         if self._cache is not None:
             facts_log = names.facts_log(consumer.facts_version)
-            self._cache.belongs_to(await asyncio.to_thread(topic_id, consumer, facts_log))
+            self._cache.belongs_to(await in_thread(topic_id, consumer, facts_log))
         learning = app.build(
             consumer,
             version,

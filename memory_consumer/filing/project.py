@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from itertools import count, takewhile
 from typing import Protocol
 
@@ -19,10 +18,11 @@ from memory_consumer.letters.letter_box import LetterBox
 from memory_consumer.records import dead_letters
 from memory_consumer.records.dead_letters import PROJECT, GivenUp
 from memory_consumer.stages.attempts import Cap, Went, as_far_as_it_goes, named
-from memory_consumer.stages.membership import in_thread, kept_alive
+from memory_consumer.stages.membership import kept_alive
 from memory_consumer.stages.retry import LIVE, Backoff
 from memory_consumer.stages.setting_aside import FORESEEN, SetAside
 from memory_consumer.stages.stage import BatchConsumer, Partition, Patience, Report, by_partition, rewind
+from memory_consumer.threads import in_thread
 from memory_store.embed import embed
 from memory_store.errors import StoreError
 from memory_store.models import Filing, Profile, Vectors
@@ -101,7 +101,7 @@ class ProjectStage:
         as_of = self._owned
         # Also while it waits for the next try: others may come, and Kafka takes who is silent for dead.
         async with kept_alive(consumer):
-            done, failure = await in_thread(partial(self._file_all, records, consumer.consumer, as_of))
+            done, failure = await in_thread(self._file_all, records, consumer.consumer, as_of)
             # They got on, so what they fail with now is something else.
             self._patience.forget(by_partition(records[:done]))
             # What was given back meanwhile is read from where it was committed, and not from here.

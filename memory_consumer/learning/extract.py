@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -12,10 +11,11 @@ from memory_consumer.errors import Transient
 from memory_consumer.learning.tenure import Learnt
 from memory_consumer.learning.tenures import Tenures
 from memory_consumer.stages.attempts import Cap, as_far_as_it_goes, named
-from memory_consumer.stages.membership import in_thread, kept_alive
+from memory_consumer.stages.membership import kept_alive
 from memory_consumer.stages.retry import LIVE, Backoff
 from memory_consumer.stages.setting_aside import FORESEEN, SetAside
 from memory_consumer.stages.stage import BatchConsumer, Partition, Patience, Report, by_partition, rewind
+from memory_consumer.threads import in_thread
 
 
 class ExtractStage:
@@ -51,7 +51,7 @@ class ExtractStage:
         async with kept_alive(consumer):
             outcomes = await asyncio.gather(
                 *(
-                    in_thread(partial(self._learn, partition, messages, group, len(batches)))
+                    in_thread(self._learn, partition, messages, group, len(batches))
                     for partition, messages in batches.items()
                 )
             )

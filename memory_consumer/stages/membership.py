@@ -1,49 +1,15 @@
 """Staying in the consumer group while a batch takes its time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from threading import Thread
-from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from memory_consumer.stages.stage import BatchConsumer, by_partition, rewind
 
-T = TypeVar("T")
-
 #: How long a batch may take before Kafka is polled beside it, and how often then.
 _SILENT_S, _POLL_S = 2.0, 0.5
-
-
-async def in_thread(what: Callable[[], T]) -> T:
-    """What it comes to, in a thread of its own that the end of the process does not wait for.
-
-    A call of an embedding server may take minutes. What it then finds out is thrown away, and done again later.
-    """
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if outcome.done():
-            return
-        if error is not None:
-            outcome.set_exception(error)
-        else:
-            outcome.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = what()
-        except BaseException as exc:  # noqa: BLE001  a thread's boundary: it is raised where it is waited for
-            error = exc
-        # A loop that is closed has nobody left who waits.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, result, error)
-
-    Thread(target=run, name="stage", daemon=True).start()
-    return await outcome
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""SIGTERM while a language model and an embedding server are silent."""
+"""SIGTERM while a language model, an embedding server and Kafka are silent."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import httpx
 
 from tests.support.deadline import wait_until
 from tests.support.embedding_server import embedding_server
-from tests.support.instance import instance_at
+from tests.support.instance import RunningInstance, instance_at
 from tests.support.llm_server import Reply, llm_server, says
 
 #: The promise.
@@ -65,10 +65,7 @@ def test_a_stop_under_load_takes_ten_seconds_at_most_and_loses_no_finished_work(
             being_filed = say(client, "carol", "Carol sells flowers.")
             wait_until(lambda: sum("flowers" in str(batch) for batch in embedder.batches()) == 2)
 
-        assert instance.served is not None
-        instance.served.send_signal(signal.SIGTERM)
-        instance.served.wait(STOP_S)
-        instance.served = None
+        stopped(instance)
 
         embedder.silent_about, model.script = "", one_fact_each
         embedder.asked.clear()
@@ -81,3 +78,34 @@ def test_a_stop_under_load_takes_ten_seconds_at_most_and_loses_no_finished_work(
         assert not [batch for batch in embedder.batches() if "bakes bread" in str(batch)]
         asked_again = [text for prompt in model.prompts[asked_by_then:] for _, text in _MESSAGE.findall(prompt)]
         assert not [text for text in asked_again if "bakes bread" in text]
+
+
+def test_a_stop_takes_ten_seconds_at_most_while_kafka_hangs_and_loses_nothing(tmp_path: Path) -> None:
+    with instance_at(tmp_path / "home") as instance:
+        instance.command("up")
+        instance.serve()
+        with instance.client() as client:
+            before = say(client, "alice", "Alice bakes bread.")
+            wait_until(lambda: learned(client, "alice", before))
+            kafka = instance.part("kafka")
+            kafka.send_signal(signal.SIGSTOP)
+            try:
+                said = say(client, "alice", "Alice sells flowers.")
+                stopped(instance)
+                # And before learning has begun.
+                instance.serve()
+                stopped(instance)
+            finally:
+                kafka.send_signal(signal.SIGCONT)
+
+        instance.serve()
+        with instance.client() as client:
+            wait_until(lambda: learned(client, "alice", said), 120)
+
+
+def stopped(instance: RunningInstance) -> None:
+    """Tells the one process to stop; fails where it takes longer than was promised."""
+    assert instance.served is not None
+    instance.served.send_signal(signal.SIGTERM)
+    instance.served.wait(STOP_S)
+    instance.served = None
