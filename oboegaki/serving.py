@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -30,7 +30,7 @@ from oboegaki.client import CONTROL_SOCKET
 from oboegaki.errors import CommandError
 from oboegaki.instance import Instance
 from oboegaki.learning import Learner
-from oboegaki.verifying import verifier
+from oboegaki.verifying import until, verifier
 from oboegaki.watching import ConnectorWatch
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -71,20 +71,20 @@ def serve(instance: Instance, *, rebuild: bool = False) -> None:
         verifies = verifier(instance, store, embedder, learns=True)
         heal = partial(verifies.run, repair=_HEALED, unattended=True)
         learner = Learner(instance, store, embedder, rows, cache=cache, rebuild=rebuild, heal=heal)
-        watch = _watch(instance)
+        watch, stopping = _watch(instance), asyncio.Event()
         app = create_app(
             instance.api,
             rows=rows,
             store=store,
             embedder=embedder,
             stages=lambda: (*learner.stages(), watch.stage()),
-            verify=partial(_verified, verifies),
+            verify=partial(_verified, verifies, stopping.is_set),
         )
-        asyncio.run(_serve(app, learner, watch, _listening(instance, parts)))
+        asyncio.run(_serve(app, learner, watch, _listening(instance, parts), stopping))
 
 
-def _verified(by: Verifier, user_id: str | None, repair: bool) -> Iterator[Line]:
-    return by.run(user_id, repair=KINDS if repair else ())
+def _verified(by: Verifier, ends: Callable[[], bool], user_id: str | None, repair: bool) -> Iterator[Line]:
+    return until(ends, by.run(user_id, repair=KINDS if repair else ()))
 
 
 def leave() -> None:
@@ -113,12 +113,17 @@ def _watch(instance: Instance) -> ConnectorWatch:
     )
 
 
-async def _serve(app: FastAPI, learner: Learner, watch: ConnectorWatch, sockets: list[socket.socket]) -> None:
+async def _serve(
+    app: FastAPI,
+    learner: Learner,
+    watch: ConnectorWatch,
+    sockets: list[socket.socket],
+    stopping: asyncio.Event,
+) -> None:
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_S
     )
     server = _Server(config)
-    stopping = asyncio.Event()
 
     def stop() -> None:
         server.should_exit = True

@@ -35,6 +35,7 @@ from oboegaki.instance import Instance
 #: Differences of a kind that are shown one by one.
 _SHOWN = 10
 _BROKEN_OFF = "oboegaki ended before it had told what it found. Its log is in the folder `logs` of the home."
+_ENDS = "oboegaki is being stopped, so nothing can be told. Verify again once it runs."
 _PLACES = {
     "rows": "rows in MySQL",
     "messages": "living messages in the messages log",
@@ -90,6 +91,15 @@ def concluded(lines: Iterator[Line]) -> Iterator[Line]:
         yield {"unsure": str(exc)}
     else:
         yield {"unsure": _BROKEN_OFF}
+
+
+def until(ends: Callable[[], bool], lines: Iterator[Line]) -> Iterator[Line]:
+    """The lines of a verification; broken off, with why, where its process ends."""
+    for line in lines:
+        yield line
+        if "report" not in line and ends():
+            yield {"unsure": _ENDS}
+            return
 
 
 def _lines(load: Callable[[], Instance], user: str | None, *, repair: bool) -> Iterator[Line]:

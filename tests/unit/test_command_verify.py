@@ -13,7 +13,7 @@ from memory_consumer.errors import Transient
 from memory_consumer.verify.look import Line
 from oboegaki.errors import CommandError
 from oboegaki.instance import Instance
-from oboegaki.verifying import as_json_object, as_tables, concluded, verify
+from oboegaki.verifying import as_json_object, as_tables, concluded, until, verify
 
 COUNTS = {"rows": 3, "messages": 3, "learned": 3, "receipts": 3, "pending": 0, "facts": 4, "memories": 4}
 
@@ -99,6 +99,14 @@ def test_as_json_what_was_mended_is_told_from_what_is_left() -> None:
 
     assert [each["message_id"] for each in found["differences"]] == [5]
     assert [each["message_id"] for each in found["left"]] == [6]
+
+
+def test_a_process_that_ends_breaks_its_verification_off_and_says_so() -> None:
+    lines = iter([{"progress": {"step": "rows", "done": number}} for number in range(10)])
+    ends = iter([False, True])
+    told = list(until(lambda: next(ends), lines))
+    assert [next(iter(line)) for line in told] == ["progress", "progress", "unsure"]
+    assert "is being stopped" in told[-1]["unsure"]
 
 
 def test_an_answer_that_breaks_off_is_no_verdict() -> None:
