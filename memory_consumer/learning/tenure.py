@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import islice
-from threading import Lock
+from threading import Lock, Thread
 from types import MappingProxyType
 from typing import Any
 
@@ -313,7 +313,8 @@ class Tenure:
                     for message in step:
                         self._absorb(message)
         finally:
-            reader.close()
+            # It takes up to a second, for which a rebalance need not wait.
+            Thread(target=reader.close, name="closing", daemon=True).start()
 
     def _absorb(self, message: Message) -> None:
         try:
