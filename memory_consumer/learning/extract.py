@@ -7,10 +7,9 @@ from typing import Any
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from memory_consumer.errors import Transient
 from memory_consumer.learning.tenure import Learnt
 from memory_consumer.learning.tenures import Tenures
-from memory_consumer.stages.attempts import Cap, as_far_as_it_goes, named
+from memory_consumer.stages.attempts import Cap, as_far_as_it_goes
 from memory_consumer.stages.membership import kept_alive
 from memory_consumer.stages.retry import LIVE, Backoff
 from memory_consumer.stages.setting_aside import FORESEEN, SetAside
@@ -86,7 +85,6 @@ class ExtractStage:
         def learn(some: Sequence[Message]) -> int:
             # Partitions that are learned side by side share the room.
             most_dead = max(1, self._set_aside.room // beside)
-            self._open(partition[1])
             with self._tenures.writing(partition[1]) as tenure:
                 learnt = tenure.learn(some, group, self._set_aside.given_up(partition), most_dead)
             self._count(learnt)
@@ -96,15 +94,6 @@ class ExtractStage:
         if failure is not None:
             failure = self._set_aside.failed(messages[done], failure)
         return done, failure
-
-    def _open(self, partition: int) -> None:
-        """Raises Transient, and no other error: that a partition cannot be opened is no fault of its records."""
-        try:
-            self._tenures.get(partition)
-        except Transient:
-            raise
-        except Exception as exc:  # whatever it is, it is raised again, as one that is tried again
-            raise Transient(f"Partition {partition} could not be opened: {named(exc)}.") from exc
 
     def _count(self, learnt: Learnt) -> None:
         self._set_aside.done(learnt.went, learnt.cause)

@@ -15,6 +15,7 @@ from memory_consumer.learning.deferred import Deferred
 from memory_consumer.learning.fold import Extractor
 from memory_consumer.learning.tenure import OpenWriter, Tenure
 from memory_consumer.settings import ConsumerSettings
+from memory_consumer.stages.attempts import named
 
 _log = logging.getLogger(__name__)
 
@@ -85,16 +86,25 @@ class Tenures:
             if partition not in self._owned:
                 raise Fenced(f"Partition {partition} was given up.")
             if partition not in self._opened:
-                self._opened[partition] = Tenure(
-                    self._settings,
-                    partition,
-                    log_id=topic_id(self._settings, names.facts_log(self._settings.facts_version)),
-                    extractor=self._extractor,
-                    clock=self._clock,
-                    writer=self._writer,
-                    is_ours=lambda: partition in self._owned,
-                )
+                self._opened[partition] = self._open(partition)
             return self._opened[partition]
+
+    def _open(self, partition: int) -> Tenure:
+        try:
+            return Tenure(
+                self._settings,
+                partition,
+                log_id=topic_id(self._settings, names.facts_log(self._settings.facts_version)),
+                extractor=self._extractor,
+                clock=self._clock,
+                writer=self._writer,
+                is_ours=lambda: partition in self._owned,
+            )
+        except LearningError:
+            raise
+        except Exception as exc:
+            # That a partition cannot be opened is no fault of the records that are to be written there.
+            raise Transient(f"Partition {partition} could not be opened: {named(exc)}.") from exc
 
     def opened(self, partition: int) -> Tenure | None:
         """The tenure of a partition as far as it is open; waits for nothing."""

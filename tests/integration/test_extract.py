@@ -288,6 +288,30 @@ def test_a_record_that_trips_learning_does_not_have_its_partition_opened_anew(
     assert openings == [ALICE]
 
 
+def test_a_partition_whose_opening_fails_unforeseen_is_no_fault_of_its_records(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    def writer(_settings: ConsumerSettings, _partition: int) -> TransactionalWriter:
+        raise RuntimeError("broken")
+
+    logs.say("I like tea.")
+    stage = ExtractStage(Tenures(settings, offline.EXTRACTOR, now, writer), PROMPT)
+    with reading(settings, GROUP) as reader:
+        batch = taken(reader, 1)
+        stage.assigned(reader, [TopicPartition(names.MESSAGES, ALICE)])
+
+        async def run() -> None:
+            for _ in range(MOST_TRIES + 1):
+                await stage.handle(batch, Held(reader))
+
+        asyncio.run(run())
+    stage.close()
+
+    assert (stage.report.events, stage.report.dead) == (0, 0)
+    assert str(stage.report.waiting_for).startswith(f"Partition {ALICE} could not be opened: RuntimeError at")
+    assert logs.standing() == []
+
+
 def test_an_aborted_batch_leaves_nothing_in_the_log_and_nothing_in_the_ledger(
     settings: ConsumerSettings, logs: Logs
 ) -> None:
