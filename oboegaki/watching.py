@@ -9,6 +9,7 @@ from random import Random, SystemRandom
 from typing import Any
 
 from devstack.errors import Failed
+from memory_consumer.stages.attempts import named
 from memory_consumer.stages.retry import Backoff, Rest
 
 _log = logging.getLogger(__name__)
@@ -61,8 +62,8 @@ class ConnectorWatch:
         while not stopping.is_set():
             try:
                 await asyncio.to_thread(self.look)
-            except Exception:  # noqa: BLE001  the task's boundary: a watch that ended would leave the API without learning
-                _log.exception("Looking after the connector failed in a way that was not foreseen.")
+            except Exception as exc:  # noqa: BLE001  the task's boundary: a watch that ended would leave the API without learning
+                _log.error("Looking after the connector failed in a way that was not foreseen: %s.", named(exc))
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), self._every_s)
 

@@ -21,8 +21,16 @@ from memory_consumer.stages.attempts import Cap, Went, as_far_as_it_goes, named
 from memory_consumer.stages.membership import kept_alive
 from memory_consumer.stages.retry import LIVE, Backoff
 from memory_consumer.stages.setting_aside import FORESEEN, SetAside
-from memory_consumer.stages.stage import BatchConsumer, Partition, Patience, Report, by_partition, rewind
-from memory_consumer.threads import in_thread
+from memory_consumer.stages.stage import (
+    BatchConsumer,
+    Partition,
+    Patience,
+    Report,
+    attempted,
+    by_partition,
+    read_again,
+    rewind,
+)
 from memory_store.embed import embed
 from memory_store.errors import StoreError
 from memory_store.models import Filing, Profile, Vectors
@@ -98,20 +106,21 @@ class ProjectStage:
 
     async def handle(self, records: Sequence[Message], consumer: BatchConsumer) -> None:
         """Files a batch, committing as it goes; what was not filed is read again."""
-        as_of = self._owned
+        as_of, left = self._owned, by_partition(records)
         # Also while it waits for the next try: others may come, and Kafka takes who is silent for dead.
-        async with kept_alive(consumer):
-            done, failure = await in_thread(self._file_all, records, consumer.consumer, as_of)
+        async with kept_alive(consumer), read_again(consumer, left):
+            done, failure = await attempted(self._file_all, records, consumer.consumer, as_of)
+            # What was given back meanwhile is read from where it was committed, and not from here.
+            unfiled = by_partition(self._ours(records[done:], as_of))
+            for partition, messages in unfiled.items():
+                await rewind(consumer, partition, messages)
+            left.clear()
             # They got on, so what they fail with now is something else.
             self._patience.forget(by_partition(records[:done]))
-            # What was given back meanwhile is read from where it was committed, and not from here.
-            left = by_partition(self._ours(records[done:], as_of))
-            for partition, messages in left.items():
-                await rewind(consumer, partition, messages)
             outcomes: dict[Partition, Exception | None] = dict.fromkeys(
                 by_partition(self._ours(records[:done], as_of))
             )
-            await self._patience.after(outcomes | dict.fromkeys(left, failure))
+            await self._patience.after(outcomes | dict.fromkeys(unfiled, failure))
 
     def stop(self) -> None:
         """Ends waiting, so that the consumer can stop; what is being filed is the last."""

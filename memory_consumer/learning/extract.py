@@ -13,8 +13,16 @@ from memory_consumer.stages.attempts import Cap, as_far_as_it_goes
 from memory_consumer.stages.membership import kept_alive
 from memory_consumer.stages.retry import LIVE, Backoff
 from memory_consumer.stages.setting_aside import FORESEEN, SetAside
-from memory_consumer.stages.stage import BatchConsumer, Partition, Patience, Report, by_partition, rewind
-from memory_consumer.threads import in_thread
+from memory_consumer.stages.stage import (
+    BatchConsumer,
+    Partition,
+    Patience,
+    Report,
+    attempted,
+    by_partition,
+    read_again,
+    rewind,
+)
 
 
 class ExtractStage:
@@ -44,23 +52,25 @@ class ExtractStage:
     async def handle(self, records: Sequence[Message], consumer: BatchConsumer) -> None:
         """Learns a batch; what cannot be learned now is read again later."""
         batches = by_partition(records)
+        left = dict(batches)
         # As of this poll: a broker must be able to tell that a rebalance came between it and the commit.
         group = consumer.consumer.consumer_group_metadata()
         # Also while it waits for the next try: others may come, and Kafka takes who is silent for dead.
-        async with kept_alive(consumer):
+        async with kept_alive(consumer), read_again(consumer, left):
             outcomes = await asyncio.gather(
                 *(
-                    in_thread(self._learn, partition, messages, group, len(batches))
+                    attempted(self._learn, partition, messages, group, len(batches))
                     for partition, messages in batches.items()
                 )
             )
             failures: dict[Partition, Exception | None] = {}
             for (partition, messages), (done, failure) in zip(batches.items(), outcomes, strict=True):
+                if failure is not None:
+                    await rewind(consumer, partition, messages[done:])
+                del left[partition]
                 if done:
                     # It got on, so what it fails with now is something else.
                     self._patience.forget([partition])
-                if failure is not None:
-                    await rewind(consumer, partition, messages[done:])
                 if partition[1] in self._tenures:
                     failures[partition] = failure
             await self._patience.after(failures)

@@ -209,8 +209,9 @@ class Tenure:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         with self._turn:
-            if self._closed:
-                raise Fenced(f"Partition {self._partition} was given up.")
+            # Who waited for its turn behind one that failed must not go on with a ledger that may be behind.
+            if self._closed or self.unsure:
+                raise Fenced(f"Partition {self._partition} was given up, or is to be opened anew.")
             yield
 
     @contextmanager

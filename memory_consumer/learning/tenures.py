@@ -68,26 +68,36 @@ class Tenures:
                 each.result()
         except LearningError as exc:
             _log.warning("Partitions will be opened with their next batch: %s", exc)
-        except Exception:  # noqa: BLE001  one that left Kafka's callback would take its poll's records with it
-            _log.exception("Opening partitions failed in a way that was not foreseen.")
+        except Exception as exc:  # noqa: BLE001  one that left Kafka's callback would take its poll's records with it
+            _log.error("Opening partitions failed in a way that was not foreseen: %s.", named(exc))
 
     def revoked(self, partitions: Iterable[int]) -> None:
         """Gives partitions up, and waits for nothing that is in hand for them: it will be dropped."""
         for partition in partitions:
             self._owned.discard(partition)
-            with self._changing[partition]:
-                tenure = self._opened.pop(partition, None)
-            if tenure is not None and not tenure.close(wait=False):
-                Thread(target=tenure.close, name="closing", daemon=True).start()
+            tenure = self._opened.pop(partition, None)
+            try:
+                if tenure is not None and not tenure.close(wait=False):
+                    Thread(target=tenure.close, name="closing", daemon=True).start()
+            except Exception as exc:  # noqa: BLE001  one that left Kafka's callback would keep the other partitions
+                _log.error(
+                    "Closing partition %s failed in a way that was not foreseen: %s.", partition, named(exc)
+                )
 
     def get(self, partition: int) -> Tenure:
         """The tenure of a partition, opened where it is not. Raises Fenced if it is not ours, and Transient."""
         with self._changing[partition]:
             if partition not in self._owned:
                 raise Fenced(f"Partition {partition} was given up.")
-            if partition not in self._opened:
-                self._opened[partition] = self._open(partition)
-            return self._opened[partition]
+            tenure = self._opened.get(partition)
+            if tenure is None:
+                tenure = self._opened[partition] = self._open(partition)
+                if partition not in self._owned:
+                    # It was given up meanwhile, without waiting for us.
+                    self._opened.pop(partition, None)
+                    tenure.close()
+                    raise Fenced(f"Partition {partition} was given up.")
+            return tenure
 
     def _open(self, partition: int) -> Tenure:
         try:
@@ -100,7 +110,7 @@ class Tenures:
                 writer=self._writer,
                 is_ours=lambda: partition in self._owned,
             )
-        except LearningError:
+        except Transient:
             raise
         except Exception as exc:
             # That a partition cannot be opened is no fault of the records that are to be written there.
@@ -122,15 +132,16 @@ class Tenures:
             yield tenure
         except Exception as exc:  # whatever it is, it is raised again
             if tenure.unsure or isinstance(exc, Transient):
-                self.reset(partition)
+                self._reset(partition, tenure)
             raise
 
-    def reset(self, partition: int) -> None:
+    def _reset(self, partition: int, tenure: Tenure) -> None:
         """Closes a tenure that may be behind what Kafka has: opening it again reads it."""
         with self._changing[partition]:
-            tenure = self._opened.pop(partition, None)
-            if tenure is not None:
-                tenure.close()
+            if self._opened.get(partition) is tenure:
+                del self._opened[partition]
+            # Before it is opened again: two must not have one ledger.
+            tenure.close()
 
     def close(self) -> None:
         """Gives everything up."""

@@ -17,7 +17,8 @@ T = TypeVar("T")
 MOST_TRIES = 3
 
 #: Where this many records in a row are set aside, or this share of the last hundred, and they are of at least so
-#: many users, it is not the records. What a user or two write must not stop learning for everybody.
+#: many users, it is not the records. What a user or two write must not stop learning for everybody; but a hundred
+#: in a row, whoever's they are, are no accident: the home may have no more users.
 MOST_IN_A_ROW = 25
 MOST_SHARE = 0.5
 LEAST_USERS = 3
@@ -122,7 +123,8 @@ class Cap:
         with self._lock:
             last = [whose for whose in self._last if whose is not None]
             in_a_row = self._room(self._most_in_a_row - self._in_a_row, self._users_in_a_row)
-            return min(in_a_row, self._room(self._most_of_last - len(last), set(last)))
+            of_last = self._room(self._most_of_last - len(last), set(last))
+            return min(in_a_row, of_last, max(0, _LAST - self._in_a_row))
 
     def _room(self, more: int, users: set[Hashable]) -> int:
         return max(0, more, self._least_users - len(users))

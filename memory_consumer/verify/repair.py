@@ -95,6 +95,10 @@ class Repair:
         return json.dumps([*in_messages, *self._rules("facts log", "not learned", "stale", "dead")])
 
     def _remove(self) -> Iterator[Line]:
+        # All of them before one is written: a single row that MySQL has lost tells that others may be lost, too.
+        for some in chunks(self._strays(), _MOST_REMOVED):
+            self._still(some)
+            yield progress("making sure that MySQL lost nothing")
         done = 0
         for some in chunks(self._strays(), _MOST_REMOVED):
             gone = self._still(some)

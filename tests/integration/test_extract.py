@@ -24,6 +24,7 @@ from memory_consumer.learning.tenure import Tenure
 from memory_consumer.learning.tenures import Tenures
 from memory_consumer.records import facts
 from memory_consumer.records.cdc import MessageRow
+from memory_consumer.records.dead_letters import GivenUp
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.stages.attempts import MOST_TRIES
 from tests.support import events
@@ -258,6 +259,21 @@ def test_a_batch_that_failed_unforeseen_after_its_commit_is_not_written_again_on
     handle_twice(settings, RuntimeError("broken"))
 
     assert sorted(record.facts[0].text for record in logs.all_facts()) == ["I have a cat.", "I like tea."]
+
+
+def test_who_comes_after_a_commit_that_was_not_heard_of_does_not_go_on_with_a_ledger_that_is_behind(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    logs.say("I like tea.")
+    log_id = topic_id(settings, FACTS)
+    unheard = partial(Unheard, failures=[RuntimeError("broken")])
+    tenure = Tenure(settings, ALICE, log_id=log_id, extractor=offline.EXTRACTOR, clock=now, writer=unheard)
+    with reading(settings) as reader, closing(tenure):
+        with pytest.raises(RuntimeError):
+            tenure.learn(taken(reader, 1), reader.consumer_group_metadata())
+        with pytest.raises(Fenced):
+            tenure.set_aside(1, GivenUp("bad", 3))
+    assert [record.state for record in logs.facts()] == ["learned"]
 
 
 def test_a_record_that_trips_learning_does_not_have_its_partition_opened_anew(

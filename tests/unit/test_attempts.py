@@ -145,9 +145,18 @@ def test_records_that_could_not_fail_do_not_hide_a_bad_release() -> None:
 
 def test_what_two_users_write_stops_nobody_and_a_third_makes_it_a_bad_release() -> None:
     cap = Cap(in_a_row=3)
-    cap.note(dead("alice", "ecila") * 500)
+    cap.note(dead("alice", "ecila") * 45)
     before = cap.room
     cap.note(dead("another"))
+
+    assert (before, cap.room) == (1, 0)
+
+
+def test_a_home_of_one_user_is_not_drained_either() -> None:
+    cap = Cap()
+    cap.note(dead("alice") * 99)
+    before = cap.room
+    cap.note(dead("alice"))
 
     assert (before, cap.room) == (1, 0)
 

@@ -9,6 +9,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from memory_consumer.stages.membership import kept_alive
 from tests.support.deadline import eventually, wait_until
 
+#: Polls beside a batch from its first moment on.
+AT_ONCE = (0.0, 0.01)
+
 
 class Polled:
     """A record of a partition that came while a batch took its time."""
@@ -64,7 +67,7 @@ def test_a_record_polled_beside_a_batch_is_read_again_though_kafka_refuses_it_at
     group = Group(refusals)
 
     async def run() -> None:
-        async with kept_alive(group):
+        async with kept_alive(group, *AT_ONCE):
             await eventually(lambda: group.polled)
 
     asyncio.run(run())
@@ -94,7 +97,7 @@ class Restarted:
 
 async def through_a_restart(consumer: Restarted) -> None:
     either: Any = consumer
-    async with kept_alive(either):
+    async with kept_alive(either, *AT_ONCE):
         await asyncio.to_thread(wait_until, lambda: consumer.paused and not consumer.assignment())
 
 
@@ -103,4 +106,28 @@ def test_a_partition_that_is_lost_while_it_is_paused_is_read_once_it_is_back() -
 
     asyncio.run(through_a_restart(consumer))
 
+    assert consumer.paused == set()
+
+
+class Tripping(Restarted):
+    """One whose callback of a rebalance trips over something, in its first poll."""
+
+    polls = 0
+
+    def poll(self, _timeout: float) -> None:
+        self.polls += 1
+        if self.polls == 1:
+            raise OSError("Nobody thought of that.")
+
+
+def test_a_poll_that_fails_unforeseen_is_not_the_last_and_leaves_nothing_paused() -> None:
+    consumer = Tripping()
+
+    async def run() -> None:
+        either: Any = consumer
+        async with kept_alive(either, *AT_ONCE):
+            await eventually(lambda: consumer.polls > 2)
+            assert consumer.paused == {("t", 4)}
+
+    asyncio.run(run())
     assert consumer.paused == set()

@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import pytest
+from confluent_kafka import Message
 
+from memory_consumer.errors import Transient
 from memory_consumer.stages.retry import Backoff
-from memory_consumer.stages.stage import Partition, Patience, Report
+from memory_consumer.stages.stage import Partition, Patience, Report, attempted, read_again
 
 NO_WAIT = Backoff(first=0.0, most=0.0)
 P0, P1 = ("t", 0), ("t", 1)
@@ -85,3 +88,52 @@ def test_a_stop_ends_a_wait_and_all_later_ones(report: Report) -> None:
 
     asyncio.run(run())
     assert report.waiting_for == "The store is away."
+
+
+class Consuming:
+    """A consumer that notes where it was moved to."""
+
+    def __init__(self) -> None:
+        self.consumer: Any = None
+        self.sought: list[tuple[str, int, int]] = []
+
+    async def seek(self, topic: str, partition: int, offset: int) -> None:
+        self.sought.append((topic, partition, offset))
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A record with nothing but its offset."""
+
+    place: int
+
+    def offset(self) -> int:
+        return self.place
+
+
+def at(offset: int) -> Message:
+    return cast("Message", Placed(offset))
+
+
+def test_what_is_left_of_a_batch_that_failed_unforeseen_is_read_again() -> None:
+    consumer = Consuming()
+    left = {P0: [at(5), at(6)], P1: [at(9)]}
+
+    async def run() -> None:
+        async with read_again(consumer, left):
+            del left[P1]
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(run())
+    assert consumer.sought == [(*P0, 5)]
+
+
+def test_a_batch_that_could_not_be_begun_is_waited_for() -> None:
+    def begin() -> tuple[int, Exception | None]:
+        raise RuntimeError("can't start new thread")
+
+    done, failure = asyncio.run(attempted(begin))
+
+    assert done == 0
+    assert isinstance(failure, Transient)

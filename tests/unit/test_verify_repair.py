@@ -52,8 +52,8 @@ def test_what_is_gone_is_deleted_in_the_log(held: Held) -> None:
 
 def test_a_row_that_stands_again_when_its_delete_would_be_written_is_left_alone(held: Held) -> None:
     orphan(held)
-    # Two looks find it gone.
-    held.before_snapshot = [None, None, lambda: held.rows.update({CAT.id: CAT})]
+    # Two looks find it gone, and so does the proof that nothing was lost.
+    held.before_snapshot = [None, None, None, lambda: held.rows.update({CAT.id: CAT})]
 
     held.verify(repair=KINDS)
 
@@ -62,6 +62,19 @@ def test_a_row_that_stands_again_when_its_delete_would_be_written_is_left_alone(
 
 def test_what_mysql_never_executed_was_lost_and_not_deleted(held: Held) -> None:
     orphan(held)
+    held.executed = lambda wanted: GTID not in wanted
+
+    assert "a transaction that MySQL has never had" in unsure(held.verify(repair=KINDS))
+    assert deletes(held) == set()
+
+
+def test_of_many_that_are_gone_none_is_deleted_where_a_single_one_was_lost(held: Held) -> None:
+    for number in range(2, 602):
+        held.event(Row(number, "I have a cat."), events.written(Row(number, "I have a cat."), "r"))
+        held.learn(Row(number, "I have a cat."))
+    lost = json.loads(events.written(Row(602, "I have a cow."), "c"))
+    lost["source"]["gtid"] = GTID
+    held.event(Row(602, "I have a cow."), json.dumps(lost).encode())
     held.executed = lambda wanted: GTID not in wanted
 
     assert "a transaction that MySQL has never had" in unsure(held.verify(repair=KINDS))
