@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, Literal, Protocol
 
 from rich.console import Console
@@ -15,7 +15,7 @@ from chat_api.answers import FiledOut
 from devstack import connect, kafka
 from memory_consumer.letters import redriving
 from memory_consumer.letters.letter_box import LetterBox
-from memory_consumer.records.dead_letters import PROJECT, DeadLetter
+from memory_consumer.records.dead_letters import DeadLetter
 from oboegaki.client import Client, connected
 from oboegaki.errors import CommandError, NotThere
 from oboegaki.instance import Instance
@@ -120,7 +120,8 @@ def show_redriven(found: Redriven, console: Console, *, as_json: bool) -> None:
     words: dict[Outcome, str] = {
         "learned": "learned",
         "dead again": "set aside again: `oboegaki dead-letters list` tells why",
-        "gone": "of messages that were deleted meanwhile; their letters are taken back",
+        "gone": "have no row any more: `oboegaki verify --repair` forgets them, once it made sure that MySQL lost"
+        " nothing",
     }
     console.print(f"{len(found.outcomes)} messages redriven.")
     for outcome, sentence in words.items():
@@ -142,8 +143,8 @@ class Ways(Protocol):
     def filed(self, message: int) -> FiledOut | None:
         """A message's row and what is filed of it. Raises CommandError."""
 
-    def ask(self, letters: Sequence[DeadLetter], gone: Sequence[DeadLetter]) -> None:
-        """Asks for messages once more, and for those that are gone to be forgotten. Raises Transient."""
+    def ask(self, letters: Sequence[DeadLetter]) -> None:
+        """Asks for messages once more. Raises Transient."""
 
     def restart_connector(self) -> None:
         """It may have lost MySQL for good: see resnapshot.py."""
@@ -169,8 +170,7 @@ class _Running:
         except NotThere:
             return None
 
-    def ask(self, letters: Sequence[DeadLetter], gone: Sequence[DeadLetter]) -> None:
-        redriving.forget(self.instance.consumer, gone, datetime.now(UTC))
+    def ask(self, letters: Sequence[DeadLetter]) -> None:
         redriving.redrive(self.instance.consumer, letters)
 
     def restart_connector(self) -> None:
@@ -247,12 +247,11 @@ class Wave:
         return " ".join(told)
 
     def _ask(self, letters: Sequence[DeadLetter]) -> None:
-        """Asks for what has a row; what has none was deleted."""
+        """Asks for what has a row; what has none was deleted, or MySQL lost it: it is not for us to erase it."""
         rows = {message: self._ways.filed(message) for message in _by_message(letters)}
         self._gone |= {message for message, filed in rows.items() if filed is None or filed.row is None}
-        gone = [letter for letter in letters if letter.message_id in self._gone]
-        # Project is told of a delete by extract as soon as that knew the message.
-        self._ways.ask([letter for letter in letters if letter not in gone or letter.stage == PROJECT], gone)
+        if wanted := [letter for letter in letters if letter.message_id not in self._gone]:
+            self._ways.ask(wanted)
 
     def _unanswered(self) -> list[int]:
         now = self._now()
@@ -262,10 +261,12 @@ class Wave:
         now = self._now()
         found: dict[int, Outcome] = {}
         for message, letters in self._left.items():
-            if message in now:
+            if message in self._gone:
+                found[message] = "gone"
+            elif message in now:
                 if any(each not in letters for each in now[message]):
                     found[message] = "dead again"
-            elif message in self._gone or self._is(message, "learned"):
+            elif self._is(message, "learned"):
                 found[message] = "gone" if message in self._gone else "learned"
         return found
 

@@ -5,7 +5,6 @@ asking once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 
 from memory_consumer import names
 from memory_consumer.kafka import log_writer
@@ -37,17 +36,6 @@ def refile(settings: ConsumerSettings, partitions: Mapping[int, int]) -> None:
     ]
     if requests:
         log_writer.write(settings, requests)
-
-
-def forget(settings: ConsumerSettings, letters: Iterable[DeadLetter], now: datetime) -> None:
-    """Writes the delete events of messages whose rows are gone, which takes the letters back. Raises Transient."""
-    removed = cdc.encode_removed(now)
-    deletes = [
-        Outgoing(names.MESSAGES, partition, cdc.encode_key(message), removed)
-        for message, partition in sorted(_partitions(letters).items())
-    ]
-    if deletes:
-        log_writer.write(settings, deletes)
 
 
 def _partitions(letters: Iterable[DeadLetter]) -> dict[int, int]:

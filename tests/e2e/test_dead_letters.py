@@ -86,7 +86,7 @@ def test_a_redriven_message_is_learned_as_its_row_stands(serving: RunningInstanc
     again = serving.command("dead-letters", "redrive", "--id", str(message))
 
     assert "1 learned." in told
-    assert "0 messages redriven." in again
+    assert "nothing was redriven" in again
     assert state(client, "redriver", message) == "learned"
     assert message not in listed(serving)
 
@@ -112,7 +112,7 @@ def test_a_newer_edit_wins_over_a_redrive(serving: RunningInstance, client: http
     assert [memory["text"] for memory in memories] == ["editor likes coffee."]
 
 
-def test_a_message_that_is_gone_is_told_and_its_letter_taken_back(
+def test_a_message_that_is_gone_is_told_and_forgotten_by_verify(
     serving: RunningInstance, client: httpx.Client
 ) -> None:
     gone = say(client, "leaver", "leaver likes tea.")
@@ -124,8 +124,9 @@ def test_a_message_that_is_gone_is_told_and_its_letter_taken_back(
 
     told = serving.command("dead-letters", "redrive", "--id", str(gone))
 
-    assert "of messages that were deleted meanwhile" in told
-    assert gone not in listed(serving)
+    assert "1 have no row any more" in told
+    serving.command("verify", "--repair")
+    wait_until(lambda: gone not in listed(serving))
 
 
 def test_a_letter_of_no_message_is_listed_and_cannot_be_redriven(

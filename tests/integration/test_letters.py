@@ -25,7 +25,6 @@ from tests.support import events
 from tests.support.deadline import eventually
 from tests.support.events import Row, learned
 from tests.support.logs import ALICE, FACTS, Logs, eventually_read, learning, project_all, projecting
-from tests.support.services import now
 
 EXTRACT, PROJECT = names.extract_group("v1"), names.project_group("v1")
 POISON = "my secret poison"
@@ -346,17 +345,6 @@ def test_what_project_set_aside_is_filed_when_it_is_redriven(
 
     assert [memory.text for memory in version.filed_under([1])] == ["I like tea."]
     assert logs.standing() == []
-
-
-def test_a_message_whose_row_is_gone_is_forgotten_and_its_letter_taken_back(
-    settings: ConsumerSettings, logs: Logs
-) -> None:
-    logs.write(events.key(logs.next_id()), b"{}")
-    learn(settings, 1)
-    redriving.forget(settings, logs.standing(), now())
-    learn(settings, 1)
-
-    assert (states(logs), logs.standing()) == ({1: "deleted"}, [])
 
 
 def test_a_facts_log_of_which_nothing_can_be_read_stops_the_stage(

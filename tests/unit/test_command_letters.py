@@ -74,10 +74,9 @@ class Instance:
         return list(self.letters.values())
 
     def filed(self, message: int) -> FiledOut | None:
-        return filed(message, self.states[message])
+        return filed(message, self.states[message]) if message in self.states else None
 
-    def ask(self, letters: Sequence[DeadLetter], gone: Sequence[DeadLetter]) -> None:
-        assert not gone
+    def ask(self, letters: Sequence[DeadLetter]) -> None:
         self.asked += 1
         for each in letters:
             self.answer(self, each.message_id or 0)
@@ -112,6 +111,14 @@ def test_what_is_learned_is_told_and_asked_for_once() -> None:
 
     assert instance.redrive() == {1: "learned", 2: "learned"}
     assert (instance.asked, instance.restarted) == (1, 0)
+
+
+def test_what_has_no_row_any_more_is_told_and_never_erased() -> None:
+    instance = Instance(answer=as_("learned"))
+    del instance.states[2]
+
+    assert instance.redrive() == {1: "learned", 2: "gone"}
+    assert (instance.letters, instance.asked) == ({2: letter(2)}, 1)
 
 
 def test_a_stage_that_is_stopped_ends_it_at_once_with_its_reason_and_nothing_is_asked() -> None:
