@@ -31,7 +31,7 @@ _TICK_S = 0.2
 #: Characters of what a window's users said last, by which the memories near it are searched.
 _SEARCHED_CHARACTERS = 1000
 #: How often a single message is tried before it is set aside: over some minutes, as a model may be out of sorts.
-_TRIES = 12
+TRIES = 12
 #: How many are set aside in a row, without one that is learned between: then it is the model, not the messages.
 _MOST_IN_A_ROW = 3
 
@@ -53,6 +53,8 @@ class _Trouble:
 
     rest: Rest
     messages: int
+    #: The message whose tries these are, with the offset of the event that was tried; None where they are several.
+    alone: tuple[int, int] | None = None
     #: Pending messages that are passed over for once, to see whether it is them or the model.
     after: int = 0
 
@@ -235,8 +237,9 @@ class AskStage:
     def _could_not_be_used(self, whose: _Whose, window: OpenWindow, cause: Invalid) -> None:
         """Fewer messages at a time, until the one that makes the trouble is alone and can be set aside."""
         learns = window.learns
-        trouble = self._trouble(whose, max(1, len(learns) // 2), f"an answer that can be used: {cause}")
-        if len(learns) != 1 or trouble.rest.failures < _TRIES:
+        alone = (learns[0], window.given[learns[0]].source_offset) if len(learns) == 1 else None
+        trouble = self._trouble(whose, max(1, len(learns) // 2), f"an answer that can be used: {cause}", alone)
+        if alone is None or trouble.rest.failures < TRIES:
             return
         with self._lock:
             if not self._cap.room:
@@ -244,7 +247,8 @@ class AskStage:
                 trouble.after += 1
                 return
         with self._tenures.writing(whose.partition) as tenure:
-            tenure.set_aside(learns[0], GivenUp(str(cause), trouble.rest.failures))
+            if not tenure.set_aside(window, GivenUp(str(cause), trouble.rest.failures)):
+                return
         _log.warning("Message %s was set aside: %s", learns[0], cause, extra={"action": "message_set_aside"})
         with self._lock:
             self._troubled.pop(whose, None)
@@ -257,13 +261,15 @@ class AskStage:
             self._rest.again(self._clock(), at_least=cause.after if isinstance(cause, Busy) else timedelta(0))
             self._tell(str(cause))
 
-    def _trouble(self, whose: _Whose, messages: int, waits_for: str) -> _Trouble:
+    def _trouble(
+        self, whose: _Whose, messages: int, waits_for: str, alone: tuple[int, int] | None = None
+    ) -> _Trouble:
         with self._lock:
             before = self._troubled.get(whose)
-            same = before is not None and before.messages == messages
+            same = before is not None and (before.messages, before.alone) == (messages, alone)
             rest = before.rest if before is not None and same else Rest(self._backoff, self._chance)
             rest.again(self._clock())
-            trouble = _Trouble(rest, messages, before.after if before else 0)
+            trouble = _Trouble(rest, messages, alone, before.after if before else 0)
             self._troubled[whose] = trouble
             self._tell(waits_for)
             return trouble

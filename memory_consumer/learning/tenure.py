@@ -174,15 +174,21 @@ class Tenure:
                 self._write(records)
             return len(records)
 
-    def set_aside(self, message_id: int, given_up: GivenUp) -> None:
-        """Makes a pending message dead: nobody could find its facts. Raises Transient and Fenced."""
+    def set_aside(self, window: OpenWindow, given_up: GivenUp) -> bool:
+        """Makes the pending message of a window of one dead: nobody could find its facts.
+
+        Answers False where the window changed meanwhile: what it says now was not tried. Raises Transient and Fenced.
+        """
+        [message_id] = window.learns
         with self._alone(), self._batch():
-            record = self._ledger.record(message_id)
-            if record is not None and record.state == "pending":
-                offset = record.source_offset
-                records = set_aside(message_id, offset, self._ledger, self._extractor, self._clock())
-                key = cdc.encode_key(message_id)
-                self._write(records, [self._letter(key, offset, given_up, "ask", record.user_id)])
+            if not open_windows.stands(window, self._ledger):
+                return False
+            record = window.given[message_id]
+            offset = record.source_offset
+            records = set_aside(message_id, offset, self._ledger, self._extractor, self._clock())
+            key = cdc.encode_key(message_id)
+            self._write(records, [self._letter(key, offset, given_up, "ask", record.user_id)])
+            return True
 
     def due_profile(self, before: datetime, without: Container[str]) -> DueProfile | None:
         """The next profile that a model is to write, of none of those users. Raises Fenced."""

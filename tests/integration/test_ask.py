@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from memory_consumer import names
-from memory_consumer.asking.ask import AskStage
+from memory_consumer.asking.ask import TRIES, AskStage
 from memory_consumer.asking.windows import Found, Window
 from memory_consumer.errors import Busy, Fenced, Invalid, Transient
 from memory_consumer.kafka.log_reader import topic_id
@@ -20,7 +20,7 @@ from memory_consumer.learning.deferred import Deferred
 from memory_consumer.learning.tenure import Tenure
 from memory_consumer.records.facts import FactsRecord
 from memory_consumer.settings import ConsumerSettings
-from tests.support.deadline import DEADLINE_S, eventually
+from tests.support.deadline import DEADLINE_S, eventually, wait_until
 from tests.support.logs import ALICE, FACTS, Logs, asking, eventually_read, learning
 from tests.support.scripted import ScriptedModel, Silent, each_message
 from tests.support.services import now
@@ -220,6 +220,25 @@ def test_the_message_that_no_answer_can_be_had_for_is_set_aside_alone(
     [letter] = logs.dead_letters()
     assert states(logs) == {1: "learned", 2: "dead", 3: "learned", 4: "learned"}
     assert (letter["stage"], letter["cause"], letter["offset"]) == ("ask", "The answer is no JSON.", 1)
+
+
+def test_words_that_no_model_has_read_are_not_set_aside_by_the_tries_of_those_before(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    row, tries = logs.say("My secret poison."), []
+
+    def refuses(window: Window) -> tuple[Found, ...]:
+        if "poison" not in window.turns[0].text:
+            return each_message(window)
+        tries.append(window)
+        if len(tries) == TRIES:
+            logs.change(row.edited(content="I live in Kyoto."), "u")
+            wait_until(lambda: len(logs.facts()) == 2)
+        raise Invalid("The answer is no JSON.")
+
+    ask(settings, ScriptedModel(refuses), all_learned(logs, 1))
+
+    assert (len(tries), logs.standing()) == (TRIES, [])
 
 
 def test_a_window_that_always_takes_too_long_does_not_stop_other_users(

@@ -24,7 +24,6 @@ from memory_consumer.learning.tenure import Tenure
 from memory_consumer.learning.tenures import Tenures
 from memory_consumer.records import facts
 from memory_consumer.records.cdc import MessageRow
-from memory_consumer.records.dead_letters import GivenUp
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.stages.attempts import MOST_TRIES
 from tests.support import events
@@ -269,10 +268,11 @@ def test_who_comes_after_a_commit_that_was_not_heard_of_does_not_go_on_with_a_le
     unheard = partial(Unheard, failures=[RuntimeError("broken")])
     tenure = Tenure(settings, ALICE, log_id=log_id, extractor=offline.EXTRACTOR, clock=now, writer=unheard)
     with reading(settings) as reader, closing(tenure):
+        batch = taken(reader, 1)
         with pytest.raises(RuntimeError):
-            tenure.learn(taken(reader, 1), reader.consumer_group_metadata())
+            tenure.learn(batch, reader.consumer_group_metadata())
         with pytest.raises(Fenced):
-            tenure.set_aside(1, GivenUp("bad", 3))
+            tenure.learn(batch, reader.consumer_group_metadata())
     assert [record.state for record in logs.facts()] == ["learned"]
 
 
