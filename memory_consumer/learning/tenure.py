@@ -177,7 +177,8 @@ class Tenure:
     def set_aside(self, window: OpenWindow, given_up: GivenUp) -> bool:
         """Makes the pending message of a window of one dead: nobody could find its facts.
 
-        Answers False where the window changed meanwhile: what it says now was not tried. Raises Transient and Fenced.
+        Answers False where the window changed meanwhile: what it says now was not tried. Raises Transient and
+        Fenced.
         """
         [message_id] = window.learns
         with self._alone(), self._batch():
