@@ -29,8 +29,8 @@ _MOST_REMOVED = 500
 _MOST_FILED = 64
 
 _LOST = (
-    "its data was lost or is an older copy. So nothing of that was erased. Bring MySQL's newest data back, then"
-    " run `oboegaki verify --repair`."
+    "its data was lost or is an older copy, or another program wrote to the logs. So nothing was erased, and what"
+    " was deleted stays until this is mended. Bring MySQL's newest data back, then run `oboegaki verify --repair`."
 )
 
 _FOUND = "found.rule IN (SELECT value FROM json_each(?)) AND NOT found.under_way"
