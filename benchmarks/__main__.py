@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import beside_mem0, extraction, freshness, learning, quality, recall, verifying
+from benchmarks import backlog, beside_mem0, extraction, freshness, learning, quality, recall, verifying
 from benchmarks.figures import Result
 from benchmarks.machine import this_machine
 from benchmarks.showing import draw, show, write_json
@@ -19,6 +19,7 @@ from benchmarks.showing import draw, show, write_json
 class Benchmark(StrEnum):
     """What can be measured."""
 
+    BACKLOG = "backlog"
     EXTRACTION = "extraction"
     FRESHNESS = "freshness"
     LEARNING = "learning"
@@ -30,6 +31,7 @@ class Benchmark(StrEnum):
 
 
 _MEASURED: dict[Benchmark, Callable[..., Result]] = {
+    Benchmark.BACKLOG: backlog.run,
     Benchmark.EXTRACTION: extraction.run,
     Benchmark.FRESHNESS: freshness.run,
     Benchmark.LEARNING: learning.run,
