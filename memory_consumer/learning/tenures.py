@@ -112,8 +112,7 @@ class Tenures:
             )
         except Transient:
             raise
-        except Exception as exc:
-            # That a partition cannot be opened is no fault of the records that are to be written there.
+        except Exception as exc:  # whatever it is, it is raised again: no fault of the records to be written there
             raise Transient(f"Partition {partition} could not be opened: {named(exc)}.") from exc
 
     def opened(self, partition: int) -> Tenure | None:

@@ -226,16 +226,25 @@ class Unheard(TransactionalWriter):
         return offsets
 
 
+def handle(settings: ConsumerSettings, stage: ExtractStage, *, count: int, times: int) -> None:
+    """Hands the first events of Alice's partition to a stage so many times."""
+    with reading(settings, GROUP) as reader:
+        batch = taken(reader, count)
+        stage.assigned(reader, [TopicPartition(names.MESSAGES, ALICE)])
+
+        async def run() -> None:
+            for _ in range(times):
+                await stage.handle(batch, Held(reader))
+
+        asyncio.run(run())
+    stage.close()
+
+
 def handle_twice(settings: ConsumerSettings, failure: Exception) -> None:
     """Hands the first two events to a stage twice; the first commit is followed by a failure."""
     failures = [failure]
-    stage = ExtractStage(Tenures(settings, offline.EXTRACTOR, now, partial(Unheard, failures=failures)))
-    with reading(settings, GROUP) as reader:
-        batch = taken(reader, 2)
-        stage.assigned(reader, [TopicPartition(names.MESSAGES, ALICE)])
-        for _ in range(2):
-            asyncio.run(stage.handle(batch, Held(reader)))
-    stage.close()
+    writer = partial(Unheard, failures=failures)
+    handle(settings, ExtractStage(Tenures(settings, offline.EXTRACTOR, now, writer)), count=2, times=2)
     assert failures == []
 
 
@@ -289,16 +298,7 @@ def test_a_record_that_trips_learning_does_not_have_its_partition_opened_anew(
     openings: list[int] = []
     logs.say("I like tea.")
     stage = ExtractStage(Tenures(settings, replace(offline.EXTRACTOR, extract=extract), now, writer), PROMPT)
-    with reading(settings, GROUP) as reader:
-        batch = taken(reader, 1)
-        stage.assigned(reader, [TopicPartition(names.MESSAGES, ALICE)])
-
-        async def run() -> None:
-            for _ in range(MOST_TRIES + 1):
-                await stage.handle(batch, Held(reader))
-
-        asyncio.run(run())
-    stage.close()
+    handle(settings, stage, count=1, times=MOST_TRIES + 1)
 
     assert [record.state for record in logs.facts()] == ["dead"]
     assert openings == [ALICE]
@@ -312,16 +312,7 @@ def test_a_partition_whose_opening_fails_unforeseen_is_no_fault_of_its_records(
 
     logs.say("I like tea.")
     stage = ExtractStage(Tenures(settings, offline.EXTRACTOR, now, writer), PROMPT)
-    with reading(settings, GROUP) as reader:
-        batch = taken(reader, 1)
-        stage.assigned(reader, [TopicPartition(names.MESSAGES, ALICE)])
-
-        async def run() -> None:
-            for _ in range(MOST_TRIES + 1):
-                await stage.handle(batch, Held(reader))
-
-        asyncio.run(run())
-    stage.close()
+    handle(settings, stage, count=1, times=MOST_TRIES + 1)
 
     assert (stage.report.events, stage.report.dead) == (0, 0)
     assert str(stage.report.waiting_for).startswith(f"Partition {ALICE} could not be opened: RuntimeError at")

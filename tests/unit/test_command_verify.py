@@ -35,9 +35,9 @@ def report(differences: dict[str, int], under_way: int = 0) -> Line:
     return {"report": {"counts": COUNTS, "differences": differences, "under_way": under_way}}
 
 
-def shown(*lines: Line) -> tuple[str, int]:
+def shown(*lines: Line, user: str | None = None) -> tuple[str, int]:
     out = Console(file=StringIO(), width=160)
-    status = as_tables(concluded(iter(lines)), out)
+    status = as_tables(concluded(iter(lines)), out, user)
     assert isinstance(out.file, StringIO)
     return out.file.getvalue(), status
 
@@ -71,12 +71,11 @@ def test_some_differences_of_a_kind_are_shown_and_all_are_counted() -> None:
 
 
 def test_a_user_of_whom_there_is_nothing_is_not_said_to_agree() -> None:
-    out = Console(file=StringIO(), width=160)
     nothing = {"report": {"counts": dict.fromkeys(COUNTS, 0), "differences": {}, "under_way": 0}}
-    status = as_tables(iter([nothing]), out, "nobody")
-    assert isinstance(out.file, StringIO)
-    assert "There is nothing of nobody" in out.file.getvalue()
-    assert "agree" not in out.file.getvalue()
+    text, status = shown(nothing, user="nobody")
+
+    assert "There is nothing of nobody" in text
+    assert "agree" not in text
     assert status == 0
 
 
