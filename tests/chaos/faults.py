@@ -133,14 +133,22 @@ class Disk:
         self._folder = folder
 
     def fill(self) -> None:
-        """Leaves no room."""
-        found = os.statvfs(self._folder)
-        used = (found.f_blocks - found.f_bfree) * found.f_frsize
-        self._resize(str(used))
+        """Leaves no room, also where somebody writes meanwhile."""
+        wait_until(self._shrinks)
 
     def make_room(self) -> None:
         """Leaves room again."""
         self._resize(_ROOM)
+
+    def _shrinks(self) -> bool:
+        """Whether it could be made as large as what is on it: not where that has grown since it was looked at."""
+        found = os.statvfs(self._folder)
+        used = (found.f_blocks - found.f_bfree) * found.f_frsize
+        try:
+            self._resize(str(used))
+        except subprocess.CalledProcessError:
+            return False
+        return True
 
     def _resize(self, size: str) -> None:
         _run("mount", "-o", f"remount,size={size}", str(self._folder))
