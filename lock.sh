@@ -5,9 +5,10 @@ cd "$(dirname "$0")"
 .venv/bin/pip install --disable-pip-version-check -q "uv>=0.5"
 compile() {
     .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-        --no-emit-index-url --no-emit-find-links -o "$@" pyproject.toml
+        --no-emit-index-url --no-emit-find-links -o "$@"
 }
-compile requirements.txt --group setup
-compile requirements-dev.txt --group dev -c requirements.txt
-compile requirements-sentence-transformers.txt --group sentence-transformers \
+compile requirements.txt pyproject.toml --group setup
+compile requirements-dev.txt pyproject.toml --group dev -c requirements.txt
+compile deploy/requirements-sbom.txt --group sbom
+compile requirements-sentence-transformers.txt pyproject.toml --group sentence-transformers \
     --extra sentence-transformers-onnx -c requirements-dev.txt

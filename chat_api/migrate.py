@@ -1,6 +1,6 @@
 """Brings the tables to their latest form: numbered scripts, forward only, by one process at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,11 +21,27 @@ def migrate(account: Account) -> None:
 
     Raises Unavailable when MySQL does not answer or another starter does not finish, Faulty when it refuses.
     """
+    with (
+        _translated(account),
+        _connected(account, database=None) as connection,
+        _locked(connection, account.database),
+    ):
+        _create_database(connection, account.database)
+        with _connected(account, account.database) as inside:
+            _upgrade(inside)
+
+
+def grant(account: Account, statements: Sequence[str]) -> None:
+    """Gives rights on the tables, as the account that made them. Raises Unavailable and Faulty as migrate does."""
+    with _translated(account), _connected(account, account.database) as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+@contextmanager
+def _translated(account: Account) -> Iterator[None]:
     try:
-        with _connected(account, database=None) as connection, _locked(connection, account.database):
-            _create_database(connection, account.database)
-            with _connected(account, account.database) as inside:
-                _upgrade(inside)
+        yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError) as exc:
         raise Unavailable(
             f"MySQL does not answer on {account.host}:{account.port}, so nothing was migrated."

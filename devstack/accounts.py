@@ -33,30 +33,49 @@ _TABLE_GRANTS = {
 }
 
 
-def account_statements(secrets: Secrets) -> list[str]:
-    """Makes every account, sets its password and what it may do where no table is needed for it."""
+#: Where tables are made over the network, whoever makes them gives the others their rights on them, too.
+_TO_GRANT = (
+    f"GRANT ALL ON {DATABASE}.* TO {{}} WITH GRANT OPTION",
+    "GRANT SESSION_VARIABLES_ADMIN ON *.* TO {}",
+)
+
+
+def account_statements(secrets: Secrets, *, host: str = "localhost") -> list[str]:
+    """Makes every account, sets its password and what it may do where no table is needed for it.
+
+    The accounts but root come from that host. Where it is another machine than MySQL's, the account that makes the
+    tables may run `table_statements`; else root does.
+    """
     passwords = {
         "oboegaki_migrate": secrets.mysql_migrate,
         "oboegaki_api": secrets.mysql_api,
         "oboegaki_debezium": secrets.mysql_debezium,
         "oboegaki_readonly": secrets.mysql_readonly,
     }
-    statements = [_UNLOGGED, _password("ALTER USER", "root", secrets.mysql_root.get_secret_value())]
+    statements = [
+        _UNLOGGED,
+        _password("ALTER USER", _at("root", "localhost"), secrets.mysql_root.get_secret_value()),
+    ]
     for user, password in passwords.items():
-        statements.append(_password("CREATE USER IF NOT EXISTS", user, password.get_secret_value()))
-        statements.append(_password("ALTER USER", user, password.get_secret_value()))
-    return [*statements, *_granted(_GRANTS)]
+        statements.append(_password("CREATE USER IF NOT EXISTS", _at(user, host), password.get_secret_value()))
+        statements.append(_password("ALTER USER", _at(user, host), password.get_secret_value()))
+    by_network = [] if host == "localhost" else [each.format(_at("oboegaki_migrate", host)) for each in _TO_GRANT]
+    return [*statements, *_granted(_GRANTS, host), *by_network]
 
 
-def table_statements() -> list[str]:
+def table_statements(*, host: str = "localhost") -> list[str]:
     """What the accounts may do with single tables; the tables have to be there."""
-    return [_UNLOGGED, *_granted(_TABLE_GRANTS)]
+    return [_UNLOGGED, *_granted(_TABLE_GRANTS, host)]
 
 
-def _password(verb: str, user: str, password: str) -> str:
+def _at(user: str, host: str) -> str:
+    return f"'{user}'@'{host}'"
+
+
+def _password(verb: str, account: str, password: str) -> str:
     # Passwords are made of letters, digits, - and _.
-    return f"{verb} '{user}'@'localhost' IDENTIFIED BY '{password}'"
+    return f"{verb} {account} IDENTIFIED BY '{password}'"
 
 
-def _granted(grants: dict[str, tuple[str, ...]]) -> list[str]:
-    return [f"{grant} '{user}'@'localhost'" for user, grants_of in grants.items() for grant in grants_of]
+def _granted(grants: dict[str, tuple[str, ...]], host: str) -> list[str]:
+    return [f"{grant} {_at(user, host)}" for user, grants_of in grants.items() for grant in grants_of]

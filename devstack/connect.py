@@ -33,17 +33,23 @@ def start(settings: StackSettings, secrets: Secrets) -> Process:
     found = jars.find(settings.dist)
     folder = _folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    command = worker_command(settings, secrets, found.classpath, found.plugins)
+    return process.start(NAME, command, home=settings.home)
+
+
+def worker_command(settings: StackSettings, secrets: Secrets, classpath: str, plugins: Path) -> list[str]:
+    """How to run the worker; its configuration is written into its folder."""
+    folder = _folder(settings)
     kept = {
         "mysql.password": secrets.mysql_debezium.get_secret_value(),
         "kafka.login": kafka.client_login(secrets),
     }
     java.write_properties(_secrets_file(settings), kept)
     config = folder / "worker.properties"
-    java.write_properties(config, worker_config(settings, found.plugins))
+    java.write_properties(config, worker_config(settings, plugins))
     main = "org.apache.kafka.connect.cli.ConnectDistributed"
     options = [f"-Djava.security.auth.login.config={_write_gate(folder, secrets).as_uri()}"]
-    command = java.command(found, folder, settings.connect_heap_mb, main, str(config), options=options)
-    return process.start(NAME, command, home=settings.home)
+    return java.command(classpath, folder, settings.connect_heap_mb, main, str(config), options=options)
 
 
 def wait(settings: StackSettings, secrets: Secrets, worker: Process, deadline: float) -> None:
@@ -79,11 +85,17 @@ def auth(secrets: Secrets) -> tuple[str, str]:
 
 
 def register_messages(
-    settings: StackSettings, secrets: Secrets, worker: Process, *, partitions: int, log_id: str, deadline: float
+    settings: StackSettings,
+    secrets: Secrets,
+    worker: Process | None,
+    *,
+    partitions: int,
+    log_id: str,
+    deadline: float,
 ) -> None:
-    """Returns once the connector runs. Raises Failed with its cause if it does not."""
+    """Returns once the connector runs. Raises Failed with the cause if not, and the worker's last lines."""
     places = Places(
-        mysql_host="127.0.0.1",
+        mysql_host=settings.host("mysql"),
         mysql_port=settings.mysql_port,
         mysql_user="oboegaki_debezium",
         secrets_file=_secrets_file(settings),
@@ -95,7 +107,7 @@ def register_messages(
         config = register.messages_config(places)
         register.register(settings.connect_url(), config, deadline, auth=_OwnWorker(settings, secrets))
     except (ConnectorError, Failed) as exc:
-        raise Failed(f"{exc} {process.last_lines(worker)}") from exc
+        raise Failed(" ".join([str(exc), *([process.last_lines(worker)] if worker else [])])) from exc
 
 
 def connector(settings: StackSettings, secrets: Secrets) -> str | None:
@@ -138,9 +150,10 @@ class _OwnWorker(httpx.Auth):
         self._basic = httpx.BasicAuth(*auth(secrets))
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
-        # Whoever else took its port must not be told our password.
+        # Whoever else took its port must not be told our password; the containers' network has no others.
         found = process.find(self._settings.home, NAME)
-        if found is None or not process.listens(found, self._settings.connect_port):
+        holds = found is not None and process.listens(found, self._settings.connect_port)
+        if not holds and not self._settings.containers:
             raise Failed("Kafka Connect does not run here.")
         yield from self._basic.auth_flow(request)
 
@@ -174,8 +187,8 @@ def worker_config(settings: StackSettings, plugins: Path) -> dict[str, object]:
         "rest.extension.classes": f"{_GATE}.BasicAuthSecurityRestExtension",
         "group.id": "oboegaki-connect",
         "client.id": "oboegaki-connect",
-        "listeners": settings.connect_url(),
-        "rest.advertised.host.name": "127.0.0.1",
+        "listeners": f"http://{settings.bind_host()}:{settings.connect_port}",
+        "rest.advertised.host.name": settings.host(NAME),
         "rest.advertised.port": settings.connect_port,
         **storage,
         **replication,

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from devstack.jars import Jars
-
 _LOG = """\
 status=error
 appender.out.type=Console
@@ -17,7 +15,7 @@ rootLogger.appenderRef.out.ref=out
 
 
 def command(
-    jars: Jars, folder: Path, heap_mb: int, main: str, *arguments: str, options: Sequence[str] = ()
+    classpath: str, folder: Path, heap_mb: int, main: str, *arguments: str, options: Sequence[str] = ()
 ) -> list[str]:
     """How to run a class of the jars; its log settings are written into the folder."""
     log = folder / "log4j2.properties"
@@ -31,7 +29,7 @@ def command(
         f"-Dlog4j2.configurationFile={log.as_uri()}",
         *options,
         "-cp",
-        jars.classpath,
+        classpath,
         main,
         *arguments,
     ]

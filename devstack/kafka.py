@@ -47,10 +47,7 @@ def start(settings: StackSettings, secrets: Secrets) -> Process:
     folder = settings.home / "kafka"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _format(settings, secrets, found, folder)
-    config = folder / "server.properties"
-    java.write_properties(config, server_config(settings, secrets, folder / "data"))
-    command = java.command(found, folder, settings.kafka_heap_mb, "kafka.Kafka", str(config))
-    return process.start(NAME, command, home=settings.home)
+    return process.start(NAME, server_command(settings, secrets, found.classpath, folder), home=settings.home)
 
 
 def wait(settings: StackSettings, secrets: Secrets, broker: Process, deadline: float) -> None:
@@ -66,20 +63,23 @@ def stop(settings: StackSettings) -> bool:
 def answers(settings: StackSettings, secrets: Secrets) -> bool:
     """Whether our broker answers and counts itself in: before that no topic can be made."""
     # Whoever else took its port must not be told its password.
-    return listens(settings) and is_ready(settings.kafka_port, secrets.kafka_broker.get_secret_value())
+    password = secrets.kafka_broker.get_secret_value()
+    return listens(settings) and is_ready(settings.kafka_port, password, settings.host(NAME))
 
 
 def listens(settings: StackSettings) -> bool:
-    """Whether it is our own broker that holds its port."""
+    """Whether it is our own broker that holds its port; the containers' network has no others."""
+    if settings.containers:
+        return True
     found = process.find(settings.home, NAME)
     return found is not None and process.listens(found, settings.kafka_port)
 
 
-def is_ready(port: int, password: str) -> bool:
-    """The same, of whoever listens on a port of this machine; it is told the broker's password."""
+def is_ready(port: int, password: str, host: str = "127.0.0.1") -> bool:
+    """The same, of whoever listens on a port; it is told the broker's password."""
     token = f"\0{BROKER}\0{password}".encode()
     try:
-        with socket.create_connection(("127.0.0.1", port), _PROBE_S) as connection:
+        with socket.create_connection((host, port), _PROBE_S) as connection:
             _ask(connection, _HANDSHAKE, struct.pack(">h5s", 5, b"PLAIN"))
             _ask(connection, _AUTHENTICATE, struct.pack(">i", len(token)) + token)
             answer = _ask(connection, _METADATA, struct.pack(">i", 0))
@@ -100,10 +100,10 @@ def controller_lets_in_strangers(port: int) -> bool:
         return False
 
 
-def lets_in_strangers(port: int) -> bool:
-    """Whether a broker on this machine tells its brokers and topics to whoever does not say who they are."""
+def lets_in_strangers(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a broker tells its brokers and topics to whoever does not say who they are."""
     try:
-        with socket.create_connection(("127.0.0.1", port), _PROBE_S) as connection:
+        with socket.create_connection((host, port), _PROBE_S) as connection:
             return len(_ask(connection, _METADATA, struct.pack(">i", 0))) > 0
     except (OSError, struct.error):
         return False
@@ -125,7 +125,8 @@ def server_config(settings: StackSettings, secrets: Secrets, data: Path) -> dict
         "node.id": 1,
         "controller.quorum.bootstrap.servers": f"127.0.0.1:{settings.kafka_controller_port}",
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"{_LISTENER}://{settings.kafka()},CONTROLLER://127.0.0.1:{settings.kafka_controller_port}",
+        "listeners": f"{_LISTENER}://{settings.bind_host()}:{settings.kafka_port},"
+        f"CONTROLLER://127.0.0.1:{settings.kafka_controller_port}",
         "advertised.listeners": f"{_LISTENER}://{settings.kafka()}",
         "listener.security.protocol.map": f"{_LISTENER}:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
         "inter.broker.listener.name": _LISTENER,
@@ -189,15 +190,27 @@ def _format(settings: StackSettings, secrets: Secrets, found: jars.Jars, folder:
     # Made aside and renamed, so that storage is formatted or absent.
     partial = folder / "data.new"
     shutil.rmtree(partial, ignore_errors=True)
-    config = folder / "format.properties"
-    java.write_properties(config, server_config(settings, secrets, partial))
-    arguments = ["format", "-t", _cluster_id(), "-c", str(config), "--standalone"]
     commands.run(
-        java.command(found, folder, settings.kafka_heap_mb, "kafka.tools.StorageTool", *arguments),
+        format_command(settings, secrets, found.classpath, folder),
         failure="Kafka could not format its storage.",
         on_line=lambda _: None,
     )
     partial.rename(data)
+
+
+def format_command(settings: StackSettings, secrets: Secrets, classpath: str, folder: Path) -> list[str]:
+    """How to format the folder's `data.new`; its configuration is written."""
+    config = folder / "format.properties"
+    java.write_properties(config, server_config(settings, secrets, folder / "data.new"))
+    arguments = ["format", "-t", _cluster_id(), "-c", str(config), "--standalone"]
+    return java.command(classpath, folder, settings.kafka_heap_mb, "kafka.tools.StorageTool", *arguments)
+
+
+def server_command(settings: StackSettings, secrets: Secrets, classpath: str, folder: Path) -> list[str]:
+    """How to run the broker; its configuration is written."""
+    config = folder / "server.properties"
+    java.write_properties(config, server_config(settings, secrets, folder / "data"))
+    return java.command(classpath, folder, settings.kafka_heap_mb, "kafka.Kafka", str(config))
 
 
 def _cluster_id() -> str:

@@ -34,10 +34,10 @@ def start(settings: StackSettings, secrets: Secrets) -> Process:
     if running is not None:
         return running
     program = mysql_program.find(settings.dist)
-    config = _write_config(settings, secrets, program)
+    config = write_config(settings, secrets, program.base)
     _initialise(settings, program, config)
     # A killed server leaves these behind, and another process may have its pid by now.
-    for leftover in (_socket(settings.home), _socket(settings.home).with_suffix(".sock.lock")):
+    for leftover in (_socket(settings), _socket(settings).with_suffix(".sock.lock")):
         leftover.unlink(missing_ok=True)
     return process.start(NAME, [*program.server, f"--defaults-file={config}"], home=settings.home)
 
@@ -45,7 +45,7 @@ def start(settings: StackSettings, secrets: Secrets) -> Process:
 def wait(settings: StackSettings, server: Process, deadline: float) -> None:
     """Returns once MySQL takes connections, its accounts made. Raises Failed as process.wait_until does."""
     # By the socket, which is ours by its path: what answers at the port may be another server.
-    process.wait_until(lambda: _greets(_socket(settings.home)), deadline, server)
+    process.wait_until(lambda: _greets(_socket(settings)), deadline, server)
 
 
 def stop(settings: StackSettings) -> bool:
@@ -79,10 +79,10 @@ def query(settings: StackSettings, statements: Sequence[str]) -> list[list[str]]
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
-def greeting(port: int) -> str | None:
-    """The version that a MySQL or MariaDB server on this machine says when one connects; None without one."""
+def greeting(port: int, host: str = "127.0.0.1") -> str | None:
+    """The version that a MySQL or MariaDB server says when one connects; None without one."""
     try:
-        with socket.create_connection(("127.0.0.1", port), _PROBE_S) as connection:
+        with socket.create_connection((host, port), _PROBE_S) as connection:
             packet = connection.recv(256)
     except OSError:
         return None
@@ -129,17 +129,27 @@ def _initialise(settings: StackSettings, program: MySqlProgram, config: Path) ->
     partial.rename(data)
 
 
-def _write_config(settings: StackSettings, secrets: Secrets, program: MySqlProgram) -> Path:
+def write_config(settings: StackSettings, secrets: Secrets, base: Path | None) -> Path:
+    """Writes MySQL's configuration and accounts, and its client's; returns the server's file."""
     folder = _folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(folder / "accounts.sql", "".join(f"{line};\n" for line in accounts.account_statements(secrets)))
+    _write(folder / "accounts.sql", "".join(f"{line};\n" for line in _accounts(settings, secrets)))
     password = secrets.mysql_root.get_secret_value()
     # All of it, for what is left out is taken from MYSQL_HOST and the like.
-    client = {"user": "root", "password": password, "host": "localhost", "socket": _socket(settings.home)}
+    client = {"user": "root", "password": password, "host": "localhost", "socket": _socket(settings)}
     _write(folder / "client.cnf", _ini("client", client))
     config = folder / "my.cnf"
-    _write(config, _ini("mysqld", server_config(settings, program.base)))
+    _write(config, _ini("mysqld", server_config(settings, base)))
     return config
+
+
+def _accounts(settings: StackSettings, secrets: Secrets) -> list[str]:
+    return accounts.account_statements(secrets, host=accounts_host(settings))
+
+
+def accounts_host(settings: StackSettings) -> str:
+    """Where the accounts come from: this machine, or any container of MySQL's network."""
+    return "%" if settings.containers else "localhost"
 
 
 def server_config(settings: StackSettings, base: Path | None) -> dict[str, object]:
@@ -147,12 +157,12 @@ def server_config(settings: StackSettings, base: Path | None) -> dict[str, objec
     folder = _folder(settings)
     config: dict[str, object] = {
         "datadir": folder / "data",
-        "socket": _socket(settings.home),
+        "socket": _socket(settings),
         # In its own folder of data: it makes the file with rights of its own.
         "pid-file": "mysqld.pid",
         "init-file": folder / "accounts.sql",
         "port": settings.mysql_port,
-        "bind-address": "127.0.0.1",
+        "bind-address": settings.bind_host(),
         "mysqlx": "OFF",
         "secure-file-priv": "NULL",
         "max-connect-errors": 1_000_000,
@@ -176,7 +186,7 @@ def server_config(settings: StackSettings, base: Path | None) -> dict[str, objec
     }
     if base is not None:
         config |= {"basedir": base, "lc-messages-dir": base / "share" / "mysql"}
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 and not settings.containers:
         config["user"] = "root"
     return config
 
@@ -196,5 +206,6 @@ def _folder(settings: StackSettings) -> Path:
     return settings.home / "mysql"
 
 
-def _socket(home: Path) -> Path:
-    return socket_path(home, "mysql.sock")
+def _socket(settings: StackSettings) -> Path:
+    # Of its home, MySQL's container has MySQL's folder only.
+    return _folder(settings) / "mysql.sock" if settings.containers else socket_path(settings.home, "mysql.sock")

@@ -1,4 +1,4 @@
-"""Settings of the native stack, from the environment (`OBOEGAKI_…`)."""
+"""Settings of the stack, from the environment (`OBOEGAKI_…`)."""
 
 from pathlib import Path
 from typing import Self
@@ -29,6 +29,11 @@ class StackSettings(BaseSettings):
         default=8423, ge=1, le=65535, description="Port that Kafka's controller listens on."
     )
     connect_port: int = Field(default=8424, ge=1, le=65535, description="Port that Kafka Connect listens on.")
+    containers: bool = Field(
+        default=False,
+        description="Whether MySQL, Kafka and Kafka Connect are the containers of docker-compose.yml, reached by"
+        " their names; that file sets it.",
+    )
     kafka_heap_mb: int = Field(
         default=512, ge=256, description="Most memory that Kafka's heap may take, in MiB; it may use half more."
     )
@@ -52,10 +57,18 @@ class StackSettings(BaseSettings):
             raise ValueError("the stack's ports have to differ from each other")
         return self
 
+    def host(self, part: str) -> str:
+        """Where a part is: this machine, or the container of its name."""
+        return part if self.containers else "127.0.0.1"
+
+    def bind_host(self) -> str:
+        """Where a part listens: on this machine only, or on its container's network, which nobody else is in."""
+        return "0.0.0.0" if self.containers else "127.0.0.1"  # noqa: S104  a network of the containers' own
+
     def kafka(self) -> str:
         """Kafka's address."""
-        return f"127.0.0.1:{self.kafka_port}"
+        return f"{self.host('kafka')}:{self.kafka_port}"
 
     def connect_url(self) -> str:
         """Kafka Connect's address."""
-        return f"http://127.0.0.1:{self.connect_port}"
+        return f"http://{self.host('connect')}:{self.connect_port}"

@@ -94,8 +94,9 @@ def stop(settings: StackSettings) -> list[str]:
 
 def status(settings: StackSettings, secrets: Secrets) -> list[PartStatus]:
     """How every part is, within a few seconds."""
+    greeting = mysql.greeting(settings.mysql_port, settings.host(mysql.NAME))
     return [
-        _status(settings, mysql.NAME, settings.mysql_port, mysql.greeting(settings.mysql_port) is not None),
+        _status(settings, mysql.NAME, settings.mysql_port, greeting is not None),
         _status(settings, kafka.NAME, settings.kafka_port, kafka.answers(settings, secrets)),
         _connect_status(settings, secrets),
     ]
@@ -109,6 +110,10 @@ def _connect_status(settings: StackSettings, secrets: Secrets) -> PartStatus:
 
 def _status(settings: StackSettings, name: str, port: int, answers: bool, detail: str = "") -> PartStatus:
     found = process.find(settings.home, name)
+    if settings.containers:
+        # Whether one runs that does not answer is `docker compose ps`'s to tell.
+        told = detail or ("ready" if answers else "does not answer")
+        return PartStatus(name, running=answers or bool(detail), ready=answers, port=port, pid=None, detail=told)
     if found is None:
         return PartStatus(name, running=False, ready=False, port=port, pid=None, detail="not running")
     told = detail or ("ready" if answers else "does not answer")

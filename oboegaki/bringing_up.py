@@ -57,19 +57,24 @@ def bring_up(instance: Instance, reported: Steps) -> None:
         instance.secrets,
         partitions=names.PARTITIONS,
         on_part=reported.on_part,
-        after_mysql=lambda: _make_tables(instance),
-        after_kafka=lambda: _make_topics(instance),
+        after_mysql=lambda: make_tables(instance),
+        after_kafka=lambda: make_topics(instance),
     )
 
 
-def _make_tables(instance: Instance) -> None:
+def make_tables(instance: Instance) -> None:
+    """Brings the tables to their latest form, and checks MySQL's binlog. Raises ChatError."""
     migrate(instance.migrator())
     # Not as the API's account, which gets its rights once the tables are there.
     with closing(Rows(instance.migrator(), pool_size=1, clock=lambda: datetime.now(UTC))) as rows:
         binlog.check(rows)
 
 
-def _make_topics(instance: Instance) -> str:
+def make_topics(instance: Instance) -> str:
+    """Makes the account of Kafka's clients and the topics, and answers the id of the messages log.
+
+    Raises Failed and LearningError.
+    """
     make_account(instance)
     topics.ensure(instance.consumer)
     return topic_id(instance.consumer, names.MESSAGES)

@@ -12,6 +12,7 @@ from rich.console import Console
 from oboegaki import (
     bringing_up,
     chatting,
+    containers,
     doctor,
     importing,
     instance,
@@ -24,6 +25,7 @@ from oboegaki import (
 )
 from oboegaki.client import connected
 from oboegaki.errors import REFUSALS, CommandError
+from oboegaki.instance import Instance
 
 app = typer.Typer(
     help="oboegaki 覚え書き: long-term memory for chat assistants.",
@@ -34,6 +36,9 @@ app = typer.Typer(
 
 letters_app = typer.Typer(help="What was set aside because it could not be learned.", no_args_is_help=True)
 app.add_typer(letters_app, name="dead-letters")
+
+steps_app = typer.Typer(help="Steps of docker-compose.yml, which runs them.", no_args_is_help=True)
+app.add_typer(steps_app, name="containers", hidden=True)
 
 Rebuild = Annotated[
     bool,
@@ -56,6 +61,12 @@ def main() -> None:
         sys.exit(1)
 
 
+def _native() -> Instance:
+    loaded = instance.load()
+    containers.refuse_in_containers(loaded)
+    return loaded
+
+
 def _say(refusal: Exception) -> None:
     Console(stderr=True).print(f"oboegaki: {refusal}", style="red", markup=False, highlight=False)
 
@@ -63,13 +74,13 @@ def _say(refusal: Exception) -> None:
 @app.command()
 def setup() -> None:
     """Fetch MySQL, Kafka and Debezium where they are missing."""
-    bringing_up.set_up(instance.load(), Console())
+    bringing_up.set_up(_native(), Console())
 
 
 @app.command()
 def run(*, rebuild: Rebuild = False) -> None:
     """Start everything, show what to paste, stop everything with Ctrl-C."""
-    running.run(instance.load(), Console(), rebuild=rebuild)
+    running.run(_native(), Console(), rebuild=rebuild)
 
 
 @app.command()
@@ -77,7 +88,7 @@ def up() -> None:
     """Start MySQL, Kafka and Kafka Connect, and leave them running."""
     console = Console()
     with bringing_up.steps(console) as reported:
-        bringing_up.bring_up(instance.load(), reported)
+        bringing_up.bring_up(_native(), reported)
 
 
 @app.command()
@@ -85,7 +96,7 @@ def down() -> None:
     """Stop whatever of this instance runs; data stays."""
     console = Console()
     with console.status("Stopping …"):
-        stopped = running.stop(instance.load())
+        stopped = running.stop(_native())
     console.print(f"Stopped: {', '.join(stopped) or 'nothing ran'}.")
 
 
@@ -133,6 +144,24 @@ def verify(
 ) -> None:
     """Check that rows, logs and memories agree; exit status 0 if so, 1 if not, 2 if it cannot be told."""
     raise typer.Exit(verifying.verify(instance.load, Console(), user=user, repair=repair, as_json=as_json))
+
+
+@steps_app.command()
+def configure() -> None:
+    """Write what the other containers start with."""
+    containers.configure(instance.load())
+
+
+@steps_app.command(name="set-up")
+def set_up_containers() -> None:
+    """Make tables and topics, and give the accounts their rights."""
+    containers.set_up(instance.load())
+
+
+@steps_app.command()
+def register() -> None:
+    """Have Debezium read MySQL's binlog."""
+    containers.register(instance.load())
 
 
 @letters_app.command(name="list")

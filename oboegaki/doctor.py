@@ -101,14 +101,18 @@ def _asked(check: Check) -> Finding:
 def checks(instance: Instance) -> Iterator[Check]:
     """Every part of the chain, in the order of the data."""
     yield Check("Python", _python)
-    yield Check("Java", _java)
-    yield Check("MySQL's program", lambda: f"version {mysql_program.find(instance.stack.dist).version}")
-    yield Check("Kafka's and Debezium's jars", lambda: str(jars.find(instance.stack.dist).folder))
+    if not instance.stack.containers:
+        # The programs of others are in their containers.
+        yield Check("Java", _java)
+        yield Check("MySQL's program", lambda: f"version {mysql_program.find(instance.stack.dist).version}")
+        yield Check("Kafka's and Debezium's jars", lambda: str(jars.find(instance.stack.dist).folder))
     yield Check("disk", lambda: _disk(instance))
     yield Check("embedder", _embedder)
     yield Check("MySQL", lambda: _mysql(instance))
     yield Check("MySQL's binlog", lambda: _binlog(instance))
-    yield Check("accounts", lambda: _accounts(instance))
+    if not instance.stack.containers:
+        # Root of MySQL gets in from MySQL's own machine only.
+        yield Check("accounts", lambda: _accounts(instance))
     yield Check("other accounts", lambda: _other_accounts(instance))
     yield Check("files", lambda: files(instance.stack.home, instance.stack.dist))
     yield Check("Kafka", lambda: _kafka(instance))
@@ -152,7 +156,7 @@ def _embedder() -> str:
 
 
 def _mysql(instance: Instance) -> str:
-    version = mysql.greeting(instance.api.mysql_port)
+    version = mysql.greeting(instance.api.mysql_port, instance.api.mysql_host)
     if version is None:
         raise Broken(f"Nothing answers as MySQL on port {instance.api.mysql_port}. Start it with `oboegaki up`.")
     if "mariadb" in version.lower():
@@ -186,9 +190,9 @@ def _other_accounts(instance: Instance) -> str:
 
 def strangers(stack: StackSettings) -> str:
     """That whoever does not say who they are is let in nowhere. Raises Broken."""
-    if kafka.lets_in_strangers(stack.kafka_port) or kafka.controller_lets_in_strangers(
-        stack.kafka_controller_port
-    ):
+    open_to_all = kafka.lets_in_strangers(stack.kafka_port, stack.host(kafka.NAME))
+    # Of its container, the controller listens to that one only.
+    if open_to_all or kafka.controller_lets_in_strangers(stack.kafka_controller_port):
         raise Broken(
             "Kafka lets in whoever does not say who they are. Stop it by `oboegaki down`, then `make run`."
         )

@@ -50,6 +50,7 @@ def load() -> Instance:
         api = ApiSettings(
             **_unless_set(
                 api_key=kept.api_key,
+                mysql_host=stack.host("mysql"),
                 mysql_port=stack.mysql_port,
                 mysql_password=kept.mysql_api,
             )
@@ -77,6 +78,8 @@ def _consumer(stack: StackSettings, kept: Secrets) -> ConsumerSettings:
 
 def _is_own(addresses: str, stack: StackSettings) -> bool:
     """Whether all of them are where our own Kafka listens, however this machine is spelled."""
+    if stack.containers:
+        return addresses == stack.kafka()
     hosts_and_ports = (address.strip().rpartition(":") for address in addresses.split(","))
     return all(
         host.lower() in _THIS_MACHINE and port == str(stack.kafka_port) for host, _, port in hosts_and_ports

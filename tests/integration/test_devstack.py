@@ -353,9 +353,11 @@ def open_kafka(settings: StackSettings) -> Process:
     java.write_properties(folder / "old.properties", config)
     format_it = ["format", "-t", "b2JvZWdha2lvYm9lZ2FraQ", "-c", str(folder / "old.properties"), "--standalone"]
     commands.run(
-        java.command(found, folder, 256, "kafka.tools.StorageTool", *format_it), failure="No.", on_line=print
+        java.command(found.classpath, folder, 256, "kafka.tools.StorageTool", *format_it),
+        failure="No.",
+        on_line=print,
     )
-    start = java.command(found, folder, 512, "kafka.Kafka", str(folder / "old.properties"))
+    start = java.command(found.classpath, folder, 512, "kafka.Kafka", str(folder / "old.properties"))
     return process.start("kafka", start, home=settings.home)
 
 

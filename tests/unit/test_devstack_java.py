@@ -44,7 +44,7 @@ def test_only_the_owner_reads_a_properties_file(tmp_path: Path) -> None:
 
 
 def test_a_java_out_of_memory_ends_and_is_seen_to_have_ended(tmp_path: Path) -> None:
-    command = java.command(Jars(Path("/dist/jars")), tmp_path, 300, "kafka.Kafka", "server.properties")
+    command = java.command(Jars(Path("/dist/jars")).classpath, tmp_path, 300, "kafka.Kafka", "server.properties")
 
     assert command[0] == "java"
     assert {"-Xmx300m", "-XX:+ExitOnOutOfMemoryError"} <= set(command)
@@ -55,7 +55,7 @@ def test_the_log_settings_are_where_the_command_looks_for_them(tmp_path: Path) -
     folder = tmp_path / "覚え 書き"
     folder.mkdir()
 
-    command = java.command(Jars(Path("/dist/jars")), folder, 300, "kafka.Kafka")
+    command = java.command(Jars(Path("/dist/jars")).classpath, folder, 300, "kafka.Kafka")
 
     assert f"-Dlog4j2.configurationFile={(folder / 'log4j2.properties').as_uri()}" in command
     assert "Console" in (folder / "log4j2.properties").read_text()

@@ -1,0 +1,63 @@
+# oboegaki in one image: `serve` (API, learning and store in one process), `api` and `consume`.
+#
+#   docker build -t oboegaki:0.1.0 .
+#   docker build -t oboegaki:0.1.0-sentence-transformers --target sentence-transformers .
+#
+# The base is the same at building and at running, so that the virtual environment fits.
+ARG PYTHON=python:3.11.14-slim-bookworm
+
+FROM ${PYTHON} AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /src
+COPY deploy/requirements-sbom.txt deploy/
+RUN python3 -m venv /sbom \
+    && /sbom/bin/pip install -q --require-hashes --only-binary :all: -r deploy/requirements-sbom.txt
+COPY requirements.txt ./
+RUN python3 -m venv /opt/oboegaki \
+    && /opt/oboegaki/bin/pip install -q --require-hashes --only-binary :all: -r requirements.txt
+COPY . .
+
+# What installs and builds leaves the environment, then what stays is listed.
+FROM build AS environment
+RUN /opt/oboegaki/bin/pip install -q --no-deps --no-build-isolation . \
+    && /opt/oboegaki/bin/pip uninstall -q -y editables hatchling pathspec pluggy trove-classifiers setuptools pip
+RUN /sbom/bin/cyclonedx-py environment --output-reproducible --of JSON -o /opt/oboegaki/sbom.json /opt/oboegaki
+
+# As much again with sentence-transformers, and a torch that knows the CPU only.
+FROM build AS environment-sentence-transformers
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN python3 deploy/cpu_only.py torch requirements-sentence-transformers.txt > /tmp/torch.txt \
+    && python3 deploy/cpu_only.py others requirements-sentence-transformers.txt > /tmp/others.txt \
+    && /opt/oboegaki/bin/pip install -q --only-binary :all: --no-deps --index-url "$TORCH_INDEX" -r /tmp/torch.txt \
+    && /opt/oboegaki/bin/pip install -q --only-binary :all: --no-deps --require-hashes -r /tmp/others.txt
+RUN /opt/oboegaki/bin/pip install -q --no-deps --no-build-isolation . \
+    && /opt/oboegaki/bin/pip uninstall -q -y editables hatchling pathspec pluggy trove-classifiers setuptools pip
+RUN /sbom/bin/cyclonedx-py environment --output-reproducible --of JSON -o /opt/oboegaki/sbom.json /opt/oboegaki
+
+FROM ${PYTHON} AS base
+# The base's own pip goes, too: nothing is installed at run time.
+RUN rm -rf /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensurepip /usr/local/bin/pip* \
+    && groupadd --gid 10001 oboegaki \
+    && useradd --uid 10001 --gid 10001 --home-dir /oboegaki --no-create-home --shell /usr/sbin/nologin oboegaki \
+    && install -d -m 0700 -o 10001 -g 10001 /oboegaki /oboegaki/mysql /oboegaki/kafka /oboegaki/connect
+# The root file system may be read-only: all that is written is in the home, or in /tmp.
+ENV PATH=/opt/oboegaki/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    OBOEGAKI_HOME=/oboegaki
+WORKDIR /
+USER 10001:10001
+EXPOSE 8420
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8420/health/ready', timeout=4)"]
+ENTRYPOINT ["oboegaki"]
+CMD ["serve"]
+
+FROM base AS sentence-transformers
+COPY --from=environment-sentence-transformers /opt/oboegaki /opt/oboegaki
+
+FROM base AS oboegaki
+LABEL org.opencontainers.image.title=oboegaki \
+      org.opencontainers.image.description="Long-term memory for chat assistants, on one's own machine" \
+      org.opencontainers.image.licenses=Apache-2.0
+COPY --from=environment /opt/oboegaki /opt/oboegaki

@@ -1,0 +1,111 @@
+"""What the containers of MySQL, Kafka and Kafka Connect start with: a folder each, which is a volume of its own.
+
+Each is laid out as in the home of the native stack, with the same configuration, and has a `start.sh`; so no
+password is in an image, on a command line or in a container's environment, and no image's own way of starting is
+relied on. What a folder holds is for its container's user only.
+"""
+
+import base64
+import os
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from devstack import connect, kafka, mysql
+from devstack.secrets import Secrets
+from devstack.settings import StackSettings
+
+#: Who runs what in docker-compose.yml: mostly the users that the images have.
+USERS = {"mysql": 999, "kafka": 1000, "connect": 1001, "oboegaki": 10001}
+
+#: Where the images keep their jars.
+_KAFKA_JARS = "/opt/kafka/libs/*"
+_CONNECT_JARS = "/kafka/libs/*"
+_PLUGINS = Path("/kafka/connect")
+
+#: Of what makes its data aside and renames it, so that data is whole or absent.
+_START = """\
+set -e
+cd {folder}
+{before}
+if [ ! -d data ]; then
+    rm -rf data.new
+    {make}
+    mv data.new data
+fi
+exec {run}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    name: str
+    scripts: Callable[[StackSettings, Secrets, Path], Mapping[str, str]]
+
+
+def write(settings: StackSettings, secrets: Secrets) -> None:
+    """Writes every folder anew but for its data, and gives each, and the home, to the user of its container.
+
+    To be called before the containers start, by whoever may give files away.
+    """
+    for part in (_Part("mysql", _mysql), _Part("kafka", _kafka), _Part("connect", _connect)):
+        folder = settings.home / part.name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for name, text in part.scripts(settings, secrets, folder).items():
+            (folder / name).write_text(text, encoding="utf-8")
+        _give_away(_written(folder), USERS[part.name])
+    _give_away((settings.home, settings.home / "secrets.json"), USERS["oboegaki"])
+
+
+def _written(folder: Path) -> Iterator[Path]:
+    yield folder
+    # What is in a folder of data has been made by its user.
+    yield from (path for path in folder.iterdir() if path.is_file())
+
+
+def _give_away(paths: Iterator[Path] | tuple[Path, ...], user: int) -> None:
+    for path in paths:
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        os.chown(path, user, user)
+
+
+def _mysql(settings: StackSettings, secrets: Secrets, folder: Path) -> dict[str, str]:
+    server = ["mysqld", f"--defaults-file={mysql.write_config(settings, secrets, None)}"]
+    start = _START.format(
+        folder=folder,
+        # A killed server leaves these behind.
+        before="rm -f mysql.sock mysql.sock.lock",
+        make=shlex.join([*server, f"--datadir={folder / 'data.new'}", "--initialize-insecure"]),
+        run=shlex.join(server),
+    )
+    ask = ["mysql", f"--defaults-file={folder / 'client.cnf'}", "--no-login-paths", "-e", "SELECT 1"]
+    return {"start.sh": start, "health.sh": f"exec {shlex.join(ask)}\n"}
+
+
+def _kafka(settings: StackSettings, secrets: Secrets, folder: Path) -> dict[str, str]:
+    start = _START.format(
+        folder=folder,
+        before="",
+        make=shlex.join(kafka.format_command(settings, secrets, _KAFKA_JARS, folder)),
+        run=shlex.join(kafka.server_command(settings, secrets, _KAFKA_JARS, folder)),
+    )
+    # Whether topics can be made is seen by who makes them: Kafka's own tools take seconds of a core.
+    return {"start.sh": start, "health.sh": f"exec 3<>/dev/tcp/127.0.0.1/{settings.kafka_port}\n"}
+
+
+def _connect(settings: StackSettings, secrets: Secrets, folder: Path) -> dict[str, str]:
+    command = connect.worker_command(settings, secrets, _CONNECT_JARS, _PLUGINS)
+    login = base64.b64encode(":".join(connect.auth(secrets)).encode()).decode()
+    request = ("GET /health HTTP/1.0", f"Authorization: Basic {login}", "", "")
+    health = (
+        f"exec 3<>/dev/tcp/127.0.0.1/{settings.connect_port}\n"
+        f"cat {shlex.quote(str(folder / 'health.http'))} >&3\n"
+        "read -r answer <&3\n"
+        '[[ "$answer" == *" 200 "* ]]\n'
+    )
+    return {
+        "start.sh": f"set -e\ncd {folder}\nexec {shlex.join(command)}\n",
+        "health.sh": health,
+        "health.http": "\r\n".join(request),
+    }

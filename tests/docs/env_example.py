@@ -1,0 +1,65 @@
+"""What .env.example says, made from the settings: `python -m tests.docs.env_example > .env.example`."""
+
+import textwrap
+from datetime import timedelta
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings
+
+from tests.docs.settings_table import SECTIONS, variable
+
+_INTRODUCTION = """\
+# Settings of docker-compose.yml. None has to be set. To change one, copy this file to `.env` and take the # away
+# before its line; `docker compose up -d --wait` takes it over. What each means more exactly: docs/settings.md.
+# This file is made from the settings in the code: python -m tests.docs.env_example > .env.example
+
+# A language model or an embedding server on the machine of the containers is at host.docker.internal, such as
+#OBOEGAKI_LLM_URL=http://host.docker.internal:11434/v1
+# It has to listen on more than that machine's loopback (OLLAMA_HOST=0.0.0.0 for Ollama).
+"""
+
+#: What docker-compose.yml sets by itself: in containers there is nothing to choose.
+FIXED = frozenset(
+    f"OBOEGAKI_{name}"
+    for name in (
+        *("HOME", "DIST", "CONTAINERS", "MYSQL_HOST", "MYSQL_PORT", "MYSQL_PASSWORD"),
+        *("KAFKA", "KAFKA_PORT", "KAFKA_CONTROLLER_PORT", "KAFKA_USER", "KAFKA_PASSWORD", "CONNECT_PORT"),
+    )
+)
+#: Where docker-compose.yml has another default than the code.
+DEFAULTS = {"OBOEGAKI_KAFKA_HEAP_MB": "384", "OBOEGAKI_CONNECT_HEAP_MB": "384"}
+
+
+def page() -> str:
+    """The whole file."""
+    parts = [_INTRODUCTION]
+    told: set[str] = set(FIXED)
+    for title, _, settings in SECTIONS:
+        names = [name for name in settings.model_fields if variable(settings, name) not in told]
+        told |= {variable(settings, name) for name in names}
+        parts.append("\n".join([f"# --- {title} ---", *(entry(settings, name) for name in names)]))
+    return "\n\n".join([part.rstrip("\n") for part in parts]) + "\n"
+
+
+def entry(settings: type[BaseSettings], field: str) -> str:
+    """A setting with what it means and its default, commented out."""
+    meaning = textwrap.fill(
+        settings.model_fields[field].description or "", 113, initial_indent="# ", subsequent_indent="# "
+    )
+    name = variable(settings, field)
+    return f"{meaning}\n#{name}={DEFAULTS.get(name, _default(settings, field))}"
+
+
+def _default(settings: type[BaseSettings], field: str) -> str:
+    info = settings.model_fields[field]
+    value = "" if info.is_required() else info.default
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if isinstance(value, timedelta):
+        value = f"PT{value.total_seconds():g}S"
+    text = "" if value is None else str(value)
+    return f'"{text}"' if " " in text else text
+
+
+if __name__ == "__main__":
+    print(page(), end="")  # noqa: T201  it is what this is for
