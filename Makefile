@@ -1,6 +1,6 @@
 # What there is to type. Each target sets up what it needs by itself; a second time there is nothing to set up.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run check test chaos test-sentence-transformers bench lock clean
+.PHONY: help setup setup-dev run check test chaos test-containers test-sentence-transformers bench lock clean
 
 PYTHON := .venv/bin/python
 ST := .venv-st
@@ -32,6 +32,9 @@ test: setup-dev  ## every test, on a real MySQL, Kafka, Debezium and store
 
 chaos: setup-dev  ## kill, stop and starve every part under load, 300 times or KILLS=n; takes an hour or more
 	$(PYTHON) -m pytest -q -s tests/chaos --kills $(KILLS) --moves 40 --lives 1000
+
+test-containers: setup-dev  ## docker-compose.yml as users start it, on an engine and images made where there are none
+	$(PYTHON) -m tests.containers
 
 test-sentence-transformers: $(ST)/$(ST_REQUIREMENTS)  ## its tests, in an environment of their own: torch, 6.4 GB
 	$(ST)/bin/python -m pytest -q tests/local_model tests/contract/test_embedders.py \

@@ -213,6 +213,13 @@ class HealthOut(_Answer):
     parts: dict[str, Literal["ok", "away"]] = {}
 
 
+class ReadyOut(HealthOut):
+    """The same, and of which release."""
+
+    #: Of oboegaki.
+    version: str
+
+
 class ReceiptOut(_Answer):
     """That a revision of a message has been learned and filed."""
 

@@ -1,5 +1,6 @@
 """Brings the tables to their latest form: numbered scripts, forward only, by one process at a time."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,9 +8,13 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from chat_api.errors import Faulty, Unavailable
 from chat_api.settings import Account
+
+_log = logging.getLogger(__name__)
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 #: How long a starter waits for another one that is migrating.
@@ -71,8 +76,22 @@ def _upgrade(connection: sa.Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
+    if _is_later(connection, config):
+        # Columns are only ever added for one release's time, so that this one can go on beside the later one.
+        _log.warning(
+            "The tables are of a later release, and are left as they are.", extra={"action": "tables_later"}
+        )
+        return
     command.upgrade(config, "head")
     connection.commit()
+
+
+def _is_later(connection: sa.Connection, config: Config) -> bool:
+    """Whether a later release than this has brought the tables to a form that this one does not know."""
+    at = MigrationContext.configure(connection).get_current_revision()
+    connection.rollback()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    return at is not None and at not in known
 
 
 @contextmanager

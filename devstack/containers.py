@@ -24,7 +24,8 @@ _KAFKA_JARS = "/opt/kafka/libs/*"
 _CONNECT_JARS = "/kafka/libs/*"
 _PLUGINS = Path("/kafka/connect")
 
-#: Of what makes its data aside and renames it, so that data is whole or absent.
+#: Of what makes its data aside and renames it, so that data is whole or absent. What a container is given as
+#: arguments is given to the program.
 _START = """\
 set -e
 cd {folder}
@@ -34,7 +35,7 @@ if [ ! -d data ]; then
     {make}
     mv data.new data
 fi
-exec {run}
+exec {run} "$@"
 """
 
 

@@ -53,14 +53,22 @@ def unpack_mysql(root: Path, scratch: Path, on_line: Callable[[str], None]) -> N
     lacking = missing_tools()
     if lacking:
         raise Missing(f"MySQL cannot be fetched here, for want of {' and '.join(lacking)}. {_BY_HAND}")
-    settings = _private_apt(scratch, _mirror())
+    unpack(_PACKAGES, "sid", root, scratch, on_line)
+
+
+def unpack(packages: Sequence[str], suite: str, root: Path, scratch: Path, on_line: Callable[[str], None]) -> None:
+    """Downloads packages of one of Debian's suites, with all that they need, and unpacks them into root.
+
+    Raises Missing where this machine names no mirror, Failed where it went wrong.
+    """
+    settings = _private_apt(scratch, _mirror(), suite)
     # As -c, not as APT_CONFIG: only so are the machine's own settings read before ours.
     apt = ["apt-get", "-c", str(settings)]
     _run([*apt, "update"], on_line)
-    _run([*apt, "install", "-y", "--download-only", *_PACKAGES], on_line)
-    packages = sorted((scratch / "var/cache/apt/archives").glob("*.deb"))
+    _run([*apt, "install", "-y", "--download-only", *packages], on_line)
+    fetched = sorted((scratch / "var/cache/apt/archives").glob("*.deb"))
     root.mkdir(parents=True)
-    for package in packages:
+    for package in fetched:
         on_line(f"Unpacking {package.name}")
         _run(["dpkg-deb", "-x", str(package), str(root)], on_line)
 
@@ -79,14 +87,14 @@ def _mirror() -> str:
     return mirrors[0]
 
 
-def _private_apt(scratch: Path, mirror: str) -> Path:
+def _private_apt(scratch: Path, mirror: str, suite: str) -> Path:
     for folder in ("var/lib/dpkg", "var/lib/apt/lists/partial", "var/cache/apt/archives/partial"):
         (scratch / folder).mkdir(parents=True)
     for folder in ("sources.list.d", "apt.conf.d", "preferences.d", "auth.conf.d", "trusted.gpg.d"):
         (scratch / "etc/apt" / folder).mkdir(parents=True)
     (scratch / "var/lib/dpkg/status").touch()
     (scratch / "etc/apt/sources.list.d/sid.sources").write_text(
-        f"Types: deb\nURIs: {mirror}\nSuites: sid\nComponents: main\nSigned-By: {_KEYRING}\n"
+        f"Types: deb\nURIs: {mirror}\nSuites: {suite}\nComponents: main\nSigned-By: {_KEYRING}\n"
     )
     settings = scratch / "apt.conf"
     settings.write_text(_SETTINGS.format(root=scratch))
@@ -94,5 +102,5 @@ def _private_apt(scratch: Path, mirror: str) -> Path:
 
 
 def _run(command: Sequence[str], on_line: Callable[[str], None]) -> None:
-    failure = f"{command[0]} failed, so MySQL could not be fetched."
+    failure = f"{command[0]} failed, so packages of Debian could not be fetched."
     commands.run(command, failure=failure, on_line=on_line)

@@ -1,5 +1,6 @@
 """The command."""
 
+import importlib.metadata
 import logging
 import os
 import sys
@@ -47,6 +48,22 @@ Rebuild = Annotated[
 
 User = Annotated[str, typer.Option("--user", help="Whose memory.")]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"oboegaki {importlib.metadata.version('oboegaki')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the release.")
+    ] = False,
+) -> None:
+    """oboegaki 覚え書き: long-term memory for chat assistants."""
 
 
 def main() -> None:

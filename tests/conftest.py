@@ -16,7 +16,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     chaos.addoption("--report", type=Path, default=None, help="file for the kills and their recoveries, as JSON")
 
+    parser.addoption(
+        "--stack",
+        default="native",
+        metavar="native|containers|URL",
+        help="what the end-to-end tests run against: processes of their own, the containers of docker-compose.yml,"
+        " or an instance that is there already (its key in OBOEGAKI_API_KEY)",
+    )
 
-def pytest_configure() -> None:
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "stacks(*kinds): what a test of tests/e2e runs against, but for native")
     # Whoever ends the tests from outside gets what Ctrl-C gets: servers that were started for them are ended.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

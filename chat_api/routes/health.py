@@ -1,10 +1,11 @@
 """Health: open to all, so it tells nothing else."""
 
+import importlib.metadata
 from typing import Literal
 
 from fastapi import APIRouter
 
-from chat_api.answers import HealthOut
+from chat_api.answers import HealthOut, ReadyOut
 from chat_api.parts import Parts, Wired
 from memory_store.errors import StoreError
 
@@ -18,12 +19,13 @@ async def live() -> HealthOut:
 
 
 @router.get("/ready", summary="Whether requests can be served")
-def ready(parts: Wired) -> HealthOut:
+def ready(parts: Wired) -> ReadyOut:
     """503 while the database is away. Without the memories chat goes on, so that is degraded, not down."""
     parts.rows.ping()
     memories = _memories(parts)
     status: Literal["ok", "degraded"] = "ok" if memories == "ok" else "degraded"
-    return HealthOut(status=status, parts={"database": "ok", "memories": memories})
+    version = importlib.metadata.version("oboegaki")
+    return ReadyOut(status=status, parts={"database": "ok", "memories": memories}, version=version)
 
 
 def _memories(parts: Parts) -> Literal["ok", "away"]:

@@ -132,7 +132,7 @@ def _routes() -> Iterator[str]:
 def _called(program: str, page: Page) -> list[str]:
     """What a program is told to do, wherever code is."""
     code = [*page.quoted(), *chain.from_iterable(block.splitlines() for block in page.blocks())]
-    return [found[1] for line in code if (found := re.match(rf"(?:\S*/)?{program} ([a-z-]+)", line.strip()))]
+    return [found[1] for line in code if (found := re.match(rf"(?:\S*/)?{program} ([a-z][a-z-]*)", line.strip()))]
 
 
 def _tests() -> set[str]:

@@ -1,18 +1,52 @@
-"""The whole native stack, started once per run by the command itself."""
+"""The whole stack, started once per run: by the command itself, or by docker compose, or there already."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.instance import RunningInstance, instance_at
+from tests.containers.composed import composed_instance
+from tests.support.instance import ExistingInstance, RunningInstance, instance_at
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skips what cannot be done to the stack that was chosen."""
+    kind = kind_of(config)
+    for item in items:
+        marker = item.get_closest_marker("stacks")
+        fits = kind in ("native", *(marker.args if marker else ()))
+        if Path(__file__).parent in item.path.parents and not fits:
+            item.add_marker(pytest.mark.skip(reason=_CANNOT[kind]))
+
+
+_CANNOT = {
+    "containers": "It starts parts or servers that are not in containers: only with --stack native.",
+    "existing": "It starts, stops or looks into the parts, which is not for a test to do to an instance in use.",
+}
+
+
+def kind_of(config: pytest.Config) -> str:
+    """What kind of stack `--stack` names."""
+    named = config.getoption("--stack")
+    return named if named in ("native", "containers") else "existing"
+
+
 @pytest.fixture(scope="session")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInstance]:
+def instance(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningInstance]:
     """MySQL, Kafka and Connect are up; each test starts and stops the one process as it needs it."""
+    kind = kind_of(request.config)
+    if kind == "containers":
+        with composed_instance() as composed:
+            yield composed
+        return
+    if kind == "existing":
+        yield ExistingInstance(request.config.getoption("--stack"))
+        return
     with instance_at(tmp_path_factory.mktemp("instance") / "home") as made:
         made.command("up")
         yield made

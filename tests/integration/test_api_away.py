@@ -1,5 +1,6 @@
 """Parts away: a problem document on every route while the database is, nothing half written, health that tells."""
 
+import importlib.metadata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -88,8 +89,10 @@ def test_without_the_memories_it_is_ready_but_degraded(api: Api, mysql: MySql) -
     whole = api.client.get("/health/ready")
 
     assert (degraded.status_code, whole.status_code) == (200, 200)
-    assert degraded.json() == {"status": "degraded", "parts": {"database": "ok", "memories": "away"}}
-    assert whole.json() == {"status": "ok", "parts": {"database": "ok", "memories": "ok"}}
+    version = importlib.metadata.version("oboegaki")
+    away, there = ({"database": "ok", "memories": memories} for memories in ("away", "ok"))
+    assert degraded.json() == {"status": "degraded", "parts": away, "version": version}
+    assert whole.json() == {"status": "ok", "parts": there, "version": version}
 
 
 @pytest.mark.parametrize(

@@ -168,3 +168,14 @@ def test_the_id_of_a_deleted_row_is_never_used_again(fresh: Account) -> None:
 
     [(second,)] = execute(fresh, "SELECT MAX(id) FROM messages")
     assert second > first
+
+
+def test_an_earlier_release_leaves_the_tables_of_a_later_one_as_they_are(fresh: Account) -> None:
+    migrate(fresh)
+    execute(fresh, "ALTER TABLE messages ADD COLUMN mood VARCHAR(20)")
+    execute(fresh, "UPDATE alembic_version SET version_num = '9999'")
+    migrate(fresh)
+    insert(fresh, "'I like tea.'")
+
+    assert execute(fresh, "SELECT version_num FROM alembic_version") == [("9999",)]
+    assert execute(fresh, "SELECT content, mood FROM messages") == [("I like tea.", None)]

@@ -119,9 +119,12 @@ class RunningInstance:
 
     def client(self) -> httpx.Client:
         """A client with the key."""
-        key = self.secrets().api_key.get_secret_value()
-        headers = {"Authorization": f"Bearer {key}"}
+        headers = {"Authorization": f"Bearer {self.key()}"}
         return httpx.Client(base_url=self.address, headers=headers, timeout=60, trust_env=False)
+
+    def key(self) -> str:
+        """The admin key."""
+        return self.secrets().api_key.get_secret_value()
 
     def database(self) -> Account:
         """The API's account."""
@@ -160,6 +163,31 @@ class RunningInstance:
             raise
         finally:
             self.served = None
+
+
+class ExistingInstance(RunningInstance):
+    """One that runs already, and that a test only calls over HTTP, as users of its own."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(Path())
+        self._address = address.rstrip("/")
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    def serve(self, *options: str) -> None:
+        assert not options
+        assert self.answers(), f"Nothing answers at {self.address}."
+
+    def answers(self) -> bool:
+        return httpx.get(f"{self.address}/health/live", timeout=5, trust_env=False).is_success
+
+    def stop_serving(self) -> None:
+        """It is somebody else's to stop."""
+
+    def key(self) -> str:
+        return os.environ["OBOEGAKI_API_KEY"]
 
 
 @contextmanager

@@ -1,0 +1,26 @@
+"""`make test-containers`: an engine, images, and the tests on them; what pytest is given follows."""
+
+import sys
+
+import pytest
+
+from tests.containers import stand_ins
+from tests.containers.engine import running_engine
+
+
+def main() -> int:
+    """The exit status of the tests, or 1 where they cannot be run here."""
+    try:
+        with running_engine():
+            made = stand_ins.make_missing()
+            if made:
+                print(f"Stand-ins, for want of an image registry: {', '.join(made)}.")  # noqa: T201
+            stand_ins.build()
+            return pytest.main(["-q", "tests/containers", "tests/e2e", "--stack", "containers", *sys.argv[1:]])
+    except stand_ins.CannotMake as exc:
+        print(exc)  # noqa: T201  it is what the command has to say
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""An instance in containers, as users start it: `docker compose up`, under a project and ports of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from chat_api.settings import Account
+from devstack import kafka
+from devstack.containers import USERS
+from memory_consumer.settings import ConsumerSettings
+from tests.containers import stand_ins
+from tests.support.instance import RunningInstance
+from tests.support.services import free_ports
+
+ROOT = Path(__file__).parents[2]
+_COMMAND_S = 600
+#: The home, as the containers see it.
+_INSIDE = "/oboegaki"
+
+
+class ComposedInstance(RunningInstance):
+    """Its containers are started and stopped by docker compose; it is looked into by ports of the tests' own."""
+
+    def __init__(self, project: str) -> None:
+        super().__init__(Path())
+        self.project = project
+        self._mysql, self._kafka = free_ports(2)
+        self._home: Path | None = None
+
+    @property
+    def home(self) -> Path:
+        """Where the engine keeps the volume of the home."""
+        if self._home is None:
+            told = self._docker("volume", "inspect", "-f", "{{.Mountpoint}}", f"{self.project}_home")
+            self._home = Path(told.strip())
+        return self._home
+
+    @home.setter
+    def home(self, _path: Path) -> None:
+        self._home = None
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("OBOEGAKI_")},
+            "OBOEGAKI_PORT": str(self.ports[0]),
+            "TEST_MYSQL_PORT": str(self._mysql),
+            "TEST_KAFKA_PORT": str(self._kafka),
+            **self.settings,
+        }
+
+    #: As docker compose takes them.
+    files = f"{ROOT / 'docker-compose.yml'}:{ROOT / 'tests/containers/look_in.yml'}"
+
+    def compose(self, *arguments: str, said: str | None = None, status: int = 0) -> str:
+        """What `docker compose` prints, once it has ended as expected."""
+        done = subprocess.run(
+            ["docker", "compose", "-p", self.project, *arguments],
+            env={**self.env, "COMPOSE_FILE": self.files},
+            input=said,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_COMMAND_S,
+        )
+        assert done.returncode == status, f"{arguments}: {done.stdout}{done.stderr}{self._logs()}"
+        return done.stdout + done.stderr
+
+    def up(self) -> None:
+        """All of it, healthy."""
+        self.compose("up", "-d", "--wait")
+
+    def command(self, *arguments: str, said: str = "", status: int = 0) -> str:
+        if arguments == ("up",):
+            self.up()
+            return ""
+        if arguments == ("down",):
+            return self.compose("down")
+        inside = [self._inside(each) for each in arguments]
+        if self.is_up("oboegaki"):
+            width = ("-e", "COLUMNS=200")
+            return self.compose("exec", "-T", *width, "oboegaki", "oboegaki", *inside, said=said, status=status)
+        return self.compose("run", "--rm", "--no-deps", "-T", "oboegaki", *inside, said=said, status=status)
+
+    def serve(self, *options: str) -> None:
+        assert not options, "The container serves as docker-compose.yml says."
+        # Tests look into files as root, which may leave some behind.
+        for path in self.home.rglob("*"):
+            os.chown(path, USERS["oboegaki"], USERS["oboegaki"], follow_symlinks=False)
+        self.compose("up", "-d", "--no-deps", "--wait", "oboegaki")
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.address}/health/ready", timeout=5, trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    def kill(self) -> None:
+        self.compose("kill", "oboegaki")
+
+    def stop_serving(self) -> None:
+        self.compose("stop", "oboegaki")
+
+    def is_up(self, service: str) -> bool:
+        """Whether the container of a service runs."""
+        return bool(self.compose("ps", "-q", "--status", "running", service).strip())
+
+    def inspected(self, service: str) -> Any:  # noqa: ANN401  JSON
+        """What the engine tells of a service's container."""
+        container = self.compose("ps", "-q", "-a", service).split()[0]
+        return json.loads(self._docker("inspect", container))[0]
+
+    def database(self) -> Account:
+        return Account("127.0.0.1", self._mysql, "chat", "oboegaki_api", self.secrets().mysql_api)
+
+    def consumer(self) -> ConsumerSettings:
+        return ConsumerSettings(
+            kafka=f"127.0.0.1:{self._kafka}",
+            kafka_user=kafka.CLIENT,
+            kafka_password=self.secrets().kafka,
+            home=self.home,
+        )
+
+    def part(self, name: str) -> psutil.Process:
+        [child] = psutil.Process(self.inspected(name)["State"]["Pid"]).children()
+        return child
+
+    def end(self) -> None:
+        self.compose("down", "-v", "--remove-orphans")
+
+    def _inside(self, argument: str) -> str:
+        """A file of the machine is put where the container sees it."""
+        path = Path(argument)
+        if not path.is_absolute() or not path.is_file():
+            return argument
+        copied = Path(shutil.copy(path, self.home / path.name))
+        copied.chmod(0o644)
+        return f"{_INSIDE}/{path.name}"
+
+    def _logs(self) -> str:
+        with suppress(subprocess.SubprocessError):
+            done = subprocess.run(
+                ["docker", "compose", "-p", self.project, "logs", "--tail", "20"],
+                env={**self.env, "COMPOSE_FILE": self.files},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+            return done.stdout[-6000:]
+        return ""
+
+    def _docker(self, *arguments: str) -> str:
+        return subprocess.run(
+            ["docker", *arguments], capture_output=True, text=True, check=True, timeout=60
+        ).stdout
+
+
+@contextmanager
+def composed_instance(project: str = "oboegaki-test") -> Iterator[ComposedInstance]:
+    """An instance in containers of its own; skips where there can be none, and says why."""
+    if why := obstacle():
+        pytest.skip(why)
+    instance = ComposedInstance(project)
+    instance.end()
+    try:
+        instance.up()
+        yield instance
+    finally:
+        instance.end()
+
+
+def obstacle() -> str | None:
+    """Why no containers can be started here; None where they can."""
+    asked = (
+        subprocess.run(
+            ["docker", "version", "-f", "{{.Server.Version}}"], capture_output=True, text=True, check=False
+        )
+        if shutil.which("docker")
+        else None
+    )
+    if asked is None or asked.returncode != 0:
+        return "No Docker engine answers. `make test-containers` starts one where it can."
+    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode != 0:
+        return "docker has no compose plugin. `make test-containers` fetches one where it can."
+    lacking = [name for name in (*stand_ins.NAMES, "oboegaki:0.1.0") if not stand_ins.is_there(name)]
+    if lacking:
+        return f"Images are missing: {', '.join(lacking)}. `make test-containers` makes stand-ins for them."
+    return None

@@ -1,0 +1,165 @@
+"""Images under the names that docker-compose.yml pins, made of the true programs where no registry is reached.
+
+    python -m tests.containers.stand_ins     makes those that are missing, and our own image
+
+A stand-in has MySQL, Kafka, Debezium or Python at the places where the true image has them, on a Debian made by
+debootstrap: what differs is the system around them. It carries the label `oboegaki.stand-in`, which the true image
+does not have. Root and Debian's `debootstrap` are needed.
+"""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from devstack import jars, mysql_program
+from tests.support.services import DIST
+
+ROOT = Path(__file__).parents[2]
+LABEL = "oboegaki.stand-in"
+_SUITE = "bookworm"
+_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+_PATH = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: Run by its own loader: it is newer than the Debian around it.
+_MYSQL = """#!/bin/sh
+lib=/opt/mysql/usr/lib/x86_64-linux-gnu
+exec /opt/mysql/usr/lib64/ld-linux-x86-64.so.2 --library-path $lib /opt/mysql/usr/{folder}/{name} "$@"
+"""
+
+PYTHON = "python:3.11.14-slim-bookworm"
+MYSQL = "mysql:9.7"
+KAFKA = "apache/kafka:4.3.0"
+CONNECT = "quay.io/debezium/connect:3.6.1.Final"
+#: Those that the default size needs, and the base of our own.
+NAMES = (PYTHON, MYSQL, KAFKA, CONNECT)
+
+
+class CannotMake(Exception):
+    """Why no stand-in can be made here."""
+
+
+def make_missing() -> list[str]:
+    """Makes stand-ins for the images that are neither here nor to be pulled; returns their names.
+
+    Raises CannotMake.
+    """
+    missing = [name for name in NAMES if not is_there(name) and not _pull(name)]
+    if not missing:
+        return []
+    if shutil.which("debootstrap") is None:
+        raise CannotMake("No image registry is reached, and for stand-ins debootstrap is missing.")
+    with tempfile.TemporaryDirectory(prefix="oboegaki-stand-ins.") as scratch:
+        _make(missing, Path(scratch))
+    return missing
+
+
+def build() -> None:
+    """Our own image, as the compose file names it."""
+    # The network of this machine: where a bridge has a larger MTU than the way out, downloads hang.
+    _docker("build", "--network", "host", "-q", "-t", "oboegaki:0.1.0", str(ROOT))
+
+
+def is_there(name: str) -> bool:
+    """Whether the engine has an image."""
+    return _run(["docker", "image", "inspect", name]).returncode == 0
+
+
+def is_stand_in(name: str) -> bool:
+    """Whether an image was made here."""
+    form = f'{{{{index .Config.Labels "{LABEL}"}}}}'
+    return bool(_run(["docker", "image", "inspect", "-f", form, name]).stdout.strip())
+
+
+def _make(missing: Sequence[str], scratch: Path) -> None:
+    if PYTHON in missing:
+        system = _debian(scratch / "python", "python3,python3-venv,ca-certificates")
+        # It trusts whom this machine trusts.
+        if _CERTIFICATES.exists():
+            shutil.copy(_CERTIFICATES, system / _CERTIFICATES.relative_to("/"))
+        _import(system, PYTHON, f"ENV PIP_CERT={_CERTIFICATES}")
+    if {MYSQL, KAFKA, CONNECT} & set(missing):
+        java = _debian(scratch / "java", "openjdk-17-jre-headless")
+        _import(java, "oboegaki-stand-in-java")
+    mysql_program.fetch(DIST, print)
+    found = jars.fetch(DIST, print)
+    copies = {
+        MYSQL: [
+            (DIST / "mysql", "/opt/mysql"),
+            (_mysql_wrappers(scratch), "/usr/local/bin"),
+            *_where_mysql_looks(),
+        ],
+        KAFKA: [(found.folder / "kafka", "/opt/kafka/libs")],
+        CONNECT: [(found.folder / "kafka", "/kafka/libs"), (found.plugins, "/kafka/connect")],
+    }
+    for name, files in copies.items():
+        if name in missing:
+            _with_files(scratch, name, files)
+
+
+def _mysql_wrappers(scratch: Path) -> Path:
+    folder = scratch / "wrappers"
+    folder.mkdir()
+    for name, where in (("mysqld", "sbin"), ("mysql", "bin")):
+        path = folder / name
+        path.write_text(_MYSQL.format(folder=where, name=name))
+        path.chmod(0o755)
+    return folder
+
+
+def _where_mysql_looks() -> list[tuple[Path, str]]:
+    return [(DIST / "mysql" / path, f"/{path}") for path in ("usr/share/mysql", "usr/lib/mysql/plugin")]
+
+
+def _debian(folder: Path, packages: str) -> Path:
+    _check(["debootstrap", "--variant=minbase", f"--include={packages}", _SUITE, str(folder)])
+    for leftover in (folder / "var/cache/apt/archives").glob("*.deb"):
+        leftover.unlink()
+    shutil.rmtree(folder / "var/lib/apt/lists", ignore_errors=True)
+    return folder
+
+
+def _import(system: Path, name: str, *changes: str) -> None:
+    told = [part for change in (_PATH, f"LABEL {LABEL}=yes", *changes) for part in ("-c", change)]
+    archive = system.with_suffix(".tar")
+    _check(["tar", "-C", str(system), "-cf", str(archive), "."])
+    _docker("import", *told, str(archive), name)
+    archive.unlink()
+
+
+def _with_files(scratch: Path, name: str, files: Sequence[tuple[Path, str]]) -> None:
+    context = scratch / "context"
+    shutil.rmtree(context, ignore_errors=True)
+    context.mkdir()
+    lines = ["FROM oboegaki-stand-in-java", f"LABEL {LABEL}=yes"]
+    for number, (source, target) in enumerate(files):
+        shutil.copytree(source, context / str(number), symlinks=True)
+        lines.append(f"COPY {number} {target}")
+    # Others than root run them, who may not read what was fetched for one user.
+    _check(["chmod", "-R", "a+rX", str(context)])
+    (context / "Dockerfile").write_text("\n".join([*lines, ""]))
+    _docker("build", "-q", "-t", name, str(context))
+
+
+def _pull(name: str) -> bool:
+    return _run(["docker", "pull", "-q", name]).returncode == 0
+
+
+def _docker(*arguments: str) -> None:
+    _check(["docker", *arguments])
+
+
+def _check(command: Sequence[str]) -> None:
+    done = _run(command)
+    if done.returncode != 0:
+        raise CannotMake(f"{' '.join(command[:3])} failed: {done.stderr[-2000:]}")
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+if __name__ == "__main__":
+    made = make_missing()
+    build()
+    print(f"Stand-ins made: {', '.join(made) or 'none, all images are there'}.")  # noqa: T201  for who runs it

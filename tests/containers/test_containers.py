@@ -1,0 +1,212 @@
+"""What users start, and what may happen to it: kills, lost volumes, backups, another release."""
+
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from chat_api.settings import Account
+from tests.containers.composed import ComposedInstance
+from tests.support.api import execute
+from tests.support.deadline import wait_until
+
+ROOT = Path(__file__).parents[2]
+SERVICES = ("mysql", "kafka", "connect", "oboegaki")
+
+
+def say(instance: ComposedInstance, user: str, content: str) -> int:
+    with instance.client() as client:
+        told = {"user_id": user, "role": "user", "content": content}
+        message = client.post("/v1/messages", json=told).raise_for_status().json()["message_id"]
+        wait_until(lambda: learned(client, user, message), 120)
+        return int(message)
+
+
+def learned(client: httpx.Client, user: str, message: int) -> bool:
+    asked = client.get(f"/v1/users/{user}/freshness", params={"wait_for": message, "timeout": 1})
+    return asked.is_success and bool(asked.json().get("learned"))
+
+
+def memories(instance: ComposedInstance, user: str) -> set[str]:
+    with instance.client() as client:
+        answer = client.get("/v1/memories", params={"user_id": user})
+        return {each["text"] for each in answer.json()["memories"]} if answer.is_success else set()
+
+
+def agrees(instance: ComposedInstance) -> bool:
+    told: dict[str, Any] = json.loads(instance.command("verify", "--json"))
+    return not told["report"]["differences"]
+
+
+def started_anew(instance: ComposedInstance, service: str, before: str) -> bool:
+    state = instance.inspected(service)["State"]
+    return bool(state["StartedAt"] != before and state["Health"]["Status"] == "healthy")
+
+
+def test_only_the_api_is_published_and_on_loopback(composed: ComposedInstance) -> None:
+    asked = subprocess.run(
+        ["docker", "compose", "-f", "docker-compose.yml", "config", "--format", "json"],
+        capture_output=True,
+        check=True,
+        cwd=ROOT,
+    )
+    services = json.loads(asked.stdout)["services"]
+    published = {name: each["ports"] for name, each in services.items() if each.get("ports")}
+
+    assert list(published) == ["oboegaki"]
+    assert [port["host_ip"] for port in published["oboegaki"]] == ["127.0.0.1"]
+    assert composed.answers()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_container_is_not_root_may_write_to_its_volume_only_and_may_take_no_rights(
+    composed: ComposedInstance, service: str
+) -> None:
+    told = composed.inspected(service)
+
+    assert told["Config"]["User"].split(":")[0] not in ("", "0", "root")
+    assert told["HostConfig"]["ReadonlyRootfs"]
+    assert told["HostConfig"]["CapDrop"] == ["ALL"]
+    assert "no-new-privileges:true" in told["HostConfig"]["SecurityOpt"]
+    assert composed.part(service).uids().effective == int(told["Config"]["User"].split(":")[0])
+
+
+def test_the_small_size_is_allowed_four_gigabytes_at_most(composed: ComposedInstance) -> None:
+    limits = [composed.inspected(service)["HostConfig"]["Memory"] for service in SERVICES]
+
+    assert all(limits)
+    assert sum(limits) <= 4 * 1024**3
+
+
+def test_no_secret_is_in_an_environment_a_command_line_or_a_log(composed: ComposedInstance) -> None:
+    said = "My secret is the colour of the moon."
+    say(composed, "discreet", said)
+    secrets = composed.secrets()
+    told = json.dumps([composed.inspected(service) for service in (*SERVICES, "set-up", "connector")])
+    told += " ".join(" ".join(composed.part(service).cmdline()) for service in SERVICES)
+    told += composed.compose("logs")
+
+    assert said not in told
+    for name in type(secrets).model_fields:
+        assert getattr(secrets, name).get_secret_value() not in told, name
+
+
+def test_no_build_tool_is_in_the_image_and_a_list_of_what_is(composed: ComposedInstance) -> None:
+    script = (
+        "import importlib.util as u, json, shutil;"
+        "tools = [t for t in ('gcc', 'cc', 'make', 'mvn', 'javac', 'git') if shutil.which(t)];"
+        "modules = [m for m in ('pip', 'hatchling', 'editables') if u.find_spec(m)];"
+        "named = {c['name'] for c in json.load(open('/opt/oboegaki/sbom.json'))['components']};"
+        "print(json.dumps([tools, modules, sorted(named)]))"
+    )
+    tools, modules, named = json.loads(composed.compose("exec", "-T", "oboegaki", "python", "-c", script))
+
+    assert (tools, modules) == ([], [])
+    assert {"fastapi", "faststream", "qdrant-edge-py"} <= set(named)
+
+
+def test_the_release_is_told_by_the_command_and_by_health(composed: ComposedInstance) -> None:
+    told = httpx.get(f"{composed.address}/health/ready", trust_env=False).json()
+
+    assert composed.command("--version").strip() == f"oboegaki {told['version']}"
+    assert told["status"] == "ok"
+
+
+def test_doctor_finds_all_well(composed: ComposedInstance) -> None:
+    assert "wrong" not in composed.command("doctor")
+
+
+def test_in_a_container_nobody_starts_the_other_parts(composed: ComposedInstance) -> None:
+    told = composed.compose("exec", "-T", "oboegaki", "oboegaki", "run", status=1)
+
+    assert "docker compose up" in told
+
+
+@pytest.mark.parametrize("service", ["oboegaki", "connect", "kafka"])
+def test_whatever_is_killed_comes_back_and_nothing_is_lost(composed: ComposedInstance, service: str) -> None:
+    user = f"survivor-of-{service}"
+    say(composed, user, "I paint ferries.")
+    before = composed.inspected(service)["State"]["StartedAt"]
+    # As a crash does: what the engine is told to kill stays down.
+    composed.part(service).kill()
+    wait_until(lambda: started_anew(composed, service, before), 120)
+    wait_until(composed.answers, 60)
+    say(composed, user, "I sell flowers.")
+
+    assert memories(composed, user) == {"I paint ferries.", "I sell flowers."}
+
+
+def test_a_stop_is_in_order_and_within_ten_seconds(composed: ComposedInstance) -> None:
+    begun = time.monotonic()
+    composed.compose("stop", "oboegaki")
+    took = time.monotonic() - begun
+    code = composed.inspected("oboegaki")["State"]["ExitCode"]
+    composed.serve()
+
+    assert code == 0
+    # The engine's own part of it is more than nothing.
+    assert took < 12
+
+
+def test_after_down_and_up_all_is_there(composed: ComposedInstance) -> None:
+    say(composed, "returner", "I live in Oslo.")
+    composed.compose("down")
+    composed.up()
+    wait_until(lambda: memories(composed, "returner") == {"I live in Oslo."}, 120)
+
+
+def test_a_lost_store_is_filled_again_from_the_log(composed: ComposedInstance, tmp_path: Path) -> None:
+    say(composed, "forgotten", "I have a dog called Pochi.")
+    as_written(composed, "After Kafka's volume was lost, or not restored", tmp_path)
+
+    wait_until(lambda: memories(composed, "forgotten") == {"I have a dog called Pochi."}, 180)
+    assert agrees(composed)
+
+
+def test_without_kafkas_volume_the_memories_are_built_anew_from_mysql(
+    composed: ComposedInstance, tmp_path: Path
+) -> None:
+    say(composed, "kept", "I am allergic to buckwheat.")
+    before = rows(composed.database())
+    composed.compose("down")
+    subprocess.run(["docker", "volume", "rm", f"{composed.project}_kafka"], check=True, capture_output=True)
+    as_written(composed, "After Kafka's volume was lost, or not restored", tmp_path)
+
+    wait_until(lambda: memories(composed, "kept") == {"I am allergic to buckwheat."}, 180)
+    assert rows(composed.database()) == before
+    wait_until(lambda: agrees(composed), 120)
+
+
+def test_what_was_backed_up_is_restored(composed: ComposedInstance, tmp_path: Path) -> None:
+    say(composed, "restored", "I bake bread on Sundays.")
+    before = rows(composed.database())
+    as_written(composed, "Back up", tmp_path)
+    say(composed, "restored", "I bake cakes on Mondays.")
+    as_written(composed, "Restore", tmp_path)
+
+    wait_until(lambda: memories(composed, "restored") == {"I bake bread on Sundays."}, 120)
+    assert rows(composed.database()) == before
+    assert agrees(composed)
+
+
+def as_written(instance: ComposedInstance, chapter: str, folder: Path) -> None:
+    """Runs the commands of a chapter of docs/operations.md, on this instance's volumes."""
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    block = text.split(f"## {chapter}\n")[1].split("```bash\n")[1].split("```")[0]
+    done = subprocess.run(
+        ["bash", "-e", "-c", block.replace("-v oboegaki_", f"-v {instance.project}_")],
+        cwd=folder,
+        env={**instance.env, "COMPOSE_FILE": instance.files, "COMPOSE_PROJECT_NAME": instance.project},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+
+
+def rows(account: Account) -> list[Any]:
+    return execute(account, "SELECT id, user_id, content FROM messages ORDER BY id")
