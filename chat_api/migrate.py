@@ -36,6 +36,17 @@ def migrate(account: Account) -> None:
             _upgrade(inside)
 
 
+@contextmanager
+def alone(account: Account, name: str) -> Iterator[None]:
+    """Of all processes on one MySQL, whoever else asks for that name waits. Raises Unavailable."""
+    with _translated(account), _connected(account, account.database) as connection:
+        lock = {"name": f"oboegaki.{name}.{account.database}"[:64], "wait": _WAIT_S}
+        if connection.scalar(sa.text("SELECT GET_LOCK(:name, :wait)"), lock) != 1:
+            raise Unavailable("Another process is preparing the memories and does not finish.")
+        # The lock ends with the session.
+        yield
+
+
 def grant(account: Account, statements: Sequence[str]) -> None:
     """Gives rights on the tables, as the account that made them. Raises Unavailable and Faulty as migrate does."""
     with _translated(account), _connected(account, account.database) as connection:

@@ -6,6 +6,7 @@ relied on. What a folder holds is for its container's user only.
 """
 
 import base64
+import json
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +18,7 @@ from devstack.secrets import Secrets
 from devstack.settings import StackSettings
 
 #: Who runs what in docker-compose.yml: mostly the users that the images have.
-USERS = {"mysql": 999, "kafka": 1000, "connect": 1001, "oboegaki": 10001}
+USERS = {"mysql": 999, "kafka": 1000, "connect": 1001, "qdrant": 1000, "oboegaki": 10001}
 
 #: Where the images keep their jars.
 _KAFKA_JARS = "/opt/kafka/libs/*"
@@ -50,7 +51,7 @@ def write(settings: StackSettings, secrets: Secrets) -> None:
 
     To be called before the containers start, by whoever may give files away.
     """
-    for part in (_Part("mysql", _mysql), _Part("kafka", _kafka), _Part("connect", _connect)):
+    for part in _PARTS:
         folder = settings.home / part.name
         folder.mkdir(mode=0o700, exist_ok=True)
         for name, text in part.scripts(settings, secrets, folder).items():
@@ -95,6 +96,26 @@ def _kafka(settings: StackSettings, secrets: Secrets, folder: Path) -> dict[str,
     return {"start.sh": start, "health.sh": f"exec 3<>/dev/tcp/127.0.0.1/{settings.kafka_port}\n"}
 
 
+def _qdrant(_settings: StackSettings, secrets: Secrets, folder: Path) -> dict[str, str]:
+    config = {
+        "service": {"api_key": secrets.qdrant.get_secret_value()},
+        "storage": {"storage_path": str(folder / "data"), "snapshots_path": str(folder / "snapshots")},
+        "telemetry_disabled": True,
+    }
+    # JSON is YAML, too.
+    ask = (
+        "exec 3<>/dev/tcp/127.0.0.1/6333\n"
+        "printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' >&3\n"
+        "read -r answer <&3\n"
+        '[[ "$answer" == *" 200 "* ]]\n'
+    )
+    return {
+        "config.yaml": json.dumps(config, indent=2),
+        "start.sh": f"cd {folder}\nexec /qdrant/qdrant --config-path {folder / 'config.yaml'}\n",
+        "health.sh": ask,
+    }
+
+
 def _connect(settings: StackSettings, secrets: Secrets, folder: Path) -> dict[str, str]:
     command = connect.worker_command(settings, secrets, _CONNECT_JARS, _PLUGINS)
     login = base64.b64encode(":".join(connect.auth(secrets)).encode()).decode()
@@ -110,3 +131,6 @@ def _connect(settings: StackSettings, secrets: Secrets, folder: Path) -> dict[st
         "health.sh": health,
         "health.http": "\r\n".join(request),
     }
+
+
+_PARTS = (_Part("mysql", _mysql), _Part("kafka", _kafka), _Part("connect", _connect), _Part("qdrant", _qdrant))

@@ -16,7 +16,7 @@ from devstack.errors import Refused
 
 _FILE = "secrets.json"
 #: Those that files of earlier releases do not have.
-_ADDED = ("kafka_broker", "kafka", "connect")
+_ADDED = ("kafka_broker", "kafka", "connect", "qdrant")
 
 
 class Secrets(BaseModel):
@@ -37,6 +37,8 @@ class Secrets(BaseModel):
     kafka: SecretStr
     #: Of whoever asks Kafka Connect.
     connect: SecretStr
+    #: Of whoever asks the Qdrant server of docker-compose.yml.
+    qdrant: SecretStr
 
 
 def load_or_create(home: Path) -> Secrets:

@@ -19,6 +19,11 @@ class StackSettings(BaseSettings):
         default=Path(".oboegaki"),
         description="Folder of everything that oboegaki keeps on disk; two instances need two of them.",
     )
+    secrets_home: Path | None = Field(
+        default=None,
+        description="Folder of secrets.json where that is not the home: several processes of one instance on a"
+        " Qdrant server have a home each.",
+    )
     dist: Path = Field(
         default=Path(".oboegaki/dist"),
         description="Folder of the downloaded programs (MySQL, Kafka, Debezium); instances may share it.",

@@ -62,17 +62,26 @@ def ensure(
     """Registers a version at its first start, and refuses to feed one that was built otherwise.
 
     `known` is its record so far. Raises Refused where the extractor changed, where the embedder did without a
-    `rebuild`, and where the store is filled already but from another log; Transient where Kafka is away.
+    `rebuild`, and where the store is filled already but from another log, or was left for another store meanwhile;
+    Transient where Kafka is away.
     """
     check_extractor(known, wanted)
     same_log = known is not None and known.facts_log_id == wanted.facts_log_id
+    moved = known is not None and known.store != wanted.store
     if is_filled and not same_log:
         # Its receipts name offsets of the former log: what is learned now would look older than they are.
         raise Refused(
             f"The memories of version {wanted.name} were filled from a facts log that Kafka no longer has. Start"
             " once with `oboegaki run --rebuild` (or `oboegaki serve --rebuild`): they are filled anew."
         )
-    if known is None or not same_log or (rebuild and known != wanted):
+    if known is not None and moved and is_filled:
+        raise Refused(
+            f"The memories of version {wanted.name} were last kept in the {known.store} store, and those that are"
+            f" in the {wanted.store} store from before lack what was learned since. Start once with `--rebuild`:"
+            " they are filled anew."
+        )
+    # A store that is empty is filled from the beginning of the facts log, with whatever embedder.
+    if known is None or not same_log or moved or (rebuild and known != wanted):
         _write(settings, wanted)
     elif known.embedder != wanted.embedder:
         raise Refused(

@@ -1,4 +1,4 @@
-"""Settings of the embedder, from the environment (`OBOEGAKI_…`)."""
+"""Settings of the store and of the embedder, from the environment (`OBOEGAKI_…`)."""
 
 from datetime import timedelta
 from typing import Literal, Self
@@ -8,6 +8,37 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _LOCAL, _REMOTE = "sentence-transformers", ("tei", "openai")
+
+
+class StoreSettings(BaseSettings):
+    """Where the memories are kept."""
+
+    model_config = SettingsConfigDict(env_prefix="OBOEGAKI_", frozen=True, extra="ignore")
+
+    store: Literal["embedded", "server"] = Field(
+        default="embedded",
+        description="Where the memories are kept: in files of the home, by one process, or on a Qdrant server,"
+        " which `oboegaki api` and any number of `oboegaki consume` share. Another one than before is filled from"
+        " what was learned.",
+    )
+    qdrant_url: str = Field(
+        default="http://127.0.0.1:6333",
+        description="For `server`: where the Qdrant server is. What is said goes there.",
+    )
+    qdrant_api_key: SecretStr = Field(
+        default=SecretStr(""), description="For `server`: its key, if it asks for one."
+    )
+    qdrant_timeout: timedelta = Field(
+        default=timedelta(seconds=10),
+        ge=timedelta(seconds=1),
+        description="For `server`: how long an answer may take.",
+    )
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if urlsplit(self.qdrant_url).scheme not in ("http", "https"):
+            raise ValueError("OBOEGAKI_QDRANT_URL must begin with http:// or https://")
+        return self
 
 
 class EmbedderSettings(BaseSettings):

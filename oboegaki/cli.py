@@ -125,6 +125,20 @@ def serve(*, rebuild: Rebuild = False) -> None:
 
 
 @app.command()
+def api() -> None:
+    """Run the API alone, on a Qdrant server's memories."""
+    serving.serve_apart(instance.load(), api=True)
+    serving.leave()
+
+
+@app.command()
+def consume(*, rebuild: Rebuild = False) -> None:
+    """Run the learning alone, on a Qdrant server's memories; any number of it."""
+    serving.serve_apart(instance.load(), api=False, rebuild=rebuild)
+    serving.leave()
+
+
+@app.command()
 def status() -> None:
     """Show the parts and the learning; exit status 1 if something does not run."""
     raise typer.Exit(0 if showing.show(instance.load(), Console()) else 1)

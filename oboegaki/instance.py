@@ -11,7 +11,7 @@ from devstack import kafka, secrets
 from devstack.secrets import Secrets
 from devstack.settings import StackSettings
 from memory_consumer.settings import ConsumerSettings
-from memory_store.settings import EmbedderSettings
+from memory_store.settings import EmbedderSettings, StoreSettings
 from oboegaki.errors import CommandError
 
 _THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
@@ -26,6 +26,7 @@ class Instance:
     api: ApiSettings
     consumer: ConsumerSettings
     embedder: EmbedderSettings
+    store: StoreSettings
 
     def has_own_kafka(self) -> bool:
         """Whether its Kafka is the one that it starts, and not somebody else's."""
@@ -46,7 +47,7 @@ def load() -> Instance:
     """The instance of `OBOEGAKI_HOME`; its secrets are made if it is new. Raises CommandError and StackError."""
     try:
         stack = StackSettings()
-        kept = secrets.load_or_create(stack.home)
+        kept = secrets.load_or_create(stack.secrets_home or stack.home)
         api = ApiSettings(
             **_unless_set(
                 api_key=kept.api_key,
@@ -57,9 +58,10 @@ def load() -> Instance:
         )
         consumer = _consumer(stack, kept)
         embedder = EmbedderSettings()
+        store = StoreSettings(**(_unless_set(qdrant_api_key=kept.qdrant) if stack.containers else {}))
     except ValidationError as exc:
         raise CommandError(_complaint(exc)) from None  # the cause would quote what was set, secrets too
-    return Instance(stack, kept, api, consumer, embedder)
+    return Instance(stack, kept, api, consumer, embedder, store)
 
 
 def _consumer(stack: StackSettings, kept: Secrets) -> ConsumerSettings:

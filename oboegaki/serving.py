@@ -1,4 +1,7 @@
-"""`oboegaki serve`: the API, the learning and the embedded store in one process."""
+"""`oboegaki serve`: the API, the learning and the store in one process; `api` and `consume`: one of the two each.
+
+Apart they need a store that several processes share. Without the API, a process is reached by its control socket.
+"""
 
 import asyncio
 import logging
@@ -22,10 +25,11 @@ from devstack.sockets import socket_path
 from memory_consumer.verify.differences import KINDS, Kind
 from memory_consumer.verify.look import Line
 from memory_consumer.verify.verifier import Verifier
-from memory_store.embedded import EmbeddedStore
 from memory_store.embedders.opening import opened, opened_cache
-from memory_store.errors import NoLiveVersion
+from memory_store.errors import NoLiveVersion, Unavailable
 from memory_store.layout import layout_of
+from memory_store.opening import opened_store
+from memory_store.port import MemoryStore
 from oboegaki.client import CONTROL_SOCKET
 from oboegaki.errors import CommandError
 from oboegaki.instance import Instance
@@ -46,7 +50,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve(instance: Instance, *, rebuild: bool = False) -> None:
+def serve_apart(instance: Instance, *, api: bool, rebuild: bool = False) -> None:
+    """The API without learning, or learning alone. Raises as `serve`, and CommandError for an embedded store."""
+    if instance.store.store == "embedded":
+        raise CommandError(
+            "The embedded store belongs to one process: use `oboegaki serve`. For `oboegaki api` and `oboegaki"
+            " consume` set OBOEGAKI_STORE=server and OBOEGAKI_QDRANT_URL."
+        )
+    serve(instance, rebuild=rebuild, api=api, learns=not api)
+
+
+def serve(instance: Instance, *, rebuild: bool = False, api: bool = True, learns: bool = True) -> None:
     """Serves until SIGTERM or SIGINT; with `rebuild`, the memories are built anew first.
 
     Raises CommandError where a port is taken, and for the store and the embedder OwnedElsewhere, WrongLayout where
@@ -58,8 +72,7 @@ def serve(instance: Instance, *, rebuild: bool = False) -> None:
     home = instance.stack.home
     with ExitStack() as parts:
         embedder = parts.enter_context(opened(instance.embedder, home))
-        store = EmbeddedStore(home, layout_of(embedder))
-        parts.callback(store.close)
+        store = parts.enter_context(opened_store(instance.store, home, layout_of(embedder)))
         if not rebuild:
             _check_live(store)
         cache = parts.enter_context(opened_cache(instance.embedder, home))
@@ -70,17 +83,19 @@ def serve(instance: Instance, *, rebuild: bool = False) -> None:
         parts.callback(rows.close)
         verifies = verifier(instance, store, embedder, learns=True)
         heal = partial(verifies.run, repair=_HEALED, unattended=True)
+        stopping = asyncio.Event()
         learner = Learner(instance, store, embedder, rows, cache=cache, rebuild=rebuild, heal=heal)
-        watch, stopping = _watch(instance), asyncio.Event()
+        watch = _watch(instance)
         app = create_app(
             instance.api,
             rows=rows,
             store=store,
             embedder=embedder,
-            stages=lambda: (*learner.stages(), watch.stage()),
+            stages=lambda: (*learner.stages(), watch.stage()) if learns else (),
             verify=partial(_verified, verifies, stopping.is_set),
         )
-        asyncio.run(_serve(app, learner, watch, _listening(instance, parts), stopping))
+        sockets = _listening(instance, parts, public=api)
+        asyncio.run(_serve(app, learner if learns else None, watch, sockets, stopping))
 
 
 def _verified(by: Verifier, ends: Callable[[], bool], user_id: str | None, repair: bool) -> Iterator[Line]:
@@ -98,9 +113,9 @@ def leave() -> None:
     os._exit(0)
 
 
-def _check_live(store: EmbeddedStore) -> None:
+def _check_live(store: MemoryStore) -> None:
     """Raises WrongLayout: better now, with what to do, than as a recall that never works."""
-    with suppress(NoLiveVersion):
+    with suppress(NoLiveVersion, Unavailable):
         store.live()
 
 
@@ -115,7 +130,7 @@ def _watch(instance: Instance) -> ConnectorWatch:
 
 async def _serve(
     app: FastAPI,
-    learner: Learner,
+    learner: Learner | None,
     watch: ConnectorWatch,
     sockets: list[socket.socket],
     stopping: asyncio.Event,
@@ -133,20 +148,27 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
 
-    async def learn() -> None:
-        await learner.run(stopping)
+    async def learn(by: Learner) -> None:
+        await by.run(stopping)
         stop()
 
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(learn())
-        tasks.create_task(watch.run(stopping))
+        if learner is not None:
+            tasks.create_task(learn(learner))
+            tasks.create_task(watch.run(stopping))
         await server.serve(sockets)
         stop()
-    if learner.refusal is not None:
+    if learner is not None and learner.refusal is not None:
         raise learner.refusal
 
 
-def _listening(instance: Instance, parts: ExitStack) -> list[socket.socket]:
+def _listening(instance: Instance, parts: ExitStack, *, public: bool) -> list[socket.socket]:
+    control = _control_socket(socket_path(instance.stack.home, CONTROL_SOCKET))
+    parts.callback(control.close)
+    return [_public_socket(instance, parts), control] if public else [control]
+
+
+def _public_socket(instance: Instance, parts: ExitStack) -> socket.socket:
     api = instance.api
     try:
         public = socket.create_server((api.host, api.port), backlog=512)
@@ -158,9 +180,7 @@ def _listening(instance: Instance, parts: ExitStack) -> list[socket.socket]:
     parts.callback(public.close)
     # asyncio does so only for sockets that name their protocol; without it most answers wait 40 ms.
     public.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    control = _control_socket(socket_path(instance.stack.home, CONTROL_SOCKET))
-    parts.callback(control.close)
-    return [public, control]
+    return public
 
 
 def _control_socket(path: Path) -> socket.socket:

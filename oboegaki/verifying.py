@@ -24,9 +24,9 @@ from memory_consumer.verify.look import Line, Places
 from memory_consumer.verify.repair import Means
 from memory_consumer.verify.rows import MySqlRows, Reader
 from memory_consumer.verify.verifier import Verifier
-from memory_store.embedded import EmbeddedStore
 from memory_store.embedders.opening import opened
 from memory_store.layout import layout_of
+from memory_store.opening import opened_store
 from memory_store.port import Embedder, MemoryStore, MemoryVersion
 from oboegaki.client import connected
 from oboegaki.errors import REFUSALS, Away
@@ -116,8 +116,7 @@ def _lines(load: Callable[[], Instance], user: str | None, *, repair: bool) -> I
 def _lines_here(instance: Instance, user: str | None, *, repair: bool) -> Iterator[Line]:
     with ExitStack() as parts:
         embedder = parts.enter_context(opened(instance.embedder, instance.stack.home))
-        store = EmbeddedStore(instance.stack.home, layout_of(embedder))
-        parts.callback(store.close)
+        store = parts.enter_context(opened_store(instance.store, instance.stack.home, layout_of(embedder)))
         yield from verifier(instance, store, embedder, learns=False).run(user, repair=KINDS if repair else ())
 
 

@@ -16,6 +16,13 @@ _INTRODUCTION = """\
 # A language model or an embedding server on the machine of the containers is at host.docker.internal, such as
 #OBOEGAKI_LLM_URL=http://host.docker.internal:11434/v1
 # It has to listen on more than that machine's loopback (OLLAMA_HOST=0.0.0.0 for Ollama).
+
+# The server size: `docker compose --profile server up`, see docs/operations.md. Both lines, or none.
+#COMPOSE_PROFILES=server
+#OBOEGAKI_SMALL=0
+# Its embedding model and how many consumers learn; the model is downloaded at the first start.
+#OBOEGAKI_TEI_MODEL=Qwen/Qwen3-Embedding-0.6B
+#OBOEGAKI_CONSUMERS=1
 """
 
 #: What docker-compose.yml sets by itself: in containers there is nothing to choose.
@@ -23,6 +30,7 @@ FIXED = frozenset(
     f"OBOEGAKI_{name}"
     for name in (
         *("HOME", "DIST", "CONTAINERS", "MYSQL_HOST", "MYSQL_PORT", "MYSQL_PASSWORD"),
+        *("SECRETS_HOME", "STORE", "QDRANT_URL", "QDRANT_API_KEY"),
         *("KAFKA", "KAFKA_PORT", "KAFKA_CONTROLLER_PORT", "KAFKA_USER", "KAFKA_PASSWORD", "CONNECT_PORT"),
     )
 )

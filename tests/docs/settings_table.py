@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings
 from chat_api.settings import ApiSettings
 from devstack.settings import StackSettings
 from memory_consumer.settings import ConsumerSettings
-from memory_store.settings import EmbedderSettings
+from memory_store.settings import EmbedderSettings, StoreSettings
 
 _INTRODUCTION = """\
 # Settings
@@ -33,6 +33,7 @@ SECTIONS: tuple[tuple[str, str, type[BaseSettings]], ...] = (
     ("The stack", "devstack/settings.py", StackSettings),
     ("The API", "chat_api/settings.py", ApiSettings),
     ("Learning", "memory_consumer/settings.py", ConsumerSettings),
+    ("The store", "memory_store/settings.py", StoreSettings),
     ("Embedders", "memory_store/settings.py", EmbedderSettings),
 )
 

@@ -14,7 +14,7 @@ from memory_store.fake import FakeStore
 from memory_store.models import Layout
 from memory_store.port import MemoryStore, MemoryVersion
 from tests.contract.making import said
-from tests.contract.stores import embedded
+from tests.contract.stores import embedded, server_in_memory
 from tests.support.deadline import wait_until
 from tests.support.events import Row, learned
 from tests.support.logs import FACTS, Logs, learn_all, project_all
@@ -59,12 +59,13 @@ def opened(
     *,
     extractor: str = "offline-1",
     rebuild: bool = False,
+    store_name: str = "fake",
 ) -> MemoryVersion:
     return open_version(
         settings,
         store,
         version_so_far(settings),
-        store_name="fake",
+        store_name=store_name,
         extractor=extractor,
         embedder=embedder,
         rebuild=rebuild,
@@ -100,6 +101,52 @@ def test_a_lost_store_is_filled_from_the_beginning_of_the_facts_log(settings: Co
 
     assert list(new.scan()) == list(lost.scan())
     assert new.count() == 1
+
+
+def revisions(version: MemoryVersion) -> dict[int, str | None]:
+    return {each.message_id: each.revision for each in version.scan_receipts()}
+
+
+def test_what_moves_to_a_server_is_filled_from_the_facts_log_and_nothing_is_lost(
+    settings: ConsumerSettings, tmp_path: Path
+) -> None:
+    """The server in qdrant-client's local mode, as none comes with the packages."""
+    rows = [Row(1, "I bake bread."), Row(2, "I sell flowers.")]
+    with embedded(tmp_path) as small, server_in_memory(tmp_path) as large:
+        before = opened(settings, small, store_name="embedded")
+        logs = Logs(settings)
+        for row in rows:
+            logs.learn(learned(row))
+        project_all(settings, before, until=2)
+        after = opened(settings, large, store_name="server")
+        project_all(settings, after, until=2)
+
+        assert [(each.id, each.text) for each in after.scan()] == [(each.id, each.text) for each in before.scan()]
+        assert revisions(after) == revisions(before)
+        assert after.count() == 2
+
+
+def test_a_store_that_was_left_for_another_is_refused_until_it_is_filled_anew(
+    settings: ConsumerSettings, tmp_path: Path
+) -> None:
+    with embedded(tmp_path) as small, server_in_memory(tmp_path) as large:
+        opened(settings, small, store_name="embedded")
+        moved = opened(settings, large, store_name="server")
+        Logs(settings).learn(learned(Row(1, "I bake bread.")))
+        project_all(settings, moved, until=1)
+        with pytest.raises(Refused, match="--rebuild"):
+            opened(settings, small, store_name="embedded")
+        back = opened(settings, small, store_name="embedded", rebuild=True)
+        project_all(settings, back, until=1)
+
+        assert [each.text for each in back.scan()] == ["I bake bread."]
+
+
+def test_another_store_that_is_empty_may_have_another_embedder(settings: ConsumerSettings) -> None:
+    opened(settings, FakeStore(), store_name="embedded")
+    opened(settings, FakeStore(), "other-64", store_name="server")
+
+    assert control.read(settings)["v1"].embedder == "other-64"
 
 
 def test_a_start_that_stopped_before_the_version_was_live_begins_there_again(settings: ConsumerSettings) -> None:

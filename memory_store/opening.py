@@ -1,0 +1,42 @@
+"""The store that the settings name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from qdrant_client import QdrantClient
+
+from memory_store.embedded import EmbeddedStore
+from memory_store.models import Layout
+from memory_store.port import MemoryStore
+from memory_store.server import ServerStore
+from memory_store.settings import StoreSettings
+
+
+@contextmanager
+def opened_store(settings: StoreSettings, home: Path, layout: Layout) -> Iterator[MemoryStore]:
+    """A store for all threads, until the end of the block.
+
+    Raises OwnedElsewhere while another process owns the embedded one. A server that is away is no error here.
+    """
+    if settings.store == "embedded":
+        owned = EmbeddedStore(home, layout)
+        try:
+            yield owned
+        finally:
+            owned.close()
+        return
+    key = settings.qdrant_api_key.get_secret_value() or None
+    client = QdrantClient(
+        url=settings.qdrant_url,
+        api_key=key,
+        timeout=int(settings.qdrant_timeout.total_seconds()),
+        # It asks the server at once, which may be away.
+        check_compatibility=False,
+    )
+    store = ServerStore(client, layout)
+    try:
+        yield store
+    finally:
+        store.close()
+        client.close()

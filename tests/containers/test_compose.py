@@ -1,0 +1,94 @@
+"""docker-compose.yml as docker compose reads it; no engine is needed for that."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devstack.containers import USERS
+
+ROOT = Path(__file__).parents[2]
+
+
+def services(*options: str) -> dict[str, Any]:
+    """What docker compose makes of the file, with no setting of this machine."""
+    asked = subprocess.run(
+        ["docker", "compose", "--env-file", "/dev/null", *options, "config", "--format", "json"],
+        cwd=ROOT,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(Path.home())},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(asked.stdout)["services"]
+    return found
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compose() -> None:
+    if shutil.which("docker") is None or _lacks_compose():
+        pytest.skip("docker has no compose plugin here. `make test-containers` fetches one where it can.")
+
+
+def _lacks_compose() -> bool:
+    return subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode != 0
+
+
+DEFAULT = {"configure", "mysql", "kafka", "set-up", "connect", "connector", "oboegaki"}
+SERVER = DEFAULT | {"qdrant", "tei", "chat_api", "memory_consumer"}
+
+
+def test_by_default_it_is_the_small_size() -> None:
+    assert set(services()) == DEFAULT
+
+
+def test_the_server_size_has_its_store_and_embedder_and_the_two_halves_apart() -> None:
+    found = services("--profile", "server")
+
+    assert set(found) == SERVER
+    for half in ("chat_api", "memory_consumer"):
+        told = found[half]["environment"]
+        assert (told["OBOEGAKI_STORE"], told["OBOEGAKI_QDRANT_URL"]) == ("server", "http://qdrant:6333")
+        assert (told["OBOEGAKI_EMBEDDER"], told["OBOEGAKI_EMBEDDER_URL"]) == ("tei", "http://tei:8080")
+    assert "Qwen/Qwen3-Embedding-0.6B" in found["tei"]["command"]
+
+
+def test_consumers_share_no_home() -> None:
+    volumes = services("--profile", "server")["memory_consumer"]["volumes"]
+
+    assert [each.get("source") for each in volumes if each["target"] == "/oboegaki"] == [None]
+
+
+@pytest.mark.parametrize("profile", ["none", "server", "ollama"])
+def test_nothing_but_the_api_is_published_and_on_loopback(profile: str) -> None:
+    published = {name: each["ports"] for name, each in services("--profile", profile).items() if each.get("ports")}
+
+    assert set(published) <= {"oboegaki", "chat_api"}
+    assert {port["host_ip"] for ports in published.values() for port in ports} == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("profile", ["server", "ollama"])
+def test_every_image_is_named_with_a_version_and_hardened(profile: str) -> None:
+    for name, each in services("--profile", profile).items():
+        version = each["image"].rpartition(":")[2]
+        assert version[0] in "v0123456789" or version.startswith("cpu-1."), name
+        assert each["read_only"], name
+        assert each["cap_drop"] == ["ALL"], name
+        assert each["security_opt"] == ["no-new-privileges:true"], name
+
+
+def test_each_runs_as_the_user_whose_files_it_is_given() -> None:
+    found = services("--profile", "server")
+
+    for part in ("mysql", "kafka", "connect", "qdrant"):
+        assert found[part]["user"] == f"{USERS[part]}:{USERS[part]}"
+
+
+def test_our_own_image_is_of_this_release() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+
+    release = services()["oboegaki"]["image"].rpartition(":")[2]
+    assert f'\nversion = "{release}"\n' in project
