@@ -17,7 +17,7 @@ from devstack import connect
 from devstack.errors import StackError
 from memory_consumer.errors import Transient
 from memory_consumer.kafka import log_writer
-from memory_consumer.letters.resnapshot import resnapshot
+from memory_consumer.letters.resnapshot import nudge, resnapshot
 from memory_consumer.verify.differences import KINDS
 from memory_consumer.verify.logs import KafkaLogs
 from memory_consumer.verify.look import Line, Places
@@ -60,6 +60,7 @@ def verifier(instance: Instance, store: MemoryStore, embedder: Embedder, *, lear
     places = Places(
         rows=MySqlRows(reader),
         captured=partial(_captured, instance),
+        nudge=partial(nudge, consumer),
         logs=lambda: KafkaLogs(consumer),
         version=lambda: _live(store, consumer.facts_version),
         learns=learns,
