@@ -48,7 +48,7 @@ def test_an_import_ends_when_all_is_learned_and_a_second_one_adds_nothing(
     assert "419 messages, 0 of them new; all learned" in second
 
 
-def test_each_message_has_one_facts_record_in_the_order_it_was_said(serving: RunningInstance, data: Path) -> None:
+def test_each_users_messages_are_learned_once_and_in_their_order(serving: RunningInstance, data: Path) -> None:
     rows = [row for row in rows_of(serving.database()) if row.user_id == LOCOMO]
     records = facts_of(serving, LOCOMO)
 
