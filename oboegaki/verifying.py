@@ -30,6 +30,7 @@ from memory_store.layout import layout_of
 from memory_store.port import Embedder, MemoryStore, MemoryVersion
 from oboegaki.client import connected
 from oboegaki.errors import REFUSALS, Away
+from oboegaki.healing import HELD
 from oboegaki.instance import Instance
 
 #: Differences of a kind that are shown one by one.
@@ -198,6 +199,8 @@ def as_tables(lines: Iterator[Line], out: Console, user: str | None = None) -> i
     found.show(out)
     if "report" in last:
         out.print(_verdict(last["report"], user), markup=False, highlight=False)
+        if (held := last["report"].get("held")) is not None:
+            out.print(f"{held} {HELD}", style="yellow", markup=False, highlight=False)
     else:
         out.print(last["unsure"], style="yellow", markup=False, highlight=False)
     return _status(last)
