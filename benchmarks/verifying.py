@@ -148,7 +148,14 @@ def _filed(message_id: int) -> tuple[Memory, ...]:
 
 def _verified(messages: int, home: Path) -> dict[str, float]:
     world: Any = _World(messages)
-    places = Places(rows=world, captured=str, logs=lambda: world, version=lambda: world, learns=True)
+    places = Places(
+        rows=world,
+        captured=str,
+        nudge=lambda: None,
+        logs=lambda: world,
+        version=lambda: world,
+        learns=True,
+    )
     means = Means(lambda _: None, lambda: None, lambda _: None, HashEmbedder(), lambda: datetime.now(UTC))
     begun, found = time.perf_counter(), 0
     for line in Verifier(home, places, means).run():

@@ -8,6 +8,7 @@ LearningError
 ├── Unforeseen      a record fails and nobody thought of why: try it a few times, then set it aside
 ├── TooMany         so many records were set aside that it is not them: stop until somebody looks
 └── Refused         the set-up could lose data: do not start, say what to do
+    ├── LostRecords Kafka may have thrown records away: not before the next start, so that somebody hears of it
     ├── LostRows    MySQL is not the one that the logs were written from: erase nothing
     └── LearnedOtherwise  the facts were learned by another extractor than the one that is set
 """
@@ -53,6 +54,10 @@ class TooMany(LearningError):
 
 class Refused(LearningError):
     """The set-up could lose data, so nothing was started."""
+
+
+class LostRecords(Refused):
+    """Kafka may have thrown records away. That is ended, and the next start accepts it."""
 
 
 class LostRows(Refused):

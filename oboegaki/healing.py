@@ -21,7 +21,8 @@ _LISTEN_S = 1.0
 _PATIENCE = Backoff(first=30.0, most=3600.0)
 #: So long a stop waits for it; a healing that is cut off is done again.
 _STOP_S = 2.0
-_HELD = "Nothing is healed by itself until `oboegaki verify --repair` has been run."
+#: What follows from it that MySQL was found to have lost rows.
+HELD = "Nothing is healed by itself until `oboegaki verify --repair` has been run."
 
 
 class Snapshots(Protocol):
@@ -108,7 +109,7 @@ class Healer:
                 return False
             if "held" in line:
                 self._failures = 0
-                self._wait(f"{line['held']} {_HELD}", self._patience.wait(1, self._chance.random()))
+                self._wait(f"{line['held']} {HELD}", self._patience.wait(1, self._chance.random()))
                 return False
             if "report" in line:
                 return self._is_whole(line["report"]["differences"])

@@ -15,7 +15,7 @@ from chat_api.migrate import alone
 from chat_api.store import Rows
 from memory_consumer import app, names, opening
 from memory_consumer.control import VersionRecord
-from memory_consumer.errors import LearnedOtherwise, LearningError, Refused
+from memory_consumer.errors import LearnedOtherwise, LearningError, LostRecords, Refused
 from memory_consumer.extractors.choice import chosen, goes_on_without, profile_writer
 from memory_consumer.extractors.model.usage import Tally
 from memory_consumer.kafka.log_reader import topic_id
@@ -82,7 +82,10 @@ class Learner:
         return [*(self._told(report.as_dict()) for report in self._running.reports()), self._healer.stage()]
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Learns until told to stop; ends at once with a `refusal` where the set-up is for other memories."""
+        """Learns until told to stop; ends at once with a `refusal` where the set-up is for other memories.
+
+        Where Kafka may have lost records it learns nothing, and says so, until the next start.
+        """
         told = asyncio.create_task(stopping.wait())
         beginning = asyncio.create_task(self._begin(stopping))
         await asyncio.wait({told, beginning}, return_when=asyncio.FIRST_COMPLETED)
@@ -98,6 +101,10 @@ class Learner:
             except LearnedOtherwise as exc:
                 # Chatting on would be with the memories of another version, or with none, as if they were right.
                 self.refusal = exc
+                return
+            except LostRecords as exc:
+                # The next try would accept it, two seconds later and unread.
+                self._note(exc)
                 return
             except (ChatError, LearningError, StoreError, OSError) as exc:
                 self._note(exc)

@@ -123,7 +123,8 @@ def show_redriven(found: Redriven, console: Console, *, as_json: bool) -> None:
         "gone": "have no row any more: `oboegaki verify --repair` forgets them, once it made sure that MySQL lost"
         " nothing",
     }
-    console.print(f"{len(found.outcomes)} messages redriven.")
+    redriven = len(found.outcomes)
+    console.print("1 message redriven." if redriven == 1 else f"{redriven} messages redriven.")
     for outcome, sentence in words.items():
         if counts[outcome]:
             console.print(f"{counts[outcome]} {sentence}.", markup=False)

@@ -17,7 +17,7 @@ from devstack import connect
 from devstack.errors import StackError
 from memory_consumer.errors import Transient
 from memory_consumer.kafka import log_writer
-from memory_consumer.letters.resnapshot import resnapshot
+from memory_consumer.letters.resnapshot import nudge, resnapshot
 from memory_consumer.verify.differences import KINDS
 from memory_consumer.verify.logs import KafkaLogs
 from memory_consumer.verify.look import Line, Places
@@ -30,6 +30,7 @@ from memory_store.opening import opened_store
 from memory_store.port import Embedder, MemoryStore, MemoryVersion
 from oboegaki.client import connected
 from oboegaki.errors import REFUSALS, Away
+from oboegaki.healing import HELD
 from oboegaki.instance import Instance
 
 #: Differences of a kind that are shown one by one.
@@ -60,6 +61,7 @@ def verifier(instance: Instance, store: MemoryStore, embedder: Embedder, *, lear
     places = Places(
         rows=MySqlRows(reader),
         captured=partial(_captured, instance),
+        nudge=partial(nudge, consumer),
         logs=lambda: KafkaLogs(consumer),
         version=lambda: _live(store, consumer.facts_version),
         learns=learns,
@@ -196,6 +198,8 @@ def as_tables(lines: Iterator[Line], out: Console, user: str | None = None) -> i
     found.show(out)
     if "report" in last:
         out.print(_verdict(last["report"], user), markup=False, highlight=False)
+        if (held := last["report"].get("held")) is not None:
+            out.print(f"{held} {HELD}", style="yellow", markup=False, highlight=False)
     else:
         out.print(last["unsure"], style="yellow", markup=False, highlight=False)
     return _status(last)

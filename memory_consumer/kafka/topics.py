@@ -19,7 +19,7 @@ from confluent_kafka.admin import (
 )
 
 from memory_consumer import names
-from memory_consumer.errors import Refused, Transient
+from memory_consumer.errors import LostRecords, Refused, Transient
 from memory_consumer.kafka.errors import translated
 from memory_consumer.settings import ConsumerSettings
 
@@ -85,8 +85,8 @@ def _compacted(erased_within: timedelta) -> dict[str, str]:
 def ensure(settings: ConsumerSettings) -> None:
     """Makes what is missing, checks what is there and sets its settings back where they are others.
 
-    Raises Refused, naming topic, setting and remedy, where one could have lost data, once that is ended: the next
-    call accepts it. Raises Refused each time for another number of partitions, Transient if Kafka is away.
+    Raises LostRecords, naming topic, setting and remedy, where one could have lost data, once that is ended: the
+    next call accepts it. Raises Refused each time for another number of partitions, Transient if Kafka is away.
     """
     admin = AdminClient(settings.client())
     wanted = specs(settings)
@@ -102,7 +102,7 @@ def ensure(settings: ConsumerSettings) -> None:
         _wait_until_set(admin, present)
     losses = [each for each in wrong if each.loses]
     if losses:
-        raise Refused(_lost(losses))
+        raise LostRecords(_lost(losses))
 
 
 def check(settings: ConsumerSettings) -> None:

@@ -23,6 +23,8 @@ _MESSAGES = "chat.messages"
 #: Rows asked for by one signal. Debezium keeps the conditions of all signals that it has not finished with in each
 #: of its offsets, so they stay small.
 _MOST_IDS = 200
+#: Ids begin at one.
+_NO_MESSAGE = 0
 
 
 def resnapshot(settings: ConsumerSettings, message_ids: Sequence[int]) -> None:
@@ -33,6 +35,14 @@ def resnapshot(settings: ConsumerSettings, message_ids: Sequence[int]) -> None:
     signals = [Outgoing(names.SIGNAL, 0, names.PREFIX.encode(), signal) for signal in _signals(message_ids)]
     if signals:
         log_writer.write(settings, signals)
+
+
+def nudge(settings: ConsumerSettings) -> None:
+    """Has Debezium write transactions of its own, and tell of them within its heartbeat; no row is read.
+
+    Returns once Kafka was told. Raises Transient.
+    """
+    resnapshot(settings, [_NO_MESSAGE])
 
 
 def _signals(message_ids: Sequence[int]) -> Iterator[bytes]:

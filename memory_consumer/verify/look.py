@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 from memory_consumer import names
@@ -25,6 +26,8 @@ Line = Mapping[str, Any]
 
 _LOGS: tuple[Log, ...] = ("messages", "facts")
 _STAGES: Mapping[Log, str] = {"messages": "extract", "facts": "project"}
+#: So often what the connector tells may be behind before it is nudged.
+_UNTOLD = 5
 #: Records between two lines of progress.
 _TOLD = 1000
 
@@ -36,6 +39,9 @@ class Places:
     rows: RowSource
     #: The transactions that the connector has read, as it tells them; None while it does not answer.
     captured: Callable[[], str | None]
+    #: Makes the connector tell anew; it may raise Transient. After a transaction without an event, as of a changed
+    #: table, it does so by itself with the next one only.
+    nudge: Callable[[], None]
     logs: Callable[[], Logs]
     version: Callable[[], MemoryVersion]
     #: Whether the stages run: what they have not passed is waited for; where none does, nothing may wait.
@@ -129,10 +135,12 @@ class Look:
 
     def _until_captured(self, history: str) -> Iterator[Line]:
         end = self._deadline()
-        while True:
+        for asked in count():
             captured = self._places.captured()
             if captured is not None and self._places.rows.covers(captured, history):
                 return
+            if asked == _UNTOLD and captured is not None:
+                self._places.nudge()
             if time.monotonic() > end:
                 cause = "does not answer" if captured is None else "has not read all that MySQL has"
                 raise Transient(

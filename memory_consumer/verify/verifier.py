@@ -39,18 +39,21 @@ class Verifier:
         """Tells as it goes, then how it ended, in bounded memory.
 
         Lines of one key each: `progress`; `difference`, each that was found; with something to repair, `mended`
-        and then each `difference` that is left; at last `report`, or `unsure` with why it cannot be told.
-        Once MySQL was found to have lost rows, nothing is mended `unattended` until somebody has mended all;
-        the one line is `held` then, with why.
+        and then each `difference` that is left; at last `report`, or `unsure` with why it cannot be told. The
+        report's `held` is why nothing is mended `unattended`: once MySQL was found to have lost rows, nothing is
+        until somebody has mended all. Asked to do so then, it tells one line, `held`, with why.
         """
         try:
             if unattended and (cause := self._hold.cause()) is not None:
                 yield {"held": cause}
                 return
             for line in self._alone(user_id, repair):
-                if "report" in line and repair and user_id is None and not unattended:
-                    self._hold.release()
-                yield line
+                if "report" in line:
+                    if repair and user_id is None and not unattended:
+                        self._hold.release()
+                    yield {"report": {**line["report"], "held": self._hold.cause()}}
+                else:
+                    yield line
         except LostRows as exc:
             yield {"held" if unattended else "unsure": self._held(str(exc))}
         except (Transient, Refused, StoreError) as exc:

@@ -159,7 +159,7 @@ def survived(
 
 
 @pytest.mark.timeout(0)
-def test_whatever_is_killed_or_stopped_nothing_is_lost_and_nothing_doubled(
+def test_a_kill_of_any_process_at_any_time_loses_and_doubles_nothing(
     served: RunningInstance, history: History, chance: Random, seed: int, pytestconfig: pytest.Config
 ) -> None:
     faults = dealt(chance, pytestconfig.getoption("--kills"))

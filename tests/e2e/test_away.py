@@ -149,7 +149,7 @@ def known(whole: Whole, user: str) -> int:
 
 
 @pytest.mark.parametrize("part", ["kafka", "connect"])
-def test_with_a_part_of_learning_killed_the_api_goes_on_and_learning_does_once_it_is_back(
+def test_chat_works_with_kafka_or_connect_down_and_learning_goes_on_once_it_is_back(
     whole: Whole, user: str, known: int, part: str
 ) -> None:
     whole.instance.part(part).kill()
@@ -164,7 +164,7 @@ def test_with_a_part_of_learning_killed_the_api_goes_on_and_learning_does_once_i
 
 
 @pytest.mark.parametrize("part", ["kafka", "connect"])
-def test_with_a_part_of_learning_held_still_the_api_goes_on_and_learning_does_once_it_is_let_go(
+def test_chat_works_with_kafka_or_connect_hanging_and_learning_goes_on_once_it_is_let_go(
     whole: Whole, user: str, known: int, part: str
 ) -> None:
     held = whole.instance.part(part)
@@ -230,7 +230,7 @@ def test_a_connector_that_failed_while_mysql_was_away_is_restarted_by_the_watch(
     wait_until(lambda: not whole.waits("connector"))
 
 
-def test_with_the_embedder_away_recall_is_degraded_and_shows_what_was_said(
+def test_chat_works_with_the_embedder_down_and_recall_shows_what_was_said(
     whole: Whole, user: str, known: int
 ) -> None:
     whole.embedder.stop()
@@ -263,7 +263,7 @@ def test_an_embedder_that_is_away_at_the_start_is_waited_for(whole: Whole, user:
     wait_until(lambda: whole.is_learned(user, known, said), 120)
 
 
-def test_with_no_room_for_the_store_and_the_ledger_the_api_goes_on_and_learning_does_once_there_is(
+def test_chat_works_with_no_room_for_the_store_and_learning_goes_on_once_there_is(
     whole: Whole, user: str, known: int
 ) -> None:
     served = psutil.Process(whole.instance.served.pid if whole.instance.served else 0)
@@ -282,9 +282,7 @@ def test_with_no_room_for_the_store_and_the_ledger_the_api_goes_on_and_learning_
     wait_until(lambda: whole.is_learned(user, known, said), 120)
 
 
-def test_a_consumer_that_finds_no_kafka_at_its_start_waits_for_it_and_chatting_goes_on(
-    whole: Whole, user: str, known: int
-) -> None:
+def test_chat_works_with_the_consumer_not_begun_as_it_waits_for_kafka(whole: Whole, user: str, known: int) -> None:
     whole.instance.stop_serving()
     whole.instance.part("kafka").kill()
     whole.instance.serve()

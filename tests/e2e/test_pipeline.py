@@ -16,6 +16,7 @@ from tests.support.asking import recall_at
 from tests.support.deadline import wait_until
 from tests.support.instance import RunningInstance
 from tests.support.model import assert_is_the_fold, assert_vectors_are_of_what_was_said, rows_of, stored_in
+from tests.support.services import set_topic
 
 LOCOMO, JAPANESE = "conv-26", "ja-dev"
 
@@ -50,7 +51,7 @@ def test_an_import_ends_when_all_is_learned_and_a_second_one_adds_nothing(
     assert "419 messages, 0 of them new; all learned" in second
 
 
-def test_each_message_has_one_facts_record_in_the_order_it_was_said(serving: RunningInstance, data: Path) -> None:
+def test_each_users_messages_are_learned_once_and_in_their_order(serving: RunningInstance, data: Path) -> None:
     rows = [row for row in rows_of(serving.database()) if row.user_id == LOCOMO]
     records = facts_of(serving, LOCOMO)
 
@@ -107,3 +108,29 @@ def test_a_start_with_another_extractor_is_refused_with_what_to_do(instance: Run
         instance.settings.clear()
 
     assert "OBOEGAKI_FACTS_VERSION=v2" in told
+
+
+def test_a_log_that_may_have_lost_records_is_not_learned_from_before_somebody_started_again(
+    instance: RunningInstance,
+) -> None:
+    instance.serve()
+    wait_until(lambda: told(instance) is None, 120)
+    instance.stop_serving()
+    set_topic(instance.consumer(), names.MESSAGES, "retention.ms", "604800000")
+    instance.serve()
+    wait_until(lambda: "oboegaki verify --repair" in (told(instance) or ""))
+    # This takes longer than the next try of what can be tried again.
+    instance.command("verify")
+    refused = told(instance)
+    instance.stop_serving()
+    instance.serve()
+
+    wait_until(lambda: told(instance) is None, 120)
+    assert "retention.ms=604800000" in (refused or "")
+
+
+def told(instance: RunningInstance) -> str | None:
+    """Why learning does not begin; None once it has."""
+    with instance.client() as client:
+        stages = client.get("/v1/admin/status").raise_for_status().json()["stages"]
+    return next((str(each["waiting_for"]) for each in stages if each["name"] == "learning"), None)

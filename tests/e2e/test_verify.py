@@ -72,6 +72,14 @@ def test_beside_a_running_instance_all_agrees_and_a_user_can_be_named(serving: R
     wait_until(lambda: {"name": "healing", "waiting_for": None} in stages(serving))
 
 
+def test_a_changed_table_of_which_the_connector_has_nothing_to_tell_leaves_nothing_in_doubt(
+    serving: RunningInstance,
+) -> None:
+    execute(root(serving), "ALTER TABLE conversations COMMENT 'changed'")
+
+    assert verified(serving)["differences"] == []
+
+
 def test_what_the_connector_never_heard_of_is_told_and_mended_beside_a_running_instance(
     serving: RunningInstance,
 ) -> None:

@@ -286,7 +286,7 @@ def test_a_connector_that_fails_by_itself_is_refused_with_the_cause(capture: Cap
         httpx.delete(f"{url}/connectors/failing", auth=auth, trust_env=False)
 
 
-def test_connect_killed_amid_a_stream_of_inserts_gives_each_row_once_and_in_order(capture: Capture) -> None:
+def test_no_committed_row_is_missed_doubled_or_out_of_order_where_connect_is_killed(capture: Capture) -> None:
     user = new_user()
 
     def insert() -> list[int]:

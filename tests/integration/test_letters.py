@@ -63,7 +63,7 @@ def states(logs: Logs) -> dict[int, str]:
     return {record.message_id: record.state for record in logs.all_facts()}
 
 
-def test_one_users_poison_is_set_aside_after_its_tries_and_the_others_of_its_partition_go_on(
+def test_a_poison_message_is_set_aside_with_its_cause_and_never_blocks_another_user(
     settings: ConsumerSettings, logs: Logs
 ) -> None:
     for number in range(20):

@@ -234,7 +234,7 @@ def test_sweep_records_are_passed_over(settings: ConsumerSettings, logs: Logs, v
     assert (stage.report.dead, stage.report.written, state(version)) == (0, 0, ([], []))
 
 
-def test_records_that_are_delivered_again_change_nothing(
+def test_a_record_delivered_twice_changes_nothing(
     settings: ConsumerSettings, logs: Logs, version: FiledVersion
 ) -> None:
     for record in (learned(BREAD), learned(YEARS), learned(BREAD.edited(content="Flowers."))):

@@ -5,20 +5,17 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka.admin import (
     AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
     ConfigResource,
     NewPartitions,
     ResourceType,
 )
 
 from memory_consumer import names
-from memory_consumer.errors import Refused, Transient
+from memory_consumer.errors import LostRecords, Refused, Transient
 from memory_consumer.kafka import topics
 from memory_consumer.settings import ConsumerSettings
-from tests.support.deadline import wait_until
 from tests.support.logs import FACTS
-from tests.support.services import delete_topics, free_ports
+from tests.support.services import delete_topics, free_ports, set_topic
 
 LOGS = (names.MESSAGES, FACTS, names.DEAD_LETTERS, names.CONTROL)
 COMPACTED = {"cleanup.policy": ("delete", "compact,delete"), "retention.ms": ("604800000",)}
@@ -40,16 +37,6 @@ def settings(broker: ConsumerSettings, tmp_path_factory: pytest.TempPathFactory)
     delete_topics(broker)
 
 
-def alter(settings: ConsumerSettings, topic: str, name: str, value: str) -> None:
-    """Sets a topic's setting, and waits until the broker answers with it."""
-    admin = AdminClient(settings.client())
-    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-    changed = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-    admin.incremental_alter_configs([changed])[changed].result(30)
-    asked = ConfigResource(ResourceType.TOPIC, topic)
-    wait_until(lambda: admin.describe_configs([asked])[asked].result(30)[name].value == value)
-
-
 def test_topics_that_were_made_here_are_accepted_at_every_start(settings: ConsumerSettings) -> None:
     topics.ensure(settings)
 
@@ -58,11 +45,11 @@ def test_topics_that_were_made_here_are_accepted_at_every_start(settings: Consum
 def test_a_setting_that_could_lose_data_is_refused_with_what_to_do(
     settings: ConsumerSettings, topic: str, name: str, value: str
 ) -> None:
-    alter(settings, topic, name, value)
+    set_topic(settings, topic, name, value)
     with pytest.raises(Refused, match="make run"):
         topics.check(settings)
 
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(LostRecords) as refusal:
         topics.ensure(settings)
 
     assert topic in str(refusal.value)
@@ -78,7 +65,7 @@ def test_a_setting_that_could_lose_data_is_refused_with_what_to_do(
 def test_a_setting_that_throws_nothing_away_is_set_back_and_told(
     settings: ConsumerSettings, caplog: pytest.LogCaptureFixture, topic: str, name: str, value: str
 ) -> None:
-    alter(settings, topic, name, value)
+    set_topic(settings, topic, name, value)
 
     topics.ensure(settings)
 
@@ -91,11 +78,11 @@ def test_a_setting_that_throws_nothing_away_is_set_back_and_told(
 def test_several_settings_are_set_back_at_once_and_only_those_that_lose_are_refused(
     settings: ConsumerSettings,
 ) -> None:
-    alter(settings, FACTS, "segment.ms", "604800000")
-    alter(settings, FACTS, "retention.ms", "604800000")
-    alter(settings, names.MESSAGES, "cleanup.policy", "delete")
+    set_topic(settings, FACTS, "segment.ms", "604800000")
+    set_topic(settings, FACTS, "retention.ms", "604800000")
+    set_topic(settings, names.MESSAGES, "cleanup.policy", "delete")
 
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(LostRecords) as refusal:
         topics.ensure(settings)
 
     assert "retention.ms=604800000" in str(refusal.value)

@@ -71,6 +71,9 @@ class Held:
     before_store: list[Callable[[], object]] = field(default_factory=list)
     executed: Callable[[str], bool] = lambda _: True
     following: int = 1_000
+    #: Whether the connector is silent about the last transaction until it is nudged.
+    untold: bool = False
+    nudges: int = 0
     learns: bool = True
     patience_s: float = 0.0
     store: FakeStore = field(default_factory=new_store)
@@ -109,7 +112,8 @@ class Held:
         """A verifier of these places."""
         places = Places(
             rows=self,
-            captured=lambda: "all",
+            captured=lambda: "some" if self.untold else "all",
+            nudge=self._nudge,
             logs=lambda: self,
             version=lambda: cast("FiledVersion", _Watched(self)),
             learns=self.learns,
@@ -151,6 +155,10 @@ class Held:
 
     def close(self) -> None:
         pass
+
+    def _nudge(self) -> None:
+        self.nudges += 1
+        self.untold = False
 
     def _restart(self) -> None:
         self.restarts += 1

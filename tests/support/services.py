@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from pydantic import SecretStr
 
 from chat_api.migrate import migrate
@@ -131,3 +131,13 @@ def _accounts(settings: StackSettings, secrets: Secrets) -> MySql:
         api=account(settings, "oboegaki_api", secrets.mysql_api),
         readonly=account(settings, "oboegaki_readonly", secrets.mysql_readonly),
     )
+
+
+def set_topic(settings: ConsumerSettings, topic: str, name: str, value: str) -> None:
+    """Sets a topic's setting, and waits until the broker answers with it."""
+    admin = AdminClient(settings.client())
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    changed = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    admin.incremental_alter_configs([changed])[changed].result(30)
+    asked = ConfigResource(ResourceType.TOPIC, topic)
+    wait_until(lambda: admin.describe_configs([asked])[asked].result(30)[name].value == value)

@@ -165,6 +165,7 @@ class World:
         places = Places(
             rows=MySqlRows(self.reader()),
             captured=self._captured,
+            nudge=lambda: None,
             logs=lambda: KafkaLogs(self.settings),
             version=self.store.live,
             learns=learns,

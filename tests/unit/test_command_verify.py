@@ -79,6 +79,14 @@ def test_a_user_of_whom_there_is_nothing_is_not_said_to_agree() -> None:
     assert status == 0
 
 
+def test_healing_that_is_held_is_told_with_what_lets_it_go_on() -> None:
+    held = {"report": {**report({})["report"], "held": "MySQL lost rows."}}
+    text, status = shown(held)
+
+    assert "MySQL lost rows. Nothing is healed by itself until `oboegaki verify --repair` has been run." in text
+    assert status == 0
+
+
 def test_what_is_under_way_is_counted_and_not_listed() -> None:
     text, _ = shown(*CLEAN)
 
