@@ -13,6 +13,7 @@ from chat_api.settings import Account
 from tests.containers.composed import ComposedInstance
 from tests.support.api import execute
 from tests.support.deadline import wait_until
+from tests.support.llm_server import llm_server, says
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("mysql", "kafka", "connect", "oboegaki")
@@ -138,6 +139,33 @@ def test_whatever_is_killed_comes_back_and_nothing_is_lost(composed: ComposedIns
     say(composed, user, "I sell flowers.")
 
     assert memories(composed, user) == {"I paint ferries.", "I sell flowers."}
+
+
+def test_a_model_on_the_machine_answers_by_one_variable_and_without_it_what_is_remembered_does(
+    composed: ComposedInstance,
+) -> None:
+    say(composed, "talker", "I am allergic to buckwheat.")
+    gateway = ["docker", "network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}"]
+    host = subprocess.run(gateway, capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        with llm_server(says("Not buckwheat!"), host=host) as model:
+            composed.settings["OBOEGAKI_LLM_URL"] = f"http://host.docker.internal:{model.server_port}/v1"
+            composed.serve()
+            by_model = reply(composed, "talker")
+    finally:
+        composed.settings.clear()
+        composed.serve()
+    by_memory = reply(composed, "talker")
+
+    assert by_model == "Not buckwheat!"
+    assert "I am allergic to buckwheat." in by_memory
+
+
+def reply(instance: ComposedInstance, user: str) -> str:
+    with instance.client() as client:
+        told = {"user_id": user, "message": "What am I allergic to?"}
+        answer: str = client.post("/v1/chat", json=told).raise_for_status().json()["reply"]
+        return answer
 
 
 def test_a_stop_is_in_order_and_within_ten_seconds(composed: ComposedInstance) -> None:

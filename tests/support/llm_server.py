@@ -55,8 +55,8 @@ class LlmServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, script: Script, models: Mapping[str, object]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, script: Script, models: Mapping[str, object], host: str) -> None:
+        super().__init__((host, 0), _Handler)
         self.script = script
         self.models = models
         self.over = Event()
@@ -116,10 +116,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def llm_server(*replies: Reply, script: Script | None = None, models: object = None) -> Iterator[LlmServer]:
+def llm_server(
+    *replies: Reply, script: Script | None = None, models: object = None, host: str = "127.0.0.1"
+) -> Iterator[LlmServer]:
     """A server that gives these replies one after the other, the last for good; or follows a script."""
     told = models if isinstance(models, dict) else {"object": "list", "data": [{"id": "m", "object": "model"}]}
-    with LlmServer(script or _in_turn(replies), told) as server:
+    with LlmServer(script or _in_turn(replies), told, host) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
