@@ -111,13 +111,19 @@ def test_no_build_tool_is_in_the_image_and_a_list_of_what_is(composed: ComposedI
 
 
 def test_the_release_is_told_by_the_command_and_by_health(composed: ComposedInstance) -> None:
-    told = httpx.get(f"{composed.address}/health/ready", trust_env=False).json()
+    # Just started, it may have no memories yet.
+    wait_until(lambda: ready(composed)["status"] == "ok", 120)
 
-    assert composed.command("--version").strip() == f"oboegaki {told['version']}"
-    assert told["status"] == "ok"
+    assert composed.command("--version").strip() == f"oboegaki {ready(composed)['version']}"
+
+
+def ready(instance: ComposedInstance) -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(f"{instance.address}/health/ready", trust_env=False).json()
+    return found
 
 
 def test_doctor_finds_all_well(composed: ComposedInstance) -> None:
+    wait_until(lambda: ready(composed)["status"] == "ok", 120)
     assert "wrong" not in composed.command("doctor")
 
 

@@ -15,6 +15,8 @@ from memory_consumer.records import cdc
 from tests.support.deadline import wait_until
 from tests.support.instance import RunningInstance
 
+pytestmark = pytest.mark.stacks("containers")
+
 GARBAGE = b'{"op":"c","after":{"content":"my secret"}}'
 
 
