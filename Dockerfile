@@ -1,7 +1,9 @@
 # oboegaki in one image: `serve` (API, learning and store in one process), `api` and `consume`.
 #
 #   docker build -t oboegaki:0.1.0 .
-#   docker build -t oboegaki:0.1.0-sentence-transformers --target sentence-transformers .
+#   docker build -t oboegaki:0.1.0-sentence-transformers --target sentence-transformers --build-arg TORCH_INDEX=... .
+#
+# TORCH_INDEX is the index of CPU-only wheels that PyTorch's page on installing it names: others bring gigabytes of CUDA.
 #
 # The base is the same at building and at running, so that the virtual environment fits.
 ARG PYTHON=python:3.11.14-slim-bookworm
@@ -25,7 +27,8 @@ RUN /sbom/bin/cyclonedx-py environment --output-reproducible --of JSON -o /opt/o
 
 # As much again with sentence-transformers, and a torch that knows the CPU only.
 FROM build AS environment-sentence-transformers
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG TORCH_INDEX
+RUN test -n "$TORCH_INDEX" || { echo "Give --build-arg TORCH_INDEX: PyTorch's index of CPU-only wheels." >&2; exit 1; }
 RUN python3 deploy/cpu_only.py torch requirements-sentence-transformers.txt > /tmp/torch.txt \
     && python3 deploy/cpu_only.py others requirements-sentence-transformers.txt > /tmp/others.txt \
     && /opt/oboegaki/bin/pip install -q --only-binary :all: --no-deps --index-url "$TORCH_INDEX" -r /tmp/torch.txt \

@@ -152,6 +152,7 @@ def _verified(messages: int, home: Path) -> dict[str, float]:
         rows=world,
         captured=str,
         nudge=lambda: None,
+        restart=lambda: None,
         logs=lambda: world,
         version=lambda: world,
         learns=True,

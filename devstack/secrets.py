@@ -45,16 +45,20 @@ def load_or_create(home: Path) -> Secrets:
     """The secrets of the instance at home; of two processes that make them at once, one wins for both.
 
     What a file of an earlier release lacks is added to it.
-    Raises Refused if the file is damaged.
+    Raises Refused if the file is damaged, or the home cannot be used.
     """
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    home.chmod(0o700)
     path = home / _FILE
-    if not path.exists():
-        _create(path)
-    path.chmod(0o600)
     try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.chmod(0o700)
+        if not path.exists():
+            _create(path)
+        path.chmod(0o600)
         return Secrets.model_validate(_completed(path))
+    except OSError as exc:
+        raise Refused(
+            f"The home {home} cannot be used: {exc.strerror}. Set OBOEGAKI_HOME to another folder."
+        ) from exc
     except ValueError:
         # The cause is left out: it quotes the passwords that it read.
         raise Refused(

@@ -62,6 +62,7 @@ def verifier(instance: Instance, store: MemoryStore, embedder: Embedder, *, lear
         rows=MySqlRows(reader),
         captured=partial(_captured, instance),
         nudge=partial(nudge, consumer),
+        restart=partial(_restarted, instance),
         logs=lambda: KafkaLogs(consumer),
         version=lambda: _live(store, consumer.facts_version),
         learns=learns,

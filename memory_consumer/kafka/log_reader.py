@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -69,16 +70,20 @@ class LogReader:
             _, end = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), _ANSWER_S)
         return int(end)
 
-    def committed(self, topic: str, partition: int) -> int:
+    def committed(self, topic: str, partition: int, within_s: float = _ANSWER_S) -> int:
         """Up to where the group has consumed a partition; 0 where it has not, or the log no longer reaches there.
 
         Raises Transient, also while a transaction of the group is undecided.
         """
         with translated():
-            [found] = self._consumer.committed([TopicPartition(topic, partition)], _ANSWER_S)
+            [found] = self._consumer.committed([TopicPartition(topic, partition)], within_s)
             if found.error is not None:
                 raise KafkaException(found.error)
         return int(found.offset) if 0 <= found.offset <= self.end(topic, partition) else 0
+
+    def group(self) -> Any:  # noqa: ANN401  opaque to us too
+        """The metadata of the group, as of nobody in it."""
+        return self._consumer.consumer_group_metadata()
 
     def close(self) -> None:
         """Frees the connection."""

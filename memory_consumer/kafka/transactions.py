@@ -90,6 +90,20 @@ class TransactionalWriter:
             raise
         return offsets
 
+    def end_left_open(self, consumed: Consumed) -> None:
+        """Ends what a former transaction of this partition has left open among a group's offsets; commits nothing.
+
+        Kafka, killed amid a transaction, was seen to note its abort and never to write it there (4.3.0): the
+        offsets are undecided from then on, and no consumer of the group is told where to begin. What ends the next
+        transaction of the same id ends the former one, too. Raises Transient and Fenced.
+        """
+        with translated():
+            self._producer.begin_transaction()
+            try:
+                self._producer.send_offsets_to_transaction([consumed.position], consumed.group, self._timeout_s)
+            finally:
+                self._producer.abort_transaction(self._timeout_s)
+
     def close(self) -> None:
         """Gives up what is not sent yet; Kafka ends an open transaction by itself."""
         # A producer that was fenced refuses even this, and has nothing left to give up.

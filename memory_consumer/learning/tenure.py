@@ -17,7 +17,7 @@ from memory_consumer import names
 from memory_consumer.asking import open_windows
 from memory_consumer.asking.open_windows import OpenWindow
 from memory_consumer.asking.windows import Found, Waiting
-from memory_consumer.errors import Fenced, Invalid
+from memory_consumer.errors import Fenced, Invalid, Transient
 from memory_consumer.kafka.log_reader import LogReader
 from memory_consumer.kafka.transactions import Consumed, Outgoing, TransactionalWriter
 from memory_consumer.learning import deferred
@@ -40,6 +40,8 @@ _log = logging.getLogger(__name__)
 
 #: Makes the writer of a partition, and so fences the former one. Raises Transient.
 OpenWriter = Callable[[ConsumerSettings, int], TransactionalWriter]
+#: So long the end of a transaction may take to arrive among the offsets.
+_DECIDED_S = 5.0
 #: Records by which a ledger is caught up at a time: what was caught up is kept where it ends early.
 _CAUGHT_UP = 500
 
@@ -309,7 +311,7 @@ class Tenure:
         reader = LogReader(settings, names.extract_group(settings.facts_version))
         try:
             #: Where Kafka says that learning goes on.
-            self._start = reader.committed(names.MESSAGES, self._partition)
+            self._start = self._committed(reader)
             if self._ledger.position > reader.end(self._facts_topic, self._partition):
                 # The log lost its end, in a crash of its disk: the ledger must not remember what it lost.
                 self._ledger.start_anew()
@@ -323,6 +325,15 @@ class Tenure:
         finally:
             # It takes up to a second, for which a rebalance need not wait.
             Thread(target=reader.close, name="closing", daemon=True).start()
+
+    def _committed(self, reader: LogReader) -> int:
+        try:
+            return reader.committed(names.MESSAGES, self._partition, _DECIDED_S)
+        except Transient:
+            # No transaction of this partition is under way: making the writer has ended the former owner's.
+            nowhere = TopicPartition(names.MESSAGES, self._partition, 0)
+            self._writer.end_left_open(Consumed(nowhere, reader.group()))
+            return reader.committed(names.MESSAGES, self._partition)
 
     def _absorb(self, message: Message) -> None:
         try:

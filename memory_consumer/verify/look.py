@@ -26,8 +26,9 @@ Line = Mapping[str, Any]
 
 _LOGS: tuple[Log, ...] = ("messages", "facts")
 _STAGES: Mapping[Log, str] = {"messages": "extract", "facts": "project"}
-#: So often what the connector tells may be behind before it is nudged.
-_UNTOLD = 5
+#: So often what the connector tells may be behind before it is nudged; before it is started again where it still
+#: tells the same, which takes it some seconds, and then nudged.
+_NUDGED, _RESTARTED, _NUDGED_AGAIN = 5, 50, 80
 #: Records between two lines of progress.
 _TOLD = 1000
 
@@ -39,9 +40,11 @@ class Places:
     rows: RowSource
     #: The transactions that the connector has read, as it tells them; None while it does not answer.
     captured: Callable[[], str | None]
-    #: Makes the connector tell anew; it may raise Transient. After a transaction without an event, as of a changed
-    #: table, it does so by itself with the next one only.
+    #: Makes the connector tell anew: after a transaction without an event, as of a changed table, it does so by
+    #: itself with the next one only. It may raise Transient.
     nudge: Callable[[], None]
+    #: Starts the connector again: once MySQL was away it hears no nudge. It may raise Transient.
+    restart: Callable[[], None]
     logs: Callable[[], Logs]
     version: Callable[[], MemoryVersion]
     #: Whether the stages run: what they have not passed is waited for; where none does, nothing may wait.
@@ -134,13 +137,15 @@ class Look:
             yield progress("memories", done)
 
     def _until_captured(self, history: str) -> Iterator[Line]:
-        end = self._deadline()
+        end, told_then = self._deadline(), None
         for asked in count():
             captured = self._places.captured()
             if captured is not None and self._places.rows.covers(captured, history):
                 return
-            if asked == _UNTOLD and captured is not None:
-                self._places.nudge()
+            if asked == _NUDGED:
+                told_then = captured
+            if captured is not None and captured == told_then:
+                self._wake(asked)
             if time.monotonic() > end:
                 cause = "does not answer" if captured is None else "has not read all that MySQL has"
                 raise Transient(
@@ -149,6 +154,12 @@ class Look:
                 )
             yield progress("waiting for Kafka Connect")
             self._places.pause(0.2)
+
+    def _wake(self, asked: int) -> None:
+        if asked in (_NUDGED, _NUDGED_AGAIN):
+            self._places.nudge()
+        elif asked == _RESTARTED:
+            self._places.restart()
 
     def _until_passed(self, log: Log) -> Iterator[Line]:
         """Waits for the stage after a log. Raises Transient where it stays behind."""

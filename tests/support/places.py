@@ -73,6 +73,8 @@ class Held:
     following: int = 1_000
     #: Whether the connector is silent about the last transaction until it is nudged.
     untold: bool = False
+    #: Whether it hears that only after it was started again.
+    deaf: bool = False
     nudges: int = 0
     learns: bool = True
     patience_s: float = 0.0
@@ -114,6 +116,7 @@ class Held:
             rows=self,
             captured=lambda: "some" if self.untold else "all",
             nudge=self._nudge,
+            restart=self._restart,
             logs=lambda: self,
             version=lambda: cast("FiledVersion", _Watched(self)),
             learns=self.learns,
@@ -158,10 +161,11 @@ class Held:
 
     def _nudge(self) -> None:
         self.nudges += 1
-        self.untold = False
+        self.untold = self.deaf
 
     def _restart(self) -> None:
         self.restarts += 1
+        self.deaf = False
 
     def _write(self, records: Sequence[Outgoing]) -> None:
         assert all(each.topic == names.MESSAGES for each in records)

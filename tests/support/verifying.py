@@ -166,6 +166,7 @@ class World:
             rows=MySqlRows(self.reader()),
             captured=self._captured,
             nudge=lambda: None,
+            restart=lambda: None,
             logs=lambda: KafkaLogs(self.settings),
             version=self.store.live,
             learns=learns,

@@ -35,6 +35,13 @@ def test_only_the_owner_reads_the_secrets(tmp_path: Path) -> None:
     assert [path.stat().st_mode & 0o777 for path in home.iterdir()] == [0o600]
 
 
+def test_a_home_that_cannot_be_made_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(Refused, match=r"cannot be used: Not a directory[.] Set OBOEGAKI_HOME to another folder"):
+        load_or_create(tmp_path / "file" / "home")
+
+
 def test_rights_that_were_widened_are_narrowed_again(tmp_path: Path) -> None:
     load_or_create(tmp_path)
     tmp_path.chmod(0o755)

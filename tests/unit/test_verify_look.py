@@ -58,11 +58,14 @@ def test_where_nothing_learns_and_nothing_waits_it_is_told(held: Held) -> None:
     assert held.verify()[-1]["report"]["differences"] == {"missing in log": 1}
 
 
-def test_a_connector_with_nothing_to_tell_of_the_last_transaction_is_nudged_once(held: Held) -> None:
-    held.untold, held.executed, held.patience_s = True, lambda _: False, 60
+@pytest.mark.parametrize(("deaf", "nudges", "restarts"), [(False, 1, 0), (True, 2, 1)])
+def test_a_connector_with_nothing_to_tell_of_the_last_transaction_is_nudged_after_a_restart_where_it_must(
+    held: Held, deaf: bool, nudges: int, restarts: int
+) -> None:
+    held.untold, held.deaf, held.executed, held.patience_s = True, deaf, lambda _: False, 60
 
     assert "report" in held.verify()[-1]
-    assert held.nudges == 1
+    assert (held.nudges, held.restarts) == (nudges, restarts)
 
 
 def test_an_undecided_transaction_of_a_stage_is_waited_for(held: Held) -> None:
