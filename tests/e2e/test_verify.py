@@ -140,7 +140,9 @@ def test_where_a_part_is_away_the_command_says_that_it_cannot_tell(instance: Run
     connect.stop(instance.stack())
     try:
         told = instance.command("verify", status=2)
+        examined = instance.command("doctor", status=1)
     finally:
         instance.command("up")
 
     assert "Kafka Connect does not answer" in told
+    assert "connector: It can be told only while Kafka Connect answers." in examined
