@@ -29,7 +29,7 @@ def migrate(account: Account) -> None:
     with (
         _translated(account),
         _connected(account, database=None) as connection,
-        _locked(connection, account.database),
+        _locked(connection, "migrate", account, "Another process is migrating the database and does not finish."),
     ):
         _create_database(connection, account.database)
         with _connected(account, account.database) as inside:
@@ -39,11 +39,11 @@ def migrate(account: Account) -> None:
 @contextmanager
 def alone(account: Account, name: str) -> Iterator[None]:
     """Of all processes on one MySQL, whoever else asks for that name waits. Raises Unavailable."""
-    with _translated(account), _connected(account, account.database) as connection:
-        lock = {"name": f"oboegaki.{name}.{account.database}"[:64], "wait": _WAIT_S}
-        if connection.scalar(sa.text("SELECT GET_LOCK(:name, :wait)"), lock) != 1:
-            raise Unavailable("Another process is preparing the memories and does not finish.")
-        # The lock ends with the session.
+    with (
+        _translated(account),
+        _connected(account, account.database) as connection,
+        _locked(connection, name, account, "Another process is preparing the memories and does not finish."),
+    ):
         yield
 
 
@@ -67,11 +67,11 @@ def _translated(account: Account) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(connection: sa.Connection, database: str) -> Iterator[None]:
+def _locked(connection: sa.Connection, name: str, account: Account, refusal: str) -> Iterator[None]:
     # The lock belongs to the session and ends with it, however the process ends.
-    lock = {"name": f"oboegaki.migrate.{database}"[:64], "wait": _WAIT_S}
+    lock = {"name": f"oboegaki.{name}.{account.database}"[:64], "wait": _WAIT_S}
     if connection.scalar(sa.text("SELECT GET_LOCK(:name, :wait)"), lock) != 1:
-        raise Unavailable("Another process is migrating the database and does not finish.")
+        raise Unavailable(refusal)
     yield
     connection.execute(sa.text("SELECT RELEASE_LOCK(:name)"), lock)
 

@@ -1,7 +1,7 @@
 """The store that the settings name."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from qdrant_client import QdrantClient
@@ -20,11 +20,8 @@ def opened_store(settings: StoreSettings, home: Path, layout: Layout) -> Iterato
     Raises OwnedElsewhere while another process owns the embedded one. A server that is away is no error here.
     """
     if settings.store == "embedded":
-        owned = EmbeddedStore(home, layout)
-        try:
+        with closing(EmbeddedStore(home, layout)) as owned:
             yield owned
-        finally:
-            owned.close()
         return
     key = settings.qdrant_api_key.get_secret_value() or None
     client = QdrantClient(
@@ -34,9 +31,5 @@ def opened_store(settings: StoreSettings, home: Path, layout: Layout) -> Iterato
         # It asks the server at once, which may be away.
         check_compatibility=False,
     )
-    store = ServerStore(client, layout)
-    try:
+    with closing(client), closing(ServerStore(client, layout)) as store:
         yield store
-    finally:
-        store.close()
-        client.close()

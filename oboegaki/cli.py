@@ -1,6 +1,5 @@
 """The command."""
 
-import importlib.metadata
 import logging
 import os
 import sys
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from chat_api.release import release
 from oboegaki import (
     bringing_up,
     chatting,
@@ -52,7 +52,7 @@ Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"oboegaki {importlib.metadata.version('oboegaki')}")
+        typer.echo(f"oboegaki {release()}")
         raise typer.Exit
 
 

@@ -1,6 +1,5 @@
 """`oboegaki doctor`: what is missing or broken, and what to do; every check ends within its time."""
 
-import importlib.metadata
 import platform
 import re
 import shlex
@@ -22,6 +21,7 @@ from rich.console import Console
 
 from chat_api import binlog
 from chat_api.errors import ChatError
+from chat_api.release import release
 from chat_api.store import Rows
 from connectors.errors import ConnectorError
 from devstack import connect, jars, kafka, mysql, mysql_program
@@ -125,8 +125,7 @@ def checks(instance: Instance) -> Iterator[Check]:
 
 
 def _python() -> str:
-    version = importlib.metadata.version("oboegaki")
-    return f"{platform.python_version()} in {sys.prefix}, oboegaki {version}"
+    return f"{platform.python_version()} in {sys.prefix}, oboegaki {release()}"
 
 
 def _java() -> str:

@@ -1,12 +1,12 @@
 """Health: open to all, so it tells nothing else."""
 
-import importlib.metadata
 from typing import Literal
 
 from fastapi import APIRouter
 
 from chat_api.answers import HealthOut, ReadyOut
 from chat_api.parts import Parts, Wired
+from chat_api.release import release
 from memory_store.errors import StoreError
 
 router = APIRouter(prefix="/health", tags=["health"])
@@ -24,8 +24,7 @@ def ready(parts: Wired) -> ReadyOut:
     parts.rows.ping()
     memories = _memories(parts)
     status: Literal["ok", "degraded"] = "ok" if memories == "ok" else "degraded"
-    version = importlib.metadata.version("oboegaki")
-    return ReadyOut(status=status, parts={"database": "ok", "memories": memories}, version=version)
+    return ReadyOut(status=status, parts={"database": "ok", "memories": memories}, version=release())
 
 
 def _memories(parts: Parts) -> Literal["ok", "away"]:

@@ -18,7 +18,8 @@ from devstack import kafka
 from devstack.containers import USERS
 from memory_consumer.settings import ConsumerSettings
 from tests.containers import stand_ins
-from tests.support.instance import RunningInstance
+from tests.containers.engine import lacks_compose, lacks_engine
+from tests.support.instance import RunningInstance, printed
 from tests.support.services import free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -63,17 +64,9 @@ class ComposedInstance(RunningInstance):
 
     def compose(self, *arguments: str, said: str | None = None, status: int = 0) -> str:
         """What `docker compose` prints, once it has ended as expected."""
-        done = subprocess.run(
-            ["docker", "compose", "-p", self.project, *arguments],
-            env={**self.env, "COMPOSE_FILE": self.files},
-            input=said,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_COMMAND_S,
-        )
-        assert done.returncode == status, f"{arguments}: {done.stdout}{done.stderr}{self._logs()}"
-        return done.stdout + done.stderr
+        command = ["docker", "compose", "-p", self.project, *arguments]
+        env = {**self.env, "COMPOSE_FILE": self.files}
+        return printed(command, env, said=said, status=status, timeout_s=_COMMAND_S, more=self._logs)
 
     def up(self) -> None:
         """All of it, healthy."""
@@ -181,17 +174,8 @@ def composed_instance(project: str = "oboegaki-test") -> Iterator[ComposedInstan
 
 def obstacle() -> str | None:
     """Why no containers can be started here; None where they can."""
-    asked = (
-        subprocess.run(
-            ["docker", "version", "-f", "{{.Server.Version}}"], capture_output=True, text=True, check=False
-        )
-        if shutil.which("docker")
-        else None
-    )
-    if asked is None or asked.returncode != 0:
-        return "No Docker engine answers. `make test-containers` starts one where it can."
-    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode != 0:
-        return "docker has no compose plugin. `make test-containers` fetches one where it can."
+    if why := lacks_engine() or lacks_compose():
+        return why
     lacking = [name for name in (*stand_ins.NAMES, "oboegaki:0.1.0") if not stand_ins.is_there(name)]
     if lacking:
         return f"Images are missing: {', '.join(lacking)}. `make test-containers` makes stand-ins for them."

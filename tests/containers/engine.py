@@ -25,7 +25,7 @@ _READY_S = 60.0
 def running_engine() -> Iterator[None]:
     """An engine answers; one that was started here is ended. Raises CannotMake."""
     _fetch_compose()
-    if _answers(["docker", "version"]):
+    if lacks_engine() is None:
         yield
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
@@ -45,14 +45,28 @@ def running_engine() -> Iterator[None]:
 
 def _wait_for(engine: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + _READY_S
-    while not _answers(["docker", "version"]):
+    while lacks_engine():
         if engine.poll() is not None or time.monotonic() > end:
             raise CannotMake(f"The Docker engine does not start: {log.read_text()[-1000:]}")
         time.sleep(0.2)
 
 
+def lacks_compose() -> str | None:
+    """That docker cannot read a compose file here; None where it can."""
+    if _answers(["docker", "compose", "version"]):
+        return None
+    return "docker has no compose plugin here. `make test-containers` fetches one where it can."
+
+
+def lacks_engine() -> str | None:
+    """That no Docker engine answers; None where one does."""
+    if _answers(["docker", "version"]):
+        return None
+    return "No Docker engine answers. `make test-containers` starts one where it can."
+
+
 def _fetch_compose() -> None:
-    if shutil.which("docker") and _answers(["docker", "compose", "version"]):
+    if lacks_compose() is None:
         return
     if platform.system() != "Linux" or debian.missing_tools():
         raise CannotMake("docker has no compose plugin. Install it: docs.docker.com/compose/install.")

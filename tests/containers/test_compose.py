@@ -1,7 +1,6 @@
 """docker-compose.yml as docker compose reads it; no engine is needed for that."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 
 from devstack.containers import USERS
+from tests.containers.engine import lacks_compose
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,12 +29,8 @@ def services(*options: str) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True, scope="module")
 def _compose() -> None:
-    if shutil.which("docker") is None or _lacks_compose():
-        pytest.skip("docker has no compose plugin here. `make test-containers` fetches one where it can.")
-
-
-def _lacks_compose() -> bool:
-    return subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode != 0
+    if why := lacks_compose():
+        pytest.skip(why)
 
 
 DEFAULT = {"configure", "mysql", "kafka", "set-up", "connect", "connector", "oboegaki"}

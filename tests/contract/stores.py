@@ -6,7 +6,7 @@ indexes, its graphs, its answers to a refused call) is not shown here; everythin
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from qdrant_client import QdrantClient
@@ -56,12 +56,8 @@ def server_in_memory(_home: Path, layout: Layout = LAYOUT) -> Iterator[ServerSto
 
 @contextmanager
 def _serving(client: QdrantClient, layout: Layout) -> Iterator[ServerStore]:
-    store = ServerStore(client, layout)
-    try:
+    with closing(client), closing(ServerStore(client, layout)) as store:
         yield store
-    finally:
-        store.close()
-        client.close()
 
 
 ALL: dict[str, Opener] = {"fake": fake, "embedded": embedded, "server": server_in_memory}

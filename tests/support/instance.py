@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,23 @@ from tests.support.services import DIST, consumer_settings, free_ports
 #: Two test processes share the cores: an import that embeds hundreds of texts takes its time.
 _COMMAND_S = 420
 _STOP_S = 60
+
+
+def printed(
+    command: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    said: str | None,
+    status: int,
+    timeout_s: float = _COMMAND_S,
+    more: Callable[[], str] = str,
+) -> str:
+    """What a command prints, once it has ended as expected; `more` is told where it has not."""
+    done = subprocess.run(
+        command, env=env, input=said, capture_output=True, text=True, check=False, timeout=timeout_s
+    )
+    assert done.returncode == status, f"{command}: {done.stdout}{done.stderr}{more()}"
+    return done.stdout + done.stderr
 
 
 class RunningInstance:
@@ -81,17 +98,7 @@ class RunningInstance:
 
     def command(self, *arguments: str, said: str = "", status: int = 0) -> str:
         """What a command prints, once it has ended as expected."""
-        done = subprocess.run(
-            [sys.executable, "-m", "oboegaki", *arguments],
-            env=self.env,
-            input=said,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_COMMAND_S,
-        )
-        assert done.returncode == status, f"{arguments}: {done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
+        return printed([sys.executable, "-m", "oboegaki", *arguments], self.env, said=said, status=status)
 
     def serve(self, *options: str) -> None:
         """Starts the one process and returns once it answers."""
