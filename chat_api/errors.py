@@ -2,6 +2,7 @@
 
 ChatError
 ├── Invalid      the request cannot be carried out as it is: change it
+├── Forbidden    the key is not for that user or that call
 ├── NotFound     there is no such thing for this user
 ├── Conflict     something else has that name already
 ├── Unavailable  a part is away: the same request may work later
@@ -17,6 +18,10 @@ class ChatError(Exception):
 
 class Invalid(ChatError):
     """The request cannot be carried out as it is."""
+
+
+class Forbidden(ChatError):
+    """The key is not for that user or that call."""
 
 
 class NotFound(ChatError):

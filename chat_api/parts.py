@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from chat_api.auth.callers import Caller
 from chat_api.chat import Chat
 from chat_api.freshness import Freshness
 from chat_api.profile import Profiles
@@ -38,3 +39,12 @@ def _parts(request: Request) -> Parts:
 
 
 Wired = Annotated[Parts, Depends(_parts)]
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+#: Who calls, as the gate found by the key.
+Called = Annotated[Caller, Depends(_caller)]

@@ -16,7 +16,17 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chat_api.errors import ChatError, Conflict, Faulty, Invalid, NoReply, NotFound, Refused, Unavailable
+from chat_api.errors import (
+    ChatError,
+    Conflict,
+    Faulty,
+    Forbidden,
+    Invalid,
+    NoReply,
+    NotFound,
+    Refused,
+    Unavailable,
+)
 from memory_store.errors import StoreError
 
 _log = logging.getLogger(__name__)
@@ -26,6 +36,7 @@ RETRY_AFTER = {"Retry-After": "2"}
 
 _STATUS: Mapping[type[ChatError], int] = {
     Invalid: 422,
+    Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
     Unavailable: 503,
