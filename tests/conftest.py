@@ -19,9 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--stack",
         default="native",
-        metavar="native|containers|URL",
-        help="what the end-to-end tests run against: processes of their own, the containers of docker-compose.yml,"
-        " or an instance that is there already (its key in OBOEGAKI_API_KEY)",
+        metavar="native|containers|server|URL",
+        help="what the end-to-end tests run against: processes of their own, the containers of docker-compose.yml"
+        " in its small size or its server size, or an instance that is there already (key in OBOEGAKI_API_KEY)",
     )
 
 

@@ -7,11 +7,12 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import psutil
 import pytest
+from testcontainers.compose import DockerCompose
 
 from chat_api.settings import Account
 from devstack import kafka
@@ -27,13 +28,24 @@ _COMMAND_S = 600
 #: The home, as the containers see it.
 _INSIDE = "/oboegaki"
 
+Size = Literal["small", "server"]
+#: Which service answers over HTTP and which learns.
+_SERVICES: dict[Size, tuple[str, str]] = {
+    "small": ("oboegaki", "oboegaki"),
+    "server": ("chat_api", "memory_consumer"),
+}
+
 
 class ComposedInstance(RunningInstance):
     """Its containers are started and stopped by docker compose; it is looked into by ports of the tests' own."""
 
-    def __init__(self, project: str) -> None:
+    def __init__(self, project: str, size: Size = "small") -> None:
         super().__init__(Path())
         self.project = project
+        self.size = size
+        self.answering, self.learning = _SERVICES[size]
+        profiles = ["server"] if size == "server" else None
+        self._compose = DockerCompose(ROOT, self.files.split(":"), profiles=profiles)
         self._mysql, self._kafka = free_ports(2)
         self._home: Path | None = None
 
@@ -56,17 +68,24 @@ class ComposedInstance(RunningInstance):
             "OBOEGAKI_PORT": str(self.ports[0]),
             "TEST_MYSQL_PORT": str(self._mysql),
             "TEST_KAFKA_PORT": str(self._kafka),
+            **({"OBOEGAKI_SMALL": "0"} if self.size == "server" else {}),
             **self.settings,
         }
+
+    def grown(self) -> "ComposedInstance":
+        """The same once it has been moved to the server size."""
+        moved = ComposedInstance(self.project, "server")
+        moved.ports, moved._mysql, moved._kafka = self.ports, self._mysql, self._kafka
+        return moved
 
     #: As docker compose takes them.
     files = f"{ROOT / 'docker-compose.yml'}:{ROOT / 'tests/containers/look_in.yml'}"
 
     def compose(self, *arguments: str, said: str | None = None, status: int = 0) -> str:
         """What `docker compose` prints, once it has ended as expected."""
-        command = ["docker", "compose", "-p", self.project, *arguments]
-        env = {**self.env, "COMPOSE_FILE": self.files}
-        return printed(command, env, said=said, status=status, timeout_s=_COMMAND_S, more=self._logs)
+        return printed(
+            self._command(*arguments), self.env, said=said, status=status, timeout_s=_COMMAND_S, more=self._logs
+        )
 
     def up(self) -> None:
         """All of it, healthy."""
@@ -79,17 +98,18 @@ class ComposedInstance(RunningInstance):
         if arguments == ("down",):
             return self.compose("down")
         inside = [self._inside(each) for each in arguments]
-        if self.is_up("oboegaki"):
+        service = self.answering
+        if self.is_up(service):
             width = ("-e", "COLUMNS=200")
-            return self.compose("exec", "-T", *width, "oboegaki", "oboegaki", *inside, said=said, status=status)
-        return self.compose("run", "--rm", "--no-deps", "-T", "oboegaki", *inside, said=said, status=status)
+            return self.compose("exec", "-T", *width, service, "oboegaki", *inside, said=said, status=status)
+        return self.compose("run", "--rm", "--no-deps", "-T", service, *inside, said=said, status=status)
 
     def serve(self, *options: str) -> None:
         assert not options, "The container serves as docker-compose.yml says."
         # Tests look into files as root, which may leave some behind.
         for path in self.home.rglob("*"):
             os.chown(path, USERS["oboegaki"], USERS["oboegaki"], follow_symlinks=False)
-        self.compose("up", "-d", "--no-deps", "--wait", "oboegaki")
+        self.compose("up", "-d", "--no-deps", "--wait", *self.ours)
 
     def answers(self) -> bool:
         try:
@@ -98,10 +118,15 @@ class ComposedInstance(RunningInstance):
             return False
 
     def kill(self) -> None:
-        self.compose("kill", "oboegaki")
+        self.compose("kill", *self.ours)
 
     def stop_serving(self) -> None:
-        self.compose("stop", "oboegaki")
+        self.compose("stop", *self.ours)
+
+    @property
+    def ours(self) -> tuple[str, ...]:
+        """The services that are oboegaki itself."""
+        return tuple(dict.fromkeys((self.answering, self.learning)))
 
     def is_up(self, service: str) -> bool:
         """Whether the container of a service runs."""
@@ -142,8 +167,8 @@ class ComposedInstance(RunningInstance):
     def _logs(self) -> str:
         with suppress(subprocess.SubprocessError):
             done = subprocess.run(
-                ["docker", "compose", "-p", self.project, "logs", "--tail", "20"],
-                env={**self.env, "COMPOSE_FILE": self.files},
+                self._command("logs", "--tail", "20"),
+                env=self.env,
                 capture_output=True,
                 text=True,
                 check=False,
@@ -152,6 +177,9 @@ class ComposedInstance(RunningInstance):
             return done.stdout[-6000:]
         return ""
 
+    def _command(self, *arguments: str) -> list[str]:
+        return [*self._compose.docker_compose_command(), "-p", self.project, *arguments]
+
     def _docker(self, *arguments: str) -> str:
         return subprocess.run(
             ["docker", *arguments], capture_output=True, text=True, check=True, timeout=60
@@ -159,11 +187,11 @@ class ComposedInstance(RunningInstance):
 
 
 @contextmanager
-def composed_instance(project: str = "oboegaki-test") -> Iterator[ComposedInstance]:
+def composed_instance(project: str = "oboegaki-test", size: Size = "small") -> Iterator[ComposedInstance]:
     """An instance in containers of its own; skips where there can be none, and says why."""
-    if why := obstacle():
+    if why := obstacle(size):
         pytest.skip(why)
-    instance = ComposedInstance(project)
+    instance = ComposedInstance(project, size)
     instance.end()
     try:
         instance.up()
@@ -172,11 +200,12 @@ def composed_instance(project: str = "oboegaki-test") -> Iterator[ComposedInstan
         instance.end()
 
 
-def obstacle() -> str | None:
+def obstacle(size: Size = "small") -> str | None:
     """Why no containers can be started here; None where they can."""
     if why := lacks_engine() or lacks_compose():
         return why
-    lacking = [name for name in (*stand_ins.NAMES, "oboegaki:0.1.0") if not stand_ins.is_there(name)]
+    needed = (*stand_ins.NAMES, stand_ins.OURS, *(stand_ins.SERVER_NAMES if size == "server" else ()))
+    lacking = [name for name in needed if not stand_ins.is_there(name)]
     if lacking:
         return f"Images are missing: {', '.join(lacking)}. `make test-containers` makes stand-ins for them."
     return None

@@ -3,8 +3,9 @@
     python -m tests.containers.stand_ins     makes those that are missing, and our own image
 
 A stand-in has MySQL, Kafka, Debezium or Python at the places where the true image has them, on a Debian made by
-debootstrap: what differs is the system around them. It carries the label `oboegaki.stand-in`, which the true image
-does not have. Root and Debian's `debootstrap` are needed.
+debootstrap: what differs is the system around them. In those of Qdrant and Text Embeddings Inference a program of
+tests/containers speaks as they do. Each carries the label `oboegaki.stand-in`, which the true image does not have.
+Root and Debian's `debootstrap` are needed.
 """
 
 import shutil
@@ -34,6 +35,13 @@ CONNECT = "quay.io/debezium/connect:3.6.1.Final"
 #: Those that the default size needs, and the base of our own.
 NAMES = (PYTHON, MYSQL, KAFKA, CONNECT)
 
+QDRANT = "qdrant/qdrant:v1.16.3"
+TEI = "ghcr.io/huggingface/text-embeddings-inference:cpu-1.8"
+OURS = "oboegaki:0.1.0"
+#: What the server size needs beside those.
+SERVER_NAMES = (QDRANT, TEI)
+_HERE = Path(__file__).parent
+
 
 class CannotMake(Exception):
     """Why no stand-in can be made here."""
@@ -54,10 +62,16 @@ def make_missing() -> list[str]:
     return missing
 
 
-def build() -> None:
-    """Our own image, as the compose file names it."""
+def build() -> list[str]:
+    """Our own image, as the compose file names it, and on it what the server size lacks; returns those names."""
     # The network of this machine: where a bridge has a larger MTU than the way out, downloads hang.
-    _docker("build", "--network", "host", "-q", "-t", "oboegaki:0.1.0", str(ROOT))
+    _docker("build", "--network", "host", "-q", "-t", OURS, str(ROOT))
+    # A stand-in is made anew: it is a program of this folder.
+    played = [name for name in SERVER_NAMES if is_stand_in(name) or not (is_there(name) or _pull(name))]
+    for name in played:
+        with tempfile.TemporaryDirectory(prefix="oboegaki-stand-ins.") as context:
+            _play(name, Path(context))
+    return played
 
 
 def is_there(name: str) -> bool:
@@ -95,6 +109,25 @@ def _make(missing: Sequence[str], scratch: Path) -> None:
     for name, files in copies.items():
         if name in missing:
             _with_files(scratch, name, files)
+
+
+def _play(name: str, context: Path) -> None:
+    program = {QDRANT: "qdrant_rest.py", TEI: "tei_rest.py"}[name]
+    shutil.copy(_HERE / program, context)
+    started = context / "qdrant"
+    started.write_text(f'#!/bin/sh\nexec python /played/{program} "$@"\n')
+    started.chmod(0o755)
+    lines = [
+        f"FROM {OURS}",
+        f"LABEL {LABEL}=yes",
+        f"COPY {program} /played/",
+        "COPY qdrant /qdrant/qdrant",
+        "HEALTHCHECK NONE",
+        f'ENTRYPOINT ["python", "/played/{program}"]',
+        "CMD []",
+    ]
+    (context / "Dockerfile").write_text("\n".join([*lines, ""]))
+    _docker("build", "-q", "-t", name, str(context))
 
 
 def _mysql_wrappers(scratch: Path) -> Path:
@@ -160,6 +193,5 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 
 if __name__ == "__main__":
-    made = make_missing()
-    build()
+    made = [*make_missing(), *build()]
     print(f"Stand-ins made: {', '.join(made) or 'none, all images are there'}.")  # noqa: T201  for who runs it

@@ -6,46 +6,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from chat_api.settings import Account
-from tests.containers.composed import ComposedInstance
+from tests.containers.composed import ROOT, ComposedInstance
+from tests.containers.steps import agrees, as_written, memories, ready, say, started_anew
 from tests.support.api import execute
 from tests.support.deadline import wait_until
 from tests.support.llm_server import llm_server, says
 
-ROOT = Path(__file__).parents[2]
 SERVICES = ("mysql", "kafka", "connect", "oboegaki")
-
-
-def say(instance: ComposedInstance, user: str, content: str) -> int:
-    with instance.client() as client:
-        told = {"user_id": user, "role": "user", "content": content}
-        message = client.post("/v1/messages", json=told).raise_for_status().json()["message_id"]
-        wait_until(lambda: learned(client, user, message), 120)
-        return int(message)
-
-
-def learned(client: httpx.Client, user: str, message: int) -> bool:
-    asked = client.get(f"/v1/users/{user}/freshness", params={"wait_for": message, "timeout": 1})
-    return asked.is_success and bool(asked.json().get("learned"))
-
-
-def memories(instance: ComposedInstance, user: str) -> set[str]:
-    with instance.client() as client:
-        answer = client.get("/v1/memories", params={"user_id": user})
-        return {each["text"] for each in answer.json()["memories"]} if answer.is_success else set()
-
-
-def agrees(instance: ComposedInstance) -> bool:
-    told: dict[str, Any] = json.loads(instance.command("verify", "--json"))
-    return not told["report"]["differences"]
-
-
-def started_anew(instance: ComposedInstance, service: str, before: str) -> bool:
-    state = instance.inspected(service)["State"]
-    return bool(state["StartedAt"] != before and state["Health"]["Status"] == "healthy")
 
 
 def test_only_the_api_is_published_and_on_loopback(composed: ComposedInstance) -> None:
@@ -115,11 +85,6 @@ def test_the_release_is_told_by_the_command_and_by_health(composed: ComposedInst
     wait_until(lambda: ready(composed)["status"] == "ok", 120)
 
     assert composed.command("--version").strip() == f"oboegaki {ready(composed)['version']}"
-
-
-def ready(instance: ComposedInstance) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{instance.address}/health/ready", trust_env=False).json()
-    return found
 
 
 def test_doctor_finds_all_well(composed: ComposedInstance) -> None:
@@ -225,21 +190,6 @@ def test_what_was_backed_up_is_restored(composed: ComposedInstance, tmp_path: Pa
     wait_until(lambda: memories(composed, "restored") == {"I bake bread on Sundays."}, 120)
     assert rows(composed.database()) == before
     assert agrees(composed)
-
-
-def as_written(instance: ComposedInstance, chapter: str, folder: Path) -> None:
-    """Runs the commands of a chapter of docs/operations.md, on this instance's volumes."""
-    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
-    block = text.split(f"## {chapter}\n")[1].split("```bash\n")[1].split("```")[0]
-    done = subprocess.run(
-        ["bash", "-e", "-c", block.replace("-v oboegaki_", f"-v {instance.project}_")],
-        cwd=folder,
-        env={**instance.env, "COMPOSE_FILE": instance.files, "COMPOSE_PROJECT_NAME": instance.project},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
 
 
 def rows(account: Account) -> list[Any]:

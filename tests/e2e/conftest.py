@@ -24,6 +24,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 _CANNOT = {
     "containers": "It starts parts or servers that are not in containers: only with --stack native.",
+    "server": "It is for one process that owns its store: only with --stack native or containers.",
     "existing": "It starts, stops or looks into the parts, which is not for a test to do to an instance in use.",
 }
 
@@ -31,7 +32,7 @@ _CANNOT = {
 def kind_of(config: pytest.Config) -> str:
     """What kind of stack `--stack` names."""
     named = config.getoption("--stack")
-    return named if named in ("native", "containers") else "existing"
+    return named if named in ("native", "containers", "server") else "existing"
 
 
 @pytest.fixture(scope="session")
@@ -40,8 +41,8 @@ def instance(
 ) -> Iterator[RunningInstance]:
     """MySQL, Kafka and Connect are up; each test starts and stops the one process as it needs it."""
     kind = kind_of(request.config)
-    if kind == "containers":
-        with composed_instance() as composed:
+    if kind in ("containers", "server"):
+        with composed_instance(size="server" if kind == "server" else "small") as composed:
             yield composed
         return
     if kind == "existing":

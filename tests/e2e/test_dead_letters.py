@@ -15,7 +15,7 @@ from memory_consumer.records import cdc
 from tests.support.deadline import wait_until
 from tests.support.instance import RunningInstance
 
-pytestmark = pytest.mark.stacks("containers")
+pytestmark = pytest.mark.stacks("containers", "server")
 
 GARBAGE = b'{"op":"c","after":{"content":"my secret"}}'
 

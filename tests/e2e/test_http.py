@@ -9,7 +9,7 @@ import pytest
 from tests.support.deadline import wait_until
 from tests.support.instance import RunningInstance
 
-pytestmark = pytest.mark.stacks("containers", "existing")
+pytestmark = pytest.mark.stacks("containers", "server", "existing")
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def wait_until_learned(client: httpx.Client, user: str) -> None:
     wait_until(lambda: client.get(f"/v1/users/{user}/freshness").json()["unlearned"] == 0)
 
 
-pytestmark = pytest.mark.stacks("containers")
+pytestmark = pytest.mark.stacks("containers", "server")
 
 
 def test_an_import_ends_when_all_is_learned_and_a_second_one_adds_nothing(
