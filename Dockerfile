@@ -53,7 +53,10 @@ WORKDIR /
 USER 10001:10001
 EXPOSE 8420
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8420/health/ready', timeout=4)"]
+    CMD ["python", "-c", "import urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:8420/health/ready', timeout=4)"]
+LABEL org.opencontainers.image.title=oboegaki \
+      org.opencontainers.image.description="Long-term memory for chat assistants, on one's own machine" \
+      org.opencontainers.image.licenses=Apache-2.0
 ENTRYPOINT ["oboegaki"]
 CMD ["serve"]
 
@@ -61,7 +64,4 @@ FROM base AS sentence-transformers
 COPY --from=environment-sentence-transformers /opt/oboegaki /opt/oboegaki
 
 FROM base AS oboegaki
-LABEL org.opencontainers.image.title=oboegaki \
-      org.opencontainers.image.description="Long-term memory for chat assistants, on one's own machine" \
-      org.opencontainers.image.licenses=Apache-2.0
 COPY --from=environment /opt/oboegaki /opt/oboegaki

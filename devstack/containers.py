@@ -23,7 +23,7 @@ USERS = {"mysql": 999, "kafka": 1000, "connect": 1001, "qdrant": 1000, "oboegaki
 #: Where the images keep their jars.
 _KAFKA_JARS = "/opt/kafka/libs/*"
 _CONNECT_JARS = "/kafka/libs/*"
-_PLUGINS = Path("/kafka/connect")
+_PLUGIN = "/kafka/connect/debezium-connector-mysql"
 
 #: Of what makes its data aside and renames it, so that data is whole or absent. What a container is given as
 #: arguments is given to the program.
@@ -117,7 +117,9 @@ def _qdrant(_settings: StackSettings, secrets: Secrets, folder: Path) -> dict[st
 
 
 def _connect(settings: StackSettings, secrets: Secrets, folder: Path) -> dict[str, str]:
-    command = connect.worker_command(settings, secrets, _CONNECT_JARS, _PLUGINS)
+    # The image has every connector of Debezium's beside ours, which would all be loaded.
+    plugins = folder / "plugins"
+    command = connect.worker_command(settings, secrets, _CONNECT_JARS, plugins)
     login = base64.b64encode(":".join(connect.auth(secrets)).encode()).decode()
     request = ("GET /health HTTP/1.0", f"Authorization: Basic {login}", "", "")
     health = (
@@ -127,7 +129,9 @@ def _connect(settings: StackSettings, secrets: Secrets, folder: Path) -> dict[st
         '[[ "$answer" == *" 200 "* ]]\n'
     )
     return {
-        "start.sh": f"set -e\ncd {folder}\nexec {shlex.join(command)}\n",
+        "start.sh": (
+            f"set -e\ncd {folder}\nmkdir -p {plugins}\nln -sfn {_PLUGIN} {plugins}\nexec {shlex.join(command)}\n"
+        ),
         "health.sh": health,
         "health.http": "\r\n".join(request),
     }

@@ -153,7 +153,7 @@ class ComposedInstance(RunningInstance):
         return child
 
     def end(self) -> None:
-        self.compose("down", "-v", "--remove-orphans")
+        self.compose("--profile", "*", "down", "-v", "--remove-orphans")
 
     def _inside(self, argument: str) -> str:
         """A file of the machine is put where the container sees it."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from devstack import debian
-from tests.containers.stand_ins import CannotMake
+from tests.containers.stand_ins import CannotMake, check
 
 _PACKAGES = ("docker.io", "iptables", "debootstrap")
 #: The first suite that has it; it runs on older ones.
@@ -31,7 +31,7 @@ def running_engine() -> Iterator[None]:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise CannotMake("No Docker engine answers. Install Docker; only root of a Debian is helped to one here.")
     if shutil.which("dockerd") is None:
-        _check(["apt-get", "install", "-y", "--no-install-recommends", *_PACKAGES])
+        check(["apt-get", "install", "-y", "--no-install-recommends", *_PACKAGES])
     log = Path(tempfile.gettempdir(), "oboegaki-dockerd.log")
     with log.open("ab") as file:
         engine = subprocess.Popen(["dockerd"], stdout=file, stderr=file, start_new_session=True)
@@ -83,9 +83,3 @@ def _answers(command: Sequence[str]) -> bool:
         shutil.which(command[0]) is not None
         and subprocess.run(command, capture_output=True, check=False).returncode == 0
     )
-
-
-def _check(command: Sequence[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise CannotMake(f"{' '.join(command[:2])} failed: {done.stderr[-1000:]}")

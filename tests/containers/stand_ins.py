@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from chat_api.release import release
 from devstack import jars, mysql_program
 from tests.support.services import DIST
 
@@ -29,15 +30,15 @@ exec /opt/mysql/usr/lib64/ld-linux-x86-64.so.2 --library-path $lib /opt/mysql/us
 """
 
 PYTHON = "python:3.11.14-slim-bookworm"
-MYSQL = "mysql:9.7"
+MYSQL = "mysql:9.7.0"
 KAFKA = "apache/kafka:4.3.0"
 CONNECT = "quay.io/debezium/connect:3.6.1.Final"
 #: Those that the default size needs, and the base of our own.
 NAMES = (PYTHON, MYSQL, KAFKA, CONNECT)
 
-QDRANT = "qdrant/qdrant:v1.16.3"
-TEI = "ghcr.io/huggingface/text-embeddings-inference:cpu-1.8"
-OURS = "oboegaki:0.1.0"
+QDRANT = "qdrant/qdrant:v1.20.0"
+TEI = "ghcr.io/huggingface/text-embeddings-inference:cpu-1.8.3"
+OURS = f"oboegaki:{release()}"
 #: What the server size needs beside those.
 SERVER_NAMES = (QDRANT, TEI)
 _HERE = Path(__file__).parent
@@ -122,6 +123,10 @@ def _play(name: str, context: Path) -> None:
         f"LABEL {LABEL}=yes",
         f"COPY {program} /played/",
         "COPY qdrant /qdrant/qdrant",
+        # Below it lies the volume of another user than ours.
+        "USER 0",
+        "RUN chmod 0755 /oboegaki",
+        "USER 10001:10001",
         "HEALTHCHECK NONE",
         f'ENTRYPOINT ["python", "/played/{program}"]',
         "CMD []",
@@ -145,7 +150,7 @@ def _where_mysql_looks() -> list[tuple[Path, str]]:
 
 
 def _debian(folder: Path, packages: str) -> Path:
-    _check(["debootstrap", "--variant=minbase", f"--include={packages}", _SUITE, str(folder)])
+    check(["debootstrap", "--variant=minbase", f"--include={packages}", _SUITE, str(folder)])
     for leftover in (folder / "var/cache/apt/archives").glob("*.deb"):
         leftover.unlink()
     shutil.rmtree(folder / "var/lib/apt/lists", ignore_errors=True)
@@ -155,7 +160,7 @@ def _debian(folder: Path, packages: str) -> Path:
 def _import(system: Path, name: str, *changes: str) -> None:
     told = [part for change in (_PATH, f"LABEL {LABEL}=yes", *changes) for part in ("-c", change)]
     archive = system.with_suffix(".tar")
-    _check(["tar", "-C", str(system), "-cf", str(archive), "."])
+    check(["tar", "-C", str(system), "-cf", str(archive), "."])
     _docker("import", *told, str(archive), name)
     archive.unlink()
 
@@ -169,7 +174,7 @@ def _with_files(scratch: Path, name: str, files: Sequence[tuple[Path, str]]) -> 
         shutil.copytree(source, context / str(number), symlinks=True)
         lines.append(f"COPY {number} {target}")
     # Others than root run them, who may not read what was fetched for one user.
-    _check(["chmod", "-R", "a+rX", str(context)])
+    check(["chmod", "-R", "a+rX", str(context)])
     (context / "Dockerfile").write_text("\n".join([*lines, ""]))
     _docker("build", "-q", "-t", name, str(context))
 
@@ -179,10 +184,11 @@ def _pull(name: str) -> bool:
 
 
 def _docker(*arguments: str) -> None:
-    _check(["docker", *arguments])
+    check(["docker", *arguments])
 
 
-def _check(command: Sequence[str]) -> None:
+def check(command: Sequence[str]) -> None:
+    """Raises CannotMake with what a command said, where it fails."""
     done = _run(command)
     if done.returncode != 0:
         raise CannotMake(f"{' '.join(command[:3])} failed: {done.stderr[-2000:]}")

@@ -55,10 +55,18 @@ def as_written(instance: ComposedInstance, chapter: str, folder: Path) -> None:
     """Runs the commands of a chapter of docs/operations.md, on this instance's volumes."""
     text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     block = text.split(f"## {chapter}\n")[1].split("```bash\n")[1].split("```")[0]
+    # Where the folder of docker-compose.yml has it for users.
+    settings = folder / ".env"
+    settings.touch()
     done = subprocess.run(
         ["bash", "-e", "-c", block.replace("-v oboegaki_", f"-v {instance.project}_")],
         cwd=folder,
-        env={**instance.env, "COMPOSE_FILE": instance.files, "COMPOSE_PROJECT_NAME": instance.project},
+        env={
+            **instance.env,
+            "COMPOSE_FILE": instance.files,
+            "COMPOSE_PROJECT_NAME": instance.project,
+            "COMPOSE_ENV_FILES": str(settings),
+        },
         capture_output=True,
         text=True,
         check=False,

@@ -21,12 +21,31 @@ def test_nothing_in_it_is_set() -> None:
 
 
 def test_the_containers_are_given_every_setting_that_there_is_to_choose() -> None:
-    settings = COMPOSE.split("x-settings:")[1].split("\n\n")[0]
-    given = set(re.findall(r"^  (OBOEGAKI_\w+):", settings, re.MULTILINE))
+    given = given_by("x-configuration") | given_by("x-settings")
     to_choose = {variable(*each) for each in names()} - env_example.FIXED
 
-    assert to_choose - PUBLISHED == given - {"OBOEGAKI_CONTAINERS", "OBOEGAKI_HOST"}
+    assert to_choose - PUBLISHED == given - {"OBOEGAKI_CONTAINERS", "OBOEGAKI_HOST", "OBOEGAKI_IMAGE_VERSION"}
     assert all(f"${{{name}:-" in COMPOSE for name in PUBLISHED)
+
+
+def given_by(part: str) -> set[str]:
+    """The variables that a part of docker-compose.yml sets."""
+    text = COMPOSE.split(f"\n{part}:")[1].split("\n\n")[0]
+    return set(re.findall(r"^  (OBOEGAKI_\w+):", text, re.MULTILINE))
+
+
+def test_whatever_the_example_names_is_used_by_the_containers() -> None:
+    own = set(re.findall(r"^#(\w+)=", env_example.page().split("# --- ")[0], re.MULTILINE))
+
+    assert [name for name in own - {"COMPOSE_PROFILES"} if name not in COMPOSE] == []
+
+
+def test_every_default_of_the_containers_own_is_the_one_told() -> None:
+    own = dict(re.findall(r"^#(OBOEGAKI_\w+)=(.*)$", env_example.page().split("# --- ")[0], re.MULTILINE))
+    limits = {name: value for name, value in own.items() if name.endswith("_MEMORY")}
+
+    assert len(limits) == 7
+    assert all(f"${{{name}:-{value}}}" in COMPOSE for name, value in limits.items())
 
 
 def test_where_the_containers_have_another_default_the_example_says_so() -> None:

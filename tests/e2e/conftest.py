@@ -31,8 +31,12 @@ _CANNOT = {
 
 def kind_of(config: pytest.Config) -> str:
     """What kind of stack `--stack` names."""
-    named = config.getoption("--stack")
-    return named if named in ("native", "containers", "server") else "existing"
+    named: str = config.getoption("--stack")
+    if named in ("native", "containers", "server"):
+        return named
+    if not named.startswith(("http://", "https://")):
+        raise pytest.UsageError(f"--stack {named}: is native, containers, server or the address of an instance.")
+    return "existing"
 
 
 @pytest.fixture(scope="session")
