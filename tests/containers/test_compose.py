@@ -55,9 +55,10 @@ def test_the_server_size_has_its_store_and_embedder_and_the_two_halves_apart() -
 
 
 def test_consumers_share_no_home() -> None:
-    volumes = services("--profile", "server")["memory_consumer"]["volumes"]
+    consumer = services("--profile", "server")["memory_consumer"]
 
-    assert [each.get("source") for each in volumes if each["target"] == "/oboegaki"] == [None]
+    assert [each["target"] for each in consumer["volumes"]] == ["/secrets"]
+    assert [each for each in consumer["tmpfs"] if each.startswith("/oboegaki:")]
 
 
 @pytest.mark.parametrize(
