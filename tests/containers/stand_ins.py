@@ -30,7 +30,7 @@ exec /opt/mysql/usr/lib64/ld-linux-x86-64.so.2 --library-path $lib /opt/mysql/us
 """
 
 PYTHON = "python:3.11.14-slim-bookworm"
-MYSQL = "mysql:9.7.0"
+MYSQL = "mysql:9.7.2"
 KAFKA = "apache/kafka:4.3.0"
 CONNECT = "quay.io/debezium/connect:3.6.1.Final"
 #: Those that the default size needs, and the base of our own.
