@@ -18,6 +18,7 @@ def main() -> int:
     try:
         with running_engine():
             made = [*stand_ins.make_missing(), *stand_ins.build()]
+            stand_ins.build_earlier()
             if made:
                 print(f"Stand-ins, for want of an image registry: {', '.join(made)}.")  # noqa: T201
             return max(_tests(size, *folders) for size, folders in _SIZES.items())

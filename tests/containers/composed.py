@@ -187,11 +187,14 @@ class ComposedInstance(RunningInstance):
 
 
 @contextmanager
-def composed_instance(project: str = "oboegaki-test", size: Size = "small") -> Iterator[ComposedInstance]:
+def composed_instance(
+    project: str = "oboegaki-test", size: Size = "small", **settings: str
+) -> Iterator[ComposedInstance]:
     """An instance in containers of its own; skips where there can be none, and says why."""
     if why := obstacle(size):
         pytest.skip(why)
     instance = ComposedInstance(project, size)
+    instance.settings.update(settings)
     instance.end()
     try:
         instance.up()
@@ -204,7 +207,8 @@ def obstacle(size: Size = "small") -> str | None:
     """Why no containers can be started here; None where they can."""
     if why := lacks_engine() or lacks_compose():
         return why
-    needed = (*stand_ins.NAMES, stand_ins.OURS, *(stand_ins.SERVER_NAMES if size == "server" else ()))
+    more = (*stand_ins.SERVER_NAMES, f"oboegaki:{stand_ins.EARLIER}") if size == "server" else ()
+    needed = (*stand_ins.NAMES, stand_ins.OURS, *more)
     lacking = [name for name in needed if not stand_ins.is_there(name)]
     if lacking:
         return f"Images are missing: {', '.join(lacking)}. `make test-containers` makes stand-ins for them."

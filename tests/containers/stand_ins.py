@@ -39,6 +39,9 @@ NAMES = (PYTHON, MYSQL, KAFKA, CONNECT)
 QDRANT = "qdrant/qdrant:v1.20.0"
 TEI = "ghcr.io/huggingface/text-embeddings-inference:cpu-1.8.3"
 OURS = f"oboegaki:{release()}"
+#: A release before this one, under a tag of its own, and the commit that it is built of: the last before the tables
+#: got their second form.
+EARLIER, _EARLIER_COMMIT = "earlier", "413d483"
 #: What the server size needs beside those.
 SERVER_NAMES = (QDRANT, TEI)
 _HERE = Path(__file__).parent
@@ -73,6 +76,16 @@ def build() -> list[str]:
         with tempfile.TemporaryDirectory(prefix="oboegaki-stand-ins.") as context:
             _play(name, Path(context))
     return played
+
+
+def build_earlier() -> None:
+    """An image of the release before this one, from the repository's history. Raises CannotMake."""
+    with tempfile.TemporaryDirectory(prefix="oboegaki-earlier.") as context:
+        archive = Path(context, "earlier.tar")
+        check(["git", "-C", str(ROOT), "archive", "-o", str(archive), _EARLIER_COMMIT])
+        check(["tar", "-C", context, "-xf", str(archive)])
+        archive.unlink()
+        _docker("build", "--network", "host", "-q", "-t", f"oboegaki:{EARLIER}", context)
 
 
 def is_there(name: str) -> bool:

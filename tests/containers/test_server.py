@@ -1,27 +1,33 @@
-"""The server size, as a small one grows into it: `make test-containers`."""
+"""The server size, as a small one of the release before grows into it: `make test-containers`."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from chat_api.release import release
 from tests.containers.composed import ComposedInstance, composed_instance, obstacle
+from tests.containers.stand_ins import EARLIER
 from tests.containers.steps import as_written, memories, say, started_anew
 from tests.support.deadline import wait_until
 
 BEFORE = ("I bake bread on Sundays.", "I am allergic to buckwheat.")
+RELEASES = Path(__file__).parent / "releases.yml"
 USERS = [f"user-{number}" for number in range(12)]
 
 
 @pytest.fixture(scope="module")
 def moved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposedInstance]:
-    """It was small, was talked to, and was moved as docs/operations.md says, to two consumers."""
+    """It was small and of the release before, was brought to this one, and moved as docs/operations.md says."""
     if request.config.getoption("--stack") != "server":
         pytest.skip("The server size is started only with --stack server: `make test-containers`.")
     if why := obstacle("server"):
         pytest.skip(why)
-    with composed_instance("oboegaki-test-server") as small:
-        for said in BEFORE:
-            say(small, "mover", said)
+    with composed_instance("oboegaki-test-server", OBOEGAKI_IMAGE_VERSION=EARLIER) as small:
+        say(small, "mover", BEFORE[0])
+        small.settings.clear()
+        small.up()
+        say(small, "mover", BEFORE[1])
         chapter = "When it grows: from the small size to the server size"
         as_written(small, chapter, tmp_path_factory.mktemp("moved"))
         grown = small.grown()
@@ -29,7 +35,7 @@ def moved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         grown.end()
 
 
-def test_what_was_said_before_moving_is_remembered_after_it(moved: ComposedInstance) -> None:
+def test_what_was_said_before_an_upgrade_and_before_moving_is_remembered(moved: ComposedInstance) -> None:
     wait_until(lambda: memories(moved, "mover") == set(BEFORE), 120)
 
     say(moved, "mover", "I sell flowers.")
@@ -71,3 +77,21 @@ def test_while_the_memories_are_away_what_was_said_is_answered_with(moved: Compo
     assert told["degraded"]
     assert "I sell flowers." in [row["content"] for row in told["pending"]]
     wait_until(lambda: memories(moved, "patient") == {"I paint ferries.", "I sell flowers."}, 120)
+
+
+@pytest.mark.parametrize(("api", "learning"), [(EARLIER, release()), (release(), EARLIER)])
+def test_a_release_works_beside_the_one_before(moved: ComposedInstance, api: str, learning: str) -> None:
+    both = ("up", "-d", "--no-deps", "--wait", *moved.ours)
+    moved.settings.update(TEST_API_RELEASE=api, TEST_LEARNING_RELEASE=learning)
+    try:
+        moved.compose("-f", str(RELEASES), *both)
+        message = say(moved, f"beside-{api}", "I paint ferries.")
+        with moved.client() as client:
+            client.patch(
+                f"/v1/messages/{message}", params={"user_id": f"beside-{api}"}, json={"content": "I sell flowers."}
+            )
+        wait_until(lambda: memories(moved, f"beside-{api}") == {"I sell flowers."}, 120)
+    finally:
+        moved.settings.clear()
+        moved.compose(*both)
+    assert memories(moved, f"beside-{api}") == {"I sell flowers."}
