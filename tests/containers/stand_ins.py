@@ -39,8 +39,8 @@ NAMES = (PYTHON, MYSQL, KAFKA, CONNECT)
 QDRANT = "qdrant/qdrant:v1.20.0"
 TEI = "ghcr.io/huggingface/text-embeddings-inference:cpu-1.8.3"
 OURS = f"oboegaki:{release()}"
-#: A release before this one, under a tag of its own, and the commit that it is built of: the last before the tables'
-#: second form.
+#: A release before this one, under a tag of its own, and the commit that it is built of: the last one with the
+#: tables' first form.
 EARLIER, _EARLIER_COMMIT = "earlier", "413d483"
 #: What the server size needs beside those.
 SERVER_NAMES = (QDRANT, TEI)
