@@ -1,6 +1,6 @@
 """Plays Text Embeddings Inference with the bundled embedder, whatever model it is told to serve.
 
-    python tei_rest.py --model-id Qwen/Qwen3-Embedding-0.6B --port 8080 --auto-truncate
+    python tei_rest.py --model-id Qwen/Qwen3-Embedding-0.6B --port 8080 …
 
 It needs what our own image has, and nothing else of ours.
 """
@@ -45,8 +45,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model-id", required=True)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--auto-truncate", action="store_true")
-    told = parser.parse_args()
+    # The rest is about batches, of which this knows nothing.
+    told, _ = parser.parse_known_args()
     uvicorn.run(create_app(told.model_id), host="0.0.0.0", port=told.port, log_level="warning")  # noqa: S104
 
 
