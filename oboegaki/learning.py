@@ -11,7 +11,7 @@ from typing import Any
 from chat_api import binlog
 from chat_api.errors import ChatError, Unavailable
 from chat_api.errors import Refused as Unsafe
-from chat_api.migrate import alone
+from chat_api.locks import alone
 from chat_api.store import Rows
 from memory_consumer import app, names, opening
 from memory_consumer.control import VersionRecord
