@@ -157,8 +157,8 @@ class RemoteEmbedder:
             if now != self._served:
                 raise Refused(
                     f"The embedding server now serves {now.limits.model} ({now.dim} numbers) instead of"
-                    f" {self._served.limits.model} ({self._served.dim}). Serve that again, or start with"
-                    " `oboegaki run --rebuild`."
+                    f" {self._served.limits.model} ({self._served.dim}). Serve that again, or stop"
+                    " oboegaki, run `oboegaki rebuild`, and start it again."
                 )
             self._confirmed = True
 

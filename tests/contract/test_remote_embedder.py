@@ -192,7 +192,7 @@ def test_a_server_that_came_back_with_another_model_is_refused(server: Embedding
     server.first.clear()
     server.model = "tests/other"
 
-    with pytest.raises(Refused, match="oboegaki run --rebuild"):
+    with pytest.raises(Refused, match="`oboegaki rebuild`"):
         embedder.queries(["tea?"])
     embedder.close()
 
