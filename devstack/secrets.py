@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from devstack import files
 from devstack.errors import Refused
 
 _FILE = "secrets.json"
@@ -53,7 +54,7 @@ def load_or_create(home: Path) -> Secrets:
         home.chmod(0o700)
         if not path.exists():
             _create(path)
-        path.chmod(0o600)
+        files.close_to_others(path)
         return Secrets.model_validate(_completed(path))
     except OSError as exc:
         raise Refused(
@@ -74,16 +75,8 @@ def _completed(path: Path) -> Any:  # noqa: ANN401  whatever the file holds
             held |= {name: secrets.token_urlsafe(24) for name in missing}
             # Nothing else: a damaged file stays as it is.
             Secrets.model_validate(held)
-            _replace(path, held)
+            files.replace(path, json.dumps(held, indent=2))
         return held
-
-
-def _replace(path: Path, held: Mapping[str, str]) -> None:
-    with NamedTemporaryFile("w", dir=path.parent, prefix=f"{_FILE}.", delete=False) as file:
-        json.dump(held, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).replace(path)
 
 
 @contextmanager
