@@ -67,6 +67,27 @@ def load_or_create(home: Path) -> Secrets:
         ) from None
 
 
+def load(home: Path) -> Secrets:
+    """The secrets that another process keeps at home, where nothing is made or changed: it may be read-only.
+
+    Raises Refused where there are none, or not all that this release needs, and if they are damaged.
+    """
+    path = home / _FILE
+    try:
+        return Secrets.model_validate_json(path.read_bytes())
+    except OSError as exc:
+        raise Refused(
+            f"The secrets in {path} cannot be read: {exc.strerror}. They are made by the first start of the"
+            " instance whose home that is: start it, or set OBOEGAKI_SECRETS_HOME to its home."
+        ) from exc
+    except ValueError:
+        # The cause is left out: it quotes the passwords that it read.
+        raise Refused(
+            f"{path} is damaged, or of an earlier release. The next start of the instance whose home that is adds"
+            " what is lacking, or says what is wrong."
+        ) from None
+
+
 def _completed(path: Path) -> Any:  # noqa: ANN401  whatever the file holds
     """What the file holds, with what is new in this release. Raises ValueError."""
     with _alone(path.parent):

@@ -44,10 +44,13 @@ class Instance:
 
 
 def load() -> Instance:
-    """The instance of `OBOEGAKI_HOME`; its secrets are made if it is new. Raises CommandError and StackError."""
+    """The instance of `OBOEGAKI_HOME`; its secrets are made if it is new. Raises CommandError and StackError.
+
+    Secrets of another home (`OBOEGAKI_SECRETS_HOME`) are read only.
+    """
     try:
         stack = StackSettings()
-        kept = secrets.load_or_create(stack.secrets_home or stack.home)
+        kept = secrets.load(stack.secrets_home) if stack.secrets_home else secrets.load_or_create(stack.home)
         api = ApiSettings(
             **_unless_set(
                 api_key=kept.api_key,
