@@ -92,8 +92,8 @@ def _is_own(addresses: str, stack: StackSettings) -> bool:
 
 
 def _unless_set(**defaults: SecretStr | int | str) -> dict[str, Any]:
-    # What is passed in goes before the environment, so only what the environment leaves open is.
-    return {name: value for name, value in defaults.items() if f"OBOEGAKI_{name.upper()}" not in os.environ}
+    # What is passed in goes before the environment, so only what the environment leaves open, or empty, is.
+    return {name: value for name, value in defaults.items() if not os.environ.get(f"OBOEGAKI_{name.upper()}")}
 
 
 def _complaint(exc: ValidationError) -> str:
