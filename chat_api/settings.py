@@ -35,7 +35,7 @@ class Account:
 class ApiSettings(BaseSettings):
     """How the chat API listens, stores and answers."""
 
-    model_config = SettingsConfigDict(env_prefix="OBOEGAKI_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="OBOEGAKI_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     host: str = Field(
         default="127.0.0.1",

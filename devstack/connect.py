@@ -9,7 +9,7 @@ import httpx
 from connectors import register
 from connectors.errors import ConnectorError
 from connectors.register import Places
-from devstack import jars, java, kafka, process
+from devstack import files, jars, java, kafka, process
 from devstack.errors import Failed
 from devstack.process import Process
 from devstack.secrets import Secrets
@@ -219,11 +219,8 @@ def _write_gate(folder: Path, secrets: Secrets) -> Path:
     user, password = auth(secrets)
     java.write_properties(folder / "users.properties", {user: password})
     path = folder / "gate.conf"
-    path.touch(mode=0o600)
-    path.write_text(
-        f'KafkaConnect {{ {_GATE}.PropertyFileLoginModule required file="{folder / "users.properties"}"; }};\n',
-        encoding="utf-8",
-    )
+    users = folder / "users.properties"
+    files.replace(path, f'KafkaConnect {{ {_GATE}.PropertyFileLoginModule required file="{users}"; }};\n')
     return path
 
 

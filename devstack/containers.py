@@ -7,13 +7,12 @@ relied on. What a folder holds is for its container's user only.
 
 import base64
 import json
-import os
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from devstack import connect, kafka, mysql
+from devstack import connect, files, kafka, mysql
 from devstack.secrets import Secrets
 from devstack.settings import StackSettings
 
@@ -49,27 +48,18 @@ class _Part:
 def write(settings: StackSettings, secrets: Secrets) -> None:
     """Writes every folder anew but for its data, and gives each, and the home, to the user of its container.
 
-    To be called before the containers start, by whoever may give files away.
+    To be called before the containers start, by whoever may give files away. What else a user has put into its
+    folder is left as it is: no link of theirs is followed.
     """
     for part in _PARTS:
         folder = settings.home / part.name
         folder.mkdir(mode=0o700, exist_ok=True)
+        # What is written there belongs to the folder's owner.
+        files.give_away(folder, USERS[part.name])
         for name, text in part.scripts(settings, secrets, folder).items():
-            (folder / name).write_text(text, encoding="utf-8")
-        _give_away(_written(folder), USERS[part.name])
-    _give_away((settings.home, settings.home / "secrets.json"), USERS["oboegaki"])
-
-
-def _written(folder: Path) -> Iterator[Path]:
-    yield folder
-    # What is in a folder of data has been made by its user.
-    yield from (path for path in folder.iterdir() if path.is_file())
-
-
-def _give_away(paths: Iterator[Path] | tuple[Path, ...], user: int) -> None:
-    for path in paths:
-        path.chmod(0o700 if path.is_dir() else 0o600)
-        os.chown(path, user, user)
+            files.replace(folder / name, text)
+    for path in (settings.home, settings.home / "secrets.json"):
+        files.give_away(path, USERS["oboegaki"])
 
 
 def _mysql(settings: StackSettings, secrets: Secrets, folder: Path) -> dict[str, str]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from devstack import files
+
 _LOG = """\
 status=error
 appender.out.type=Console
@@ -19,7 +21,7 @@ def command(
 ) -> list[str]:
     """How to run a class of the jars; its log settings are written into the folder."""
     log = folder / "log4j2.properties"
-    log.write_text(_LOG)
+    files.replace(log, _LOG)
     return [
         "java",
         f"-Xmx{heap_mb}m",
@@ -37,9 +39,7 @@ def command(
 
 def write_properties(path: Path, values: Mapping[str, object]) -> None:
     """Writes a properties file that only its owner reads, in the escapes that Java expects."""
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text("".join(f"{name}={_escaped(str(value))}\n" for name, value in values.items()), "ascii")
+    files.replace(path, "".join(f"{name}={_escaped(str(value))}\n" for name, value in values.items()))
 
 
 def _escaped(value: str) -> str:

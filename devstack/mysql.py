@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from devstack import accounts, commands, mysql_program, process
+from devstack import accounts, commands, files, mysql_program, process
 from devstack.errors import Failed, StackError
 from devstack.mysql_program import MySqlProgram
 from devstack.process import Process
@@ -133,13 +133,13 @@ def write_config(settings: StackSettings, secrets: Secrets, base: Path | None) -
     """Writes MySQL's configuration and accounts, and its client's; returns the server's file."""
     folder = _folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(folder / "accounts.sql", "".join(f"{line};\n" for line in _accounts(settings, secrets)))
+    files.replace(folder / "accounts.sql", "".join(f"{line};\n" for line in _accounts(settings, secrets)))
     password = secrets.mysql_root.get_secret_value()
     # All of it, for what is left out is taken from MYSQL_HOST and the like.
     client = {"user": "root", "password": password, "host": "localhost", "socket": _socket(settings)}
-    _write(folder / "client.cnf", _ini("client", client))
+    files.replace(folder / "client.cnf", _ini("client", client))
     config = folder / "my.cnf"
-    _write(config, _ini("mysqld", server_config(settings, base)))
+    files.replace(config, _ini("mysqld", server_config(settings, base)))
     return config
 
 
@@ -195,11 +195,6 @@ def _ini(section: str, values: Mapping[str, object]) -> str:
     quoted = {name: str(value).replace("\\", "\\\\") for name, value in values.items()}
     lines = [f'{name}="{value}"' for name, value in quoted.items()]
     return "\n".join([f"[{section}]", *lines, ""])
-
-
-def _write(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
 
 
 def _folder(settings: StackSettings) -> Path:

@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from devstack import files
 from devstack.errors import Refused
 
 _FILE = "secrets.json"
@@ -53,7 +54,7 @@ def load_or_create(home: Path) -> Secrets:
         home.chmod(0o700)
         if not path.exists():
             _create(path)
-        path.chmod(0o600)
+        files.close_to_others(path)
         return Secrets.model_validate(_completed(path))
     except OSError as exc:
         raise Refused(
@@ -66,6 +67,27 @@ def load_or_create(home: Path) -> Secrets:
         ) from None
 
 
+def load(home: Path) -> Secrets:
+    """The secrets that another process keeps at home, where nothing is made or changed: it may be read-only.
+
+    Raises Refused where there are none, or not all that this release needs, and if they are damaged.
+    """
+    path = home / _FILE
+    try:
+        return Secrets.model_validate_json(path.read_bytes())
+    except OSError as exc:
+        raise Refused(
+            f"The secrets in {path} cannot be read: {exc.strerror}. They are made by the first start of the"
+            " instance whose home that is: start it, or set OBOEGAKI_SECRETS_HOME to its home."
+        ) from exc
+    except ValueError:
+        # The cause is left out: it quotes the passwords that it read.
+        raise Refused(
+            f"{path} is damaged, or of an earlier release. The next start of the instance whose home that is adds"
+            " what is lacking, or says what is wrong."
+        ) from None
+
+
 def _completed(path: Path) -> Any:  # noqa: ANN401  whatever the file holds
     """What the file holds, with what is new in this release. Raises ValueError."""
     with _alone(path.parent):
@@ -74,16 +96,8 @@ def _completed(path: Path) -> Any:  # noqa: ANN401  whatever the file holds
             held |= {name: secrets.token_urlsafe(24) for name in missing}
             # Nothing else: a damaged file stays as it is.
             Secrets.model_validate(held)
-            _replace(path, held)
+            files.replace(path, json.dumps(held, indent=2))
         return held
-
-
-def _replace(path: Path, held: Mapping[str, str]) -> None:
-    with NamedTemporaryFile("w", dir=path.parent, prefix=f"{_FILE}.", delete=False) as file:
-        json.dump(held, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).replace(path)
 
 
 @contextmanager

@@ -13,7 +13,9 @@ _UNUSABLE = ':,{}*"\n'
 class StackSettings(BaseSettings):
     """Where MySQL, Kafka and Kafka Connect keep their files, and where they listen."""
 
-    model_config = SettingsConfigDict(env_prefix="OBOEGAKI_", frozen=True, extra="ignore", validate_default=True)
+    model_config = SettingsConfigDict(
+        env_prefix="OBOEGAKI_", frozen=True, extra="ignore", env_ignore_empty=True, validate_default=True
+    )
 
     home: Path = Field(
         default=Path(".oboegaki"),

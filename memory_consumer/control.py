@@ -71,14 +71,14 @@ def ensure(
     if is_filled and not same_log:
         # Its receipts name offsets of the former log: what is learned now would look older than they are.
         raise Refused(
-            f"The memories of version {wanted.name} were filled from a facts log that Kafka no longer has. Start"
-            " once with `oboegaki run --rebuild` (or `oboegaki serve --rebuild`): they are filled anew."
+            f"The memories of version {wanted.name} were filled from a facts log that Kafka no longer has. Stop"
+            " oboegaki, run `oboegaki rebuild`, and start it again: they are filled anew."
         )
     if known is not None and moved and is_filled:
         raise Refused(
             f"The memories of version {wanted.name} were last kept in the {known.store} store, and those that are"
-            f" in the {wanted.store} store from before lack what was learned since. Start once with `--rebuild`:"
-            " they are filled anew."
+            f" in the {wanted.store} store from before lack what was learned since. Stop oboegaki, run"
+            " `oboegaki rebuild`, and start it again: they are filled anew."
         )
     # A store that is empty is filled from the beginning of the facts log, with whatever embedder.
     if known is None or not same_log or moved or (rebuild and known != wanted):
@@ -86,8 +86,8 @@ def ensure(
     elif known.embedder != wanted.embedder:
         raise Refused(
             f"The memories of version {wanted.name} were built with embedder {known.embedder}, but"
-            f" {wanted.embedder} is set now. To build them anew from what was learned, start once with"
-            " `oboegaki run --rebuild` (or `oboegaki serve --rebuild`); or set that embedder again."
+            f" {wanted.embedder} is set now. To build them anew from what was learned, stop oboegaki, run"
+            " `oboegaki rebuild`, and start it again. Or set that embedder again."
         )
 
 

@@ -5,6 +5,7 @@ from confluent_kafka.admin import AdminClient
 
 from memory_consumer import control, names
 from memory_consumer.control import VersionRecord
+from memory_consumer.errors import Transient
 from memory_consumer.kafka import topics
 from memory_consumer.kafka.errors import error_of, translated
 from memory_consumer.kafka.log_reader import topic_id
@@ -35,7 +36,8 @@ def open_version(
 
     A store whose live version is another, or none, is filled from the beginning of the facts log; so is one that
     is to be rebuilt, after its live version was deleted. What was learned stays as it is.
-    Raises Refused where what is there does not fit, Transient where Kafka is away, and StoreError.
+    Raises Refused where what is there does not fit, Transient where Kafka is away or where somebody files into
+    what is to be rebuilt, and StoreError.
     """
     record = VersionRecord(
         name=settings.facts_version,
@@ -48,11 +50,31 @@ def open_version(
     )
     if rebuild:
         control.check_extractor(known, record)
+        _check_unread(settings)
         # Before the record: a stop in between leaves no version that was built otherwise than the record says.
         store.retire()
     live = _live(store, record.name)
     control.ensure(settings, known, record, is_filled=live is not None, rebuild=rebuild)
     return live or _begun(settings, store)
+
+
+def _check_unread(settings: ConsumerSettings) -> None:
+    # Whoever files now would go on from its own place in the log, into what has just been emptied.
+    group = names.project_group(settings.facts_version)
+    admin = AdminClient(settings.client())  # kept in a name: its answers end with it
+    with translated():
+        described = admin.describe_consumer_groups([group], request_timeout=_TIMEOUT_S)
+        try:
+            members = described[group].result(_TIMEOUT_S).members
+        except KafkaException as exc:
+            if error_of(exc).code() != KafkaError.GROUP_ID_NOT_FOUND:
+                raise
+            members = []
+    if members:
+        raise Transient(
+            f"Version {settings.facts_version} of the memories is being filled by another process. Stop each that"
+            " learns, then ask for the rebuild again. Of one that was killed Kafka hears within a minute."
+        )
 
 
 def _live(store: MemoryStore, name: str) -> MemoryVersion | None:

@@ -13,7 +13,7 @@ from memory_consumer.asking.windows import WindowPolicy
 class ConsumerSettings(BaseSettings):
     """How change events become memories."""
 
-    model_config = SettingsConfigDict(env_prefix="OBOEGAKI_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="OBOEGAKI_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     kafka: str = Field(
         default="127.0.0.1:8422",

@@ -25,9 +25,8 @@ def check(name: str, stored: Mapping[str, Any] | None, wanted: Layout) -> None:
     if found != described(wanted):
         raise WrongLayout(
             f"Version {name} of the memories was built with {_words(found)}, but the program and its settings say "
-            f"{_words(described(wanted))}. To build them anew from what was learned, start once with"
-            " `oboegaki run --rebuild` (or `oboegaki serve --rebuild`); nothing else changes. Or set that"
-            " embedder again."
+            f"{_words(described(wanted))}. To build them anew from what was learned, stop oboegaki, run"
+            " `oboegaki rebuild`, and start it again; nothing else changes. Or set that embedder again."
         )
 
 

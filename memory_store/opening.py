@@ -30,6 +30,8 @@ def opened_store(settings: StoreSettings, home: Path, layout: Layout) -> Iterato
         timeout=int(settings.qdrant_timeout.total_seconds()),
         # It asks the server at once, which may be away.
         check_compatibility=False,
+        # For httpx: a proxy of the environment is for what is outside, and what is said goes to the server only.
+        trust_env=False,
     )
     with closing(client), closing(ServerStore(client, layout)) as store:
         yield store

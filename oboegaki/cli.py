@@ -18,6 +18,7 @@ from oboegaki import (
     importing,
     instance,
     letters,
+    rebuilding,
     running,
     serving,
     showing,
@@ -132,10 +133,16 @@ def api() -> None:
 
 
 @app.command()
-def consume(*, rebuild: Rebuild = False) -> None:
+def consume() -> None:
     """Run the learning alone, on a Qdrant server's memories; any number of it."""
-    serving.serve_apart(instance.load(), api=False, rebuild=rebuild)
+    serving.serve_apart(instance.load(), api=False)
     serving.leave()
+
+
+@app.command()
+def rebuild() -> None:
+    """Empty the memories while oboegaki is stopped: its next start builds them anew from what was learned."""
+    rebuilding.rebuild(instance.load(), Console())
 
 
 @app.command()

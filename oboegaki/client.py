@@ -11,6 +11,7 @@ import httpx
 from devstack.sockets import socket_path
 from oboegaki.errors import Away, CommandError, NotThere, PartAway
 from oboegaki.instance import Instance
+from oboegaki.remedies import remedies
 
 CONTROL_SOCKET = "control.sock"
 
@@ -22,15 +23,17 @@ _SILENT_S = 1800.0
 class Client:
     """Calls the API of a running instance; every refusal becomes one sentence."""
 
-    def __init__(self, http: httpx.Client) -> None:
+    def __init__(self, http: httpx.Client, *, start: str = "`make run`") -> None:
+        """`start` is what starts one that does not run."""
         self._http = http
+        self._start = start
 
     def call(self, method: str, path: str, **request: Any) -> Any:  # noqa: ANN401  JSON either way
         """The JSON answer of a call. Raises Away if nobody answers, PartAway, NotThere, else CommandError."""
         try:
             answer = self._http.request(method, path, **request)
         except httpx.HTTPError as exc:
-            raise _failure(exc) from exc
+            raise self._failure(exc) from exc
         if answer.is_error:
             raise _refusal(answer)
         return answer.json() if answer.content else None
@@ -45,7 +48,7 @@ class Client:
                 for line in answer.iter_lines():
                     yield json.loads(line)
         except httpx.HTTPError as exc:
-            raise _failure(exc) from exc
+            raise self._failure(exc) from exc
 
     def freshness(self, user: str, message_id: int, timeout_s: float) -> Any:  # noqa: ANN401
         """Waits until a message is learned, or for so many seconds."""
@@ -55,6 +58,11 @@ class Client:
             params={"wait_for": message_id, "timeout": timeout_s},
             timeout=timeout_s + 10,
         )
+
+    def _failure(self, exc: httpx.HTTPError) -> CommandError:
+        if isinstance(exc, httpx.ConnectError):
+            return Away(f"oboegaki does not run here. Start it with {self._start}.")
+        return CommandError(f"oboegaki runs but does not answer ({type(exc).__name__}).")
 
 
 def address(instance: Instance) -> str:
@@ -71,13 +79,7 @@ def connected(instance: Instance) -> Iterator[Client]:
     with httpx.Client(
         base_url="http://oboegaki", headers=headers, timeout=_TIMEOUT_S, transport=transport, trust_env=False
     ) as http:
-        yield Client(http)
-
-
-def _failure(exc: httpx.HTTPError) -> CommandError:
-    if isinstance(exc, httpx.ConnectError):
-        return Away("oboegaki does not run here. Start it with `make run`.")
-    return CommandError(f"oboegaki runs but does not answer ({type(exc).__name__}).")
+        yield Client(http, start=remedies(containers=instance.stack.containers).start)
 
 
 def _refusal(answer: httpx.Response) -> CommandError:

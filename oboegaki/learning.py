@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -11,10 +11,8 @@ from typing import Any
 from chat_api import binlog
 from chat_api.errors import ChatError, Unavailable
 from chat_api.errors import Refused as Unsafe
-from chat_api.migrate import alone
 from chat_api.store import Rows
 from memory_consumer import app, names, opening
-from memory_consumer.control import VersionRecord
 from memory_consumer.errors import LearnedOtherwise, LearningError, LostRecords, Refused
 from memory_consumer.extractors.choice import chosen, goes_on_without, profile_writer
 from memory_consumer.extractors.model.usage import Tally
@@ -24,12 +22,13 @@ from memory_consumer.verify.look import Line
 from memory_consumer.verify.snapshots import Snapshots
 from memory_store.errors import StoreError
 from memory_store.models import Memory
-from memory_store.port import Embedder, MemoryStore, MemoryVersion
+from memory_store.port import Embedder, MemoryStore
 from memory_store.recall import Recall
 from memory_store.superseding import superseded
 from memory_store.vector_cache import VectorCache
 from oboegaki.healing import Healer
 from oboegaki.instance import Instance
+from oboegaki.opening import opened_version
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +96,7 @@ class Learner:
     async def _begin(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set() and self._running is None:
             try:
-                await self._start()
+                await self._start(stopping)
             except LearnedOtherwise as exc:
                 # Chatting on would be with the memories of another version, or with none, as if they were right.
                 self.refusal = exc
@@ -131,7 +130,7 @@ class Learner:
         more = {"extract": {"extractor": self._extractor}, "ask": asdict(self._tally.totals())}
         return stage | more.get(stage["name"], {})
 
-    async def _start(self) -> None:
+    async def _start(self, stopping: asyncio.Event) -> None:
         await in_thread(self._check_binlog)
         consumer = self._instance.consumer
         known = await in_thread(opening.version_so_far, consumer)
@@ -139,7 +138,16 @@ class Learner:
         extractor = await in_thread(chosen, consumer, built_by, self._tally)
         if goes_on_without(consumer, built_by):
             _log.warning(_GOES_ON, consumer.facts_version, extra={"action": "learning_goes_on"})
-        version = await in_thread(self._open, known, extractor.version)
+        version = await in_thread(
+            opened_version,
+            self._instance,
+            self._store,
+            known,
+            extractor=extractor.version,
+            embedder=self._embedder.name,
+            rebuild=self._rebuild,
+            stopped=stopping.is_set,
+        )
         # Learning may have to be started again, the memories not.
         self._rebuild = False
         if self._cache is not None:
@@ -160,20 +168,6 @@ class Learner:
         self._running = learning
         self._healer.start()
         _log.info("Learning has started.", extra={"action": "learning_started"})
-
-    def _open(self, known: VersionRecord | None, extractor: str) -> MemoryVersion:
-        shared = self._instance.store.store == "server"
-        # Of several consumers at one store, the first makes the version, and the others find it made.
-        with alone(self._instance.api.account(), "opening") if shared else nullcontext():
-            return opening.open_version(
-                self._instance.consumer,
-                self._store,
-                opening.version_so_far(self._instance.consumer) if shared else known,
-                store_name=self._instance.store.store,
-                extractor=extractor,
-                embedder=self._embedder.name,
-                rebuild=self._rebuild,
-            )
 
     def _check_binlog(self) -> None:
         # With MySQL away there is still to be learned what was written before.

@@ -19,6 +19,7 @@ from memory_consumer.records.dead_letters import DeadLetter
 from oboegaki.client import Client, connected
 from oboegaki.errors import CommandError, NotThere
 from oboegaki.instance import Instance
+from oboegaki.remedies import remedies
 from oboegaki.showing import said, waits_for
 
 #: Messages that are under way at a time: Debezium keeps what it is asked for in its offsets.
@@ -55,7 +56,8 @@ def standing(instance: Instance, which: Chosen = lambda _: True) -> list[DeadLet
     """The letters that stand, the latest first. Raises CommandError where Kafka is away, and Transient."""
     own = instance.consumer.kafka == instance.stack.kafka()
     if own and not kafka.answers(instance.stack, instance.secrets):
-        raise CommandError("Kafka does not answer, and dead letters are there. Start it with `oboegaki up`.")
+        start = remedies(containers=instance.stack.containers).start_parts
+        raise CommandError(f"Kafka does not answer, and dead letters are there. Start it with {start}.")
     found = LetterBox(instance.consumer).standing().values()
     return sorted(filter(which, found), key=lambda letter: letter.at, reverse=True)
 

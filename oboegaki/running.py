@@ -12,7 +12,7 @@ from types import FrameType
 import httpx
 from rich.console import Console
 
-from devstack import process, stack
+from devstack import kafka, process, stack
 from devstack.errors import Failed
 from devstack.ports import Port, check_free
 from devstack.process import Process
@@ -51,6 +51,29 @@ def run(instance: Instance, console: Console, *, rebuild: bool = False) -> None:
             with console.status("Stopping …"):
                 stopped = stop(instance)
             console.print(f"Stopped: {', '.join(stopped) or 'nothing ran'}. Data stays in {instance.stack.home}.")
+
+
+@contextmanager
+def brought_up(instance: Instance, console: Console) -> Iterator[None]:
+    """MySQL, Kafka and Kafka Connect for the time of a block: what runs already, or started and stopped again.
+
+    In containers, and with somebody else's Kafka, they are others' to start. Raises as `run`.
+    """
+    others = instance.stack.containers or not instance.has_own_kafka()
+    if others or kafka.answers(instance.stack, instance.secrets):
+        yield
+        return
+    with _only_one(instance), _stoppable():
+        try:
+            with steps(console) as reported:
+                bring_up(instance, reported)
+            yield
+        except _Stopped:
+            raise CommandError("This was stopped before its end. It can be begun again.") from None
+        finally:
+            _ignore_further_signals()
+            with console.status("Stopping …"):
+                stack.stop(instance.stack)
 
 
 def stop(instance: Instance) -> list[str]:

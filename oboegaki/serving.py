@@ -50,14 +50,14 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve_apart(instance: Instance, *, api: bool, rebuild: bool = False) -> None:
+def serve_apart(instance: Instance, *, api: bool) -> None:
     """The API without learning, or learning alone. Raises as `serve`, and CommandError for an embedded store."""
     if instance.store.store == "embedded":
         raise CommandError(
             "The embedded store belongs to one process: use `oboegaki serve`. For `oboegaki api` and `oboegaki"
             " consume` set OBOEGAKI_STORE=server and OBOEGAKI_QDRANT_URL."
         )
-    serve(instance, rebuild=rebuild, api=api, learns=not api)
+    serve(instance, api=api, learns=not api)
 
 
 def serve(instance: Instance, *, rebuild: bool = False, api: bool = True, learns: bool = True) -> None:

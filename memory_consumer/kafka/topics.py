@@ -112,14 +112,11 @@ def check(settings: ConsumerSettings) -> None:
     existing = _partitions(admin)
     missing = [spec.name for spec in wanted if spec.name not in existing]
     if missing:
-        raise Refused(f"Topics are missing: {', '.join(missing)}. `make run` makes them.")
+        raise Refused(f"Topics are missing: {', '.join(missing)}.")
     _check_partitions(wanted, existing)
     wrong = _deviations(admin, wanted)
     if wrong:
-        raise Refused(
-            f"{_named(wrong)}. Data could be lost, or not erased in time. `make run` sets it back and says what"
-            " to do."
-        )
+        raise Refused(f"{_named(wrong)}. Data could be lost, or not erased in time.")
 
 
 def _create(admin: AdminClient, missing: Sequence[TopicSpec]) -> None:

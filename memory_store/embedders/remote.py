@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from memory_store.settings import EmbedderSettings
 
 _QUESTION_S = 10.0
+#: Of one length, in tokens too: some servers mix up the texts of a batch only where none is padded
+#: (huggingface/text-embeddings-inference, issue 882).
+_ALIKE = ("The cat sat on the mat.", "The sun set in the sea.")
+#: Least cosine of a text's vectors alone and in a batch: rounding, also of quantised models, stays well above it.
+_SAME = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,8 @@ class RemoteEmbedder:
     def __init__(self, settings: "EmbedderSettings", home: Path) -> None:
         """Asks the server what it serves; where it is away, what it served when it was last asked counts.
 
-        Raises Unavailable if it is away and was never asked, and Refused where the settings do not fit it.
+        Raises Unavailable if it is away and was never asked, and Refused where the settings do not fit it, or
+        where its vectors depend on what else is asked at once.
         """
         self._settings = settings
         self._wire = _wire(settings)
@@ -57,7 +63,11 @@ class RemoteEmbedder:
         self._confirming = Lock()
         self._confirmed = False
         self._note = home / "embedder.json"
-        self._served = self._known_or_asked()
+        try:
+            self._served = self._known_or_asked()
+        except BaseException:
+            self.close()
+            raise
         self.dim = self._served.dim
         self._prompts = prompts_of(
             self._served.limits.model.partition("@")[0],
@@ -124,7 +134,19 @@ class RemoteEmbedder:
     def _ask_what_it_serves(self) -> Served:
         path = self._wire.info_path
         limits = self._wire.limits(None if path is None else self._connection.get(path, self._quick))
-        return Served(limits, self._asked(["oboegaki"], None, self._quick).shape[1])
+        alone = np.concatenate([self._asked([text], None, self._quick) for text in _ALIKE])
+        if limits.max_texts >= len(_ALIKE):
+            self._check_batch(alone)
+        return Served(limits, alone.shape[1])
+
+    def _check_batch(self, alone: NDArray[np.float32]) -> None:
+        together = self._asked(_ALIKE, alone.shape[1], self._quick)
+        if float((together * alone).sum(axis=1).min()) < _SAME:
+            raise Refused(
+                "The embedding server answers a text with another vector beside others than alone, so that"
+                " memories would not be found. With Text Embeddings Inference (TEI), start it with"
+                " `--max-batch-requests 1`; with another server, take another release of it or another model."
+            )
 
     def _confirm(self) -> None:
         """Raises Refused where the server came back with another model than the one that is counted on."""
@@ -135,8 +157,8 @@ class RemoteEmbedder:
             if now != self._served:
                 raise Refused(
                     f"The embedding server now serves {now.limits.model} ({now.dim} numbers) instead of"
-                    f" {self._served.limits.model} ({self._served.dim}). Serve that again, or start with"
-                    " `oboegaki run --rebuild`."
+                    f" {self._served.limits.model} ({self._served.dim}). Serve that again, or stop"
+                    " oboegaki, run `oboegaki rebuild`, and start it again."
                 )
             self._confirmed = True
 

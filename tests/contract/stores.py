@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import Thread
 
 import uvicorn
+from pydantic import SecretStr
 from qdrant_client import QdrantClient
 
 from memory_store.embedded import EmbeddedStore
@@ -24,6 +25,7 @@ from memory_store.fake import FakeStore
 from memory_store.models import Layout
 from memory_store.port import MemoryStore
 from memory_store.server import ServerStore
+from memory_store.settings import StoreSettings
 from tests.containers.qdrant_rest import create_app
 from tests.contract.making import LAYOUT
 
@@ -76,6 +78,11 @@ def over_http(_home: Path, layout: Layout = LAYOUT) -> Iterator[ServerStore]:
         client = QdrantClient(url=_address(), api_key=_KEY, check_compatibility=False)
     with closing(client), closing(ServerStore(client, layout, prefix=f"test{next(_numbers)}")) as store:
         yield store
+
+
+def on_http() -> StoreSettings:
+    """What names that server."""
+    return StoreSettings(store="server", qdrant_url=_address(), qdrant_api_key=SecretStr(_KEY))
 
 
 @cache

@@ -58,7 +58,7 @@ def test_vectors_stand_at_the_texts_they_belong_to_whatever_the_batches(
     embedder.close()
 
     assert np.allclose(vectors, HashEmbedder().passages(texts), atol=1e-6)
-    assert len(server.batches()) == 10
+    assert len(server.batches()) == 12
 
 
 def test_no_request_has_more_texts_than_the_server_takes(server: EmbeddingServer, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_no_request_has_more_texts_than_the_server_takes(server: EmbeddingServer
     embedder.passages(["a", "b", "c", "d", "e", "f", "g"])
     embedder.close()
 
-    assert sorted(len(batch) for batch in server.batches()[1:]) == [1, 3, 3]
+    assert sorted(len(batch) for batch in server.batches()[3:]) == [1, 3, 3]
 
 
 def test_prompts_and_numbers_asked_for_are_sent_and_name_the_embedder(
@@ -192,9 +192,53 @@ def test_a_server_that_came_back_with_another_model_is_refused(server: Embedding
     server.first.clear()
     server.model = "tests/other"
 
-    with pytest.raises(Refused, match="oboegaki run --rebuild"):
+    with pytest.raises(Refused, match="`oboegaki rebuild`"):
         embedder.queries(["tea?"])
     embedder.close()
+
+
+@pytest.mark.parametrize("kind", ["tei", "openai"])
+def test_a_server_whose_vectors_depend_on_what_is_asked_beside_is_refused_with_what_to_set(
+    server: EmbeddingServer, tmp_path: Path, kind: str
+) -> None:
+    server.mixes_up = True
+
+    with pytest.raises(Refused, match="`--max-batch-requests 1`"):
+        RemoteEmbedder(settings(server, kind), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_that_came_back_and_mixes_up_texts_is_refused(server: EmbeddingServer, tmp_path: Path) -> None:
+    RemoteEmbedder(settings(server), tmp_path).close()
+    server.answer_first(*[Answer(503)] * 3)
+    embedder = RemoteEmbedder(settings(server), tmp_path)
+    server.first.clear()
+    server.mixes_up = True
+
+    with pytest.raises(Refused, match="`--max-batch-requests 1`"):
+        embedder.queries(["tea?"])
+    embedder.close()
+
+
+def test_whether_vectors_depend_on_what_is_asked_beside_is_asked_once(
+    server: EmbeddingServer, tmp_path: Path
+) -> None:
+    embedder = RemoteEmbedder(settings(server), tmp_path)
+    asked_first = len(server.asked)
+    for _ in range(3):
+        embedder.queries(["tea?"])
+    embedder.close()
+
+    assert (asked_first, len(server.asked)) == (3, 6)
+
+
+def test_a_server_that_takes_one_text_at_a_time_is_not_asked_for_two(
+    server: EmbeddingServer, tmp_path: Path
+) -> None:
+    server.max_texts = 1
+    RemoteEmbedder(settings(server), tmp_path).close()
+
+    assert [len(batch) for batch in server.batches()] == [1, 1]
 
 
 @pytest.mark.parametrize(

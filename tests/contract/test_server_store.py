@@ -4,13 +4,16 @@ On qdrant-client's local mode, for the reason that `stores` gives.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from qdrant_client import QdrantClient, models
 
 from memory_store.errors import Unavailable
+from memory_store.opening import opened_store
 from memory_store.server import ServerStore, is_local
 from tests.contract.making import LAYOUT, file, filing, recalled
+from tests.contract.stores import on_http
 
 
 @pytest.fixture
@@ -114,6 +117,19 @@ def test_a_client_that_was_closed_makes_the_store_unavailable() -> None:
         store.versions()
     with pytest.raises(Unavailable, match="cannot be used"):
         version.count()
+
+
+@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
+def test_what_is_said_goes_to_the_server_and_through_no_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+    with opened_store(on_http(), tmp_path, LAYOUT) as store:
+        assert store.versions() == []
 
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:

@@ -14,6 +14,15 @@ USER = "rebuilder"
 SAID = ["I bake bread on Sundays.", "My dog is called Pochi.", "I moved to Lisbon in May."]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _embedded_as_before(instance: RunningInstance) -> Iterator[None]:
+    """Those after these tests find the embedder that these found."""
+    yield
+    instance.stop_serving()
+    instance.settings.clear()
+    instance.command("rebuild")
+
+
 @pytest.fixture
 def other(instance: RunningInstance) -> Iterator[EmbeddingServer]:
     """A server with another embedder; the settings name it only where a test says so."""
@@ -54,9 +63,11 @@ def test_another_embedder_is_refused_and_the_command_it_names_builds_the_memorie
     instance.stop_serving()
     instance.settings.update(OBOEGAKI_EMBEDDER="tei", OBOEGAKI_EMBEDDER_URL=other.url)
 
-    assert "oboegaki serve --rebuild" in instance.command("serve", status=1)
-    instance.serve("--rebuild")
+    assert "`oboegaki rebuild`" in instance.command("serve", status=1)
+    assert "The next start" in instance.command("rebuild")
+    instance.serve()
     after = recalled(instance)
+    assert "Stop it first" in instance.command("rebuild", status=1)
     instance.stop_serving()
     instance.serve()
 

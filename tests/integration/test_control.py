@@ -37,7 +37,7 @@ def test_later_starts_write_nothing(settings: ConsumerSettings, logs: Logs) -> N
 
 @pytest.mark.parametrize(
     ("changed", "remedy"),
-    [("extractor", r"OBOEGAKI_FACTS_VERSION=v2\."), ("embedder", "`oboegaki run --rebuild`")],
+    [("extractor", r"OBOEGAKI_FACTS_VERSION=v2\."), ("embedder", "`oboegaki rebuild`")],
 )
 def test_a_version_built_otherwise_is_refused_with_what_to_do(
     settings: ConsumerSettings, changed: str, remedy: str

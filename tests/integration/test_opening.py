@@ -1,5 +1,6 @@
 """What happens before learning starts."""
 
+import asyncio
 from pathlib import Path
 from typing import Any, cast
 
@@ -7,17 +8,18 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from memory_consumer import control, names
-from memory_consumer.errors import Refused
+from memory_consumer.errors import Refused, Transient
 from memory_consumer.opening import open_version, version_so_far
 from memory_consumer.settings import ConsumerSettings
+from memory_consumer.threads import in_thread
 from memory_store.fake import FakeStore
 from memory_store.models import Layout
 from memory_store.port import MemoryStore, MemoryVersion
 from tests.contract.making import said
 from tests.contract.stores import embedded, server_in_memory
-from tests.support.deadline import wait_until
+from tests.support.deadline import eventually, wait_until
 from tests.support.events import Row, learned
-from tests.support.logs import FACTS, Logs, learn_all, project_all
+from tests.support.logs import FACTS, Logs, learn_all, project_all, projecting
 from tests.support.services import delete_topics
 
 
@@ -134,7 +136,7 @@ def test_a_store_that_was_left_for_another_is_refused_until_it_is_filled_anew(
         moved = opened(settings, large, store_name="server")
         Logs(settings).learn(learned(Row(1, "I bake bread.")))
         project_all(settings, moved, until=1)
-        with pytest.raises(Refused, match="--rebuild"):
+        with pytest.raises(Refused, match="`oboegaki rebuild`"):
             opened(settings, small, store_name="embedded")
         back = opened(settings, small, store_name="embedded", rebuild=True)
         project_all(settings, back, until=1)
@@ -173,7 +175,7 @@ def test_a_store_that_was_filled_from_a_log_that_is_gone_is_refused_until_it_is_
     opened(settings, store)
     delete_topics(broker)
 
-    with pytest.raises(Refused, match=r"filled from a facts log .*`oboegaki run --rebuild`"):
+    with pytest.raises(Refused, match=r"filled from a facts log .*`oboegaki rebuild`"):
         opened(settings, store)
     assert opened(settings, FakeStore()).name == "v1"
 
@@ -218,11 +220,27 @@ def test_a_rebuild_that_stopped_anywhere_is_done_by_the_next_and_refused_without
         opened(settings, cast("MemoryStore", StoppingAfter(store, call)), "other-64", rebuild=True)
     with embedded(tmp_path, other) as store:
         if call == "retire":
-            with pytest.raises(Refused, match="--rebuild"):
+            with pytest.raises(Refused, match="`oboegaki rebuild`"):
                 opened(settings, store, "other-64")
         assert opened(settings, store, "other-64", rebuild=True).name == "v1"
     with embedded(tmp_path, other) as store:
         assert opened(settings, store, "other-64") is store.live()
+
+
+def test_a_rebuild_is_refused_before_anything_is_deleted_while_somebody_files(settings: ConsumerSettings) -> None:
+    store = FakeStore()
+    version = opened(settings, store)
+    Logs(settings).learn(learned(Row(1, "I bake bread.")))
+
+    async def ask_meanwhile() -> None:
+        async with projecting(settings, version):
+            await eventually(lambda: version.count() == 1)
+            with pytest.raises(Transient, match="Stop each that learns"):
+                await in_thread(opened, settings, store, "other-64", rebuild=True)
+
+    asyncio.run(ask_meanwhile())
+    assert (store.live(), version.count()) == (version, 1)
+    assert opened(settings, store, "other-64", rebuild=True).count() == 0
 
 
 def test_another_extractor_is_refused_before_a_rebuild_deletes_anything(settings: ConsumerSettings) -> None:

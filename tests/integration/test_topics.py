@@ -46,7 +46,7 @@ def test_a_setting_that_could_lose_data_is_refused_with_what_to_do(
     settings: ConsumerSettings, topic: str, name: str, value: str
 ) -> None:
     set_topic(settings, topic, name, value)
-    with pytest.raises(Refused, match="make run"):
+    with pytest.raises(Refused, match="Data could be lost, or not erased"):
         topics.check(settings)
 
     with pytest.raises(LostRecords) as refusal:

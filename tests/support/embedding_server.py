@@ -34,6 +34,8 @@ class EmbeddingServer:
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
     first: deque[Answer] = field(default_factory=deque)
+    #: Its vectors of texts of one length that are asked for together are another's, as TEI's were.
+    mixes_up: bool = False
     #: It never answers what has this in it.
     silent_about: str = ""
     over: Event = field(default_factory=Event)
@@ -59,7 +61,8 @@ class EmbeddingServer:
         texts = body.get("inputs") or body["input"]
         if self.silent_about and any(self.silent_about in text for text in texts):
             self.over.wait()
-        vectors = _EMBEDDER.passages(texts)[:, : body.get("dimensions")].tolist()
+        asked = texts[::-1] if self.mixes_up and len({len(text) for text in texts}) == 1 else texts
+        vectors = _EMBEDDER.passages(asked)[:, : body.get("dimensions")].tolist()
         if path == "/embed":
             return Answer(body=vectors)
         data = [{"index": place, "embedding": vector} for place, vector in enumerate(vectors)]

@@ -1,15 +1,22 @@
 """A check that hangs or finds something never keeps the others from being made."""
 
+import socket
+import struct
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
-from oboegaki import doctor
+from oboegaki import doctor, instance
+from oboegaki.client import connected
 from oboegaki.doctor import Broken, Check, Finding, files
+from oboegaki.errors import Away
+from oboegaki.instance import Instance
 from tests.support.deadline import wait_until
+from tests.support.services import free_ports
 
 
 def test_a_check_that_hangs_is_left_behind_in_time() -> None:
@@ -85,3 +92,61 @@ def test_files_that_vanish_meanwhile_are_no_fault(tmp_path: Path) -> None:
     finally:
         writing.kill()
         writing.wait()
+
+
+@pytest.fixture(params=["native", "containers"])
+def away(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Instance:
+    """An instance of which nothing runs."""
+    names = ("PORT", "MYSQL_PORT", "KAFKA_PORT", "KAFKA_CONTROLLER_PORT", "CONNECT_PORT")
+    for name, port in zip(names, free_ports(5), strict=True):
+        monkeypatch.setenv(f"OBOEGAKI_{name}", str(port))
+    monkeypatch.setenv("OBOEGAKI_HOME", str(tmp_path))
+    monkeypatch.setenv("OBOEGAKI_CONTAINERS", str(request.param == "containers"))
+    # A name that nobody has, wherever this is run.
+    monkeypatch.setenv("OBOEGAKI_MYSQL_HOST", "127.0.0.1")
+    return instance.load()
+
+
+#: httpcore leaves a Unix socket that nobody listens on to the collector.
+left_open = pytest.mark.filterwarnings("ignore:unclosed <socket.socket .*family=1:ResourceWarning")
+
+
+@left_open
+@pytest.mark.parametrize("name", ["MySQL", "Kafka Connect", "connector", "oboegaki"])
+def test_what_helps_can_be_typed_where_it_runs(away: Instance, name: str) -> None:
+    [check] = [each for each in doctor.checks(away) if each.name == name]
+    finding = doctor.answered(check)
+
+    assert not finding.well
+    in_containers = "`docker compose up -d --wait`" in finding.words
+    assert in_containers == away.stack.containers
+    assert ("`oboegaki up`" in finding.words or "`make run`" in finding.words) != in_containers
+
+
+@left_open
+def test_a_command_tells_how_to_start_what_does_not_run(away: Instance) -> None:
+    helps = "`docker compose up -d --wait`" if away.stack.containers else "`make run`"
+
+    with connected(away) as client, pytest.raises(Away, match=helps):
+        client.call("GET", "/health/live")
+
+
+def test_a_controller_is_asked_only_where_it_is_ours(away: Instance) -> None:
+    """In containers the one on the loopback of this container is nobody's of ours."""
+    number = struct.pack(">i", 0x6F626F65)
+    with socket.create_server(("127.0.0.1", away.stack.kafka_controller_port)) as listening:
+
+        def let_in() -> None:
+            with suppress(OSError), listening.accept()[0] as connection:
+                connection.recv(4096)
+                connection.sendall(struct.pack(">i", 8) + number + b"node")
+
+        answering = Thread(target=let_in)
+        answering.start()
+        if away.stack.containers:
+            assert "without a password" in doctor.strangers(away.stack)
+            listening.shutdown(socket.SHUT_RDWR)
+        else:
+            with pytest.raises(Broken, match="Stop it by `oboegaki down`, then `make run`"):
+                doctor.strangers(away.stack)
+        answering.join(10)

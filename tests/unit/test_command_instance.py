@@ -9,6 +9,7 @@ from rich.console import Console
 from devstack.errors import Failed
 from oboegaki import bringing_up, instance, running
 from oboegaki.errors import CommandError
+from tests.docs import settings_table
 
 
 @pytest.fixture
@@ -106,6 +107,17 @@ def test_an_account_for_our_own_kafka_is_refused_with_what_to_do(
     with pytest.raises(CommandError, match="Unset both, or set OBOEGAKI_KAFKA") as refused:
         instance.load()
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("variable", sorted({settings_table.variable(*each) for each in settings_table.names()}))
+def test_a_setting_that_is_there_but_empty_is_one_that_is_not_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain = instance.load()
+    monkeypatch.setenv(variable, "")
+
+    assert instance.load() == plain
 
 
 def test_whoever_took_kafkas_port_is_not_told_its_password(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

