@@ -72,9 +72,9 @@ class ComposedInstance(RunningInstance):
             **self.settings,
         }
 
-    def grown(self) -> "ComposedInstance":
-        """The same once it has been moved to the server size."""
-        moved = ComposedInstance(self.project, "server")
+    def resized(self, size: Size) -> "ComposedInstance":
+        """The same once it has been moved to another size."""
+        moved = ComposedInstance(self.project, size)
         moved.ports, moved._mysql, moved._kafka = self.ports, self._mysql, self._kafka
         return moved
 

@@ -12,6 +12,7 @@ from tests.containers.composed import ComposedInstance
 from tests.containers.steps import agrees, as_written, memories, ready, say, started_anew
 from tests.support.api import execute
 from tests.support.deadline import wait_until
+from tests.support.embedding_server import embedding_server
 from tests.support.llm_server import llm_server, says
 
 SERVICES = ("mysql", "kafka", "connect", "oboegaki")
@@ -111,11 +112,9 @@ def test_a_model_on_the_machine_answers_by_one_variable_and_without_it_what_is_r
     composed: ComposedInstance,
 ) -> None:
     say(composed, "talker", "I am allergic to buckwheat.")
-    gateway = ["docker", "network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}"]
-    host = subprocess.run(gateway, capture_output=True, text=True, check=True).stdout.strip()
     try:
-        with llm_server(says("Not buckwheat!"), host=host) as model:
-            composed.settings["OBOEGAKI_LLM_URL"] = f"http://host.docker.internal:{model.server_port}/v1"
+        with llm_server(says("Not buckwheat!"), host=gateway()) as model:
+            composed.settings["OBOEGAKI_LLM_URL"] = as_seen_inside(f"http://{gateway()}:{model.server_port}/v1")
             composed.serve()
             by_model = reply(composed, "talker")
     finally:
@@ -125,6 +124,17 @@ def test_a_model_on_the_machine_answers_by_one_variable_and_without_it_what_is_r
 
     assert by_model == "Not buckwheat!"
     assert "I am allergic to buckwheat." in by_memory
+
+
+def gateway() -> str:
+    """The address of this machine that containers reach."""
+    asked = ["docker", "network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def as_seen_inside(url: str) -> str:
+    """The address of a server on this machine, as a container is told it."""
+    return url.replace(gateway(), "host.docker.internal")
 
 
 def reply(instance: ComposedInstance, user: str) -> str:
@@ -182,6 +192,23 @@ def test_without_kafkas_volume_the_memories_are_built_anew_from_mysql(
     wait_until(lambda: memories(composed, "kept") == {"I am allergic to buckwheat."}, 180)
     assert rows(composed.database()) == before
     wait_until(lambda: agrees(composed), 120)
+
+
+def test_with_another_embedder_the_memories_are_built_anew(composed: ComposedInstance, tmp_path: Path) -> None:
+    said = {"I bake bread on Sundays.", "My dog is called Pochi."}
+    for each in said:
+        say(composed, "embedded", each)
+    with embedding_server(host=gateway()) as other:
+        composed.settings.update(OBOEGAKI_EMBEDDER="tei", OBOEGAKI_EMBEDDER_URL=as_seen_inside(other.url))
+        try:
+            as_written(composed, "Another embedder", tmp_path)
+            wait_until(lambda: memories(composed, "embedded") == said, 120)
+        finally:
+            composed.settings.clear()
+        as_written(composed, "Another embedder", tmp_path)
+
+    wait_until(lambda: memories(composed, "embedded") == said, 120)
+    assert other.asked
 
 
 def test_what_was_backed_up_is_restored(composed: ComposedInstance, tmp_path: Path) -> None:

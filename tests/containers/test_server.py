@@ -17,7 +17,13 @@ USERS = [f"user-{number}" for number in range(12)]
 
 
 @pytest.fixture(scope="module")
-def moved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposedInstance]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the commands are typed: `.env` lies there."""
+    return tmp_path_factory.mktemp("moved")
+
+
+@pytest.fixture(scope="module")
+def moved(request: pytest.FixtureRequest, folder: Path) -> Iterator[ComposedInstance]:
     """It was small and of the release before, was brought to this one, and moved as docs/operations.md says."""
     if request.config.getoption("--stack") != "server":
         pytest.skip("The server size is started only with --stack server: `make test-containers`.")
@@ -28,11 +34,8 @@ def moved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         small.settings.clear()
         small.up()
         say(small, "mover", BEFORE[1])
-        chapter = "When it grows: from the small size to the server size"
-        as_written(small, chapter, tmp_path_factory.mktemp("moved"))
-        grown = small.grown()
-        yield grown
-        grown.end()
+        as_written(small, "When it grows: from the small size to the server size", folder)
+        yield small.resized("server")
 
 
 def test_what_was_said_before_an_upgrade_and_before_moving_is_remembered(moved: ComposedInstance) -> None:
@@ -95,3 +98,13 @@ def test_a_release_works_beside_the_one_before(moved: ComposedInstance, api: str
         moved.settings.clear()
         moved.compose(*both)
     assert memories(moved, f"beside-{api}") == {"I sell flowers."}
+
+
+def test_back_in_the_small_size_nothing_is_lost(moved: ComposedInstance, folder: Path) -> None:
+    say(moved, "returner", "I paint ferries.")
+    small = moved.resized("small")
+    as_written(small, "Back to the small size", folder)
+    say(small, "returner", "I sell flowers.")
+
+    wait_until(lambda: memories(small, "returner") == {"I paint ferries.", "I sell flowers."}, 120)
+    assert not moved.is_up("qdrant")

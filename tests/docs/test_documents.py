@@ -61,6 +61,7 @@ def test_every_test_that_is_named_is_there(page: Page) -> None:
 @every_page
 def test_every_setting_that_is_named_is_there(page: Page) -> None:
     known = set(re.findall(r"^\| `(\w+)`", (ROOT / "docs/settings.md").read_text(encoding="utf-8"), re.MULTILINE))
+    known |= set(re.findall(r"^#(\w+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
 
     assert set(re.findall(r"\bOBOEGAKI_[A-Z_]*[A-Z]", page.text)) - known == set()
 

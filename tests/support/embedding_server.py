@@ -70,7 +70,7 @@ class EmbeddingServer:
 
 
 @contextmanager
-def embedding_server(port: int = 0) -> Iterator[EmbeddingServer]:
+def embedding_server(port: int = 0, *, host: str = "127.0.0.1") -> Iterator[EmbeddingServer]:
     """The server, on that port or one of its own."""
     state = EmbeddingServer()
     connected: list[socket.socket] = []
@@ -101,9 +101,9 @@ def embedding_server(port: int = 0) -> Iterator[EmbeddingServer]:
             self.end_headers()
             self.wfile.write(sent)
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server = ThreadingHTTPServer((host, port), Handler)
     server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    state.url = f"http://{host}:{server.server_address[1]}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
