@@ -19,8 +19,8 @@ every_decision = pytest.mark.parametrize("page", DECISIONS, ids=str)
 #: A file or folder of ours: with a slash in it, and none before it.
 _PATH = re.compile(r"[A-Za-z_.][\w.-]*(?:/[\w.*-]+)*/(?:[\w.*-]+)?")
 #: Made at run time, beside the project; or another machine's.
-#: Not of this tree; `shop` is a tenant in examples.
-_ELSEWHERE = (".oboegaki/", ".venv/", "shop/")
+#: Not of this tree; `shop` and `shop2` are tenants in examples.
+_ELSEWHERE = (".oboegaki/", ".venv/", "shop/", "shop2/")
 _ROUTED = (admin, chat, conversations, health, keys, memories, messages, users)
 
 
