@@ -13,6 +13,7 @@ from fastapi.security import HTTPBearer
 from chat_api import problems
 from chat_api.auth.admission import Admission
 from chat_api.auth.key_ring import KeyRing
+from chat_api.auth.tokens import Tokens
 from chat_api.chat import Chat
 from chat_api.errors import Unavailable
 from chat_api.freshness import Freshness
@@ -107,7 +108,7 @@ def create_app(
     )
     problems.install(app)
     _mount(app)
-    _guard(app, settings, Admission(settings.api_key, ring, clock))
+    _guard(app, settings, _admission(settings, ring, clock))
     return app
 
 
@@ -117,6 +118,11 @@ def _mount(app: FastAPI) -> None:
     for routes in (messages, conversations, memories, users, chat, admin, keys):
         app.include_router(routes.router, dependencies=keyed)
     app.include_router(health.router)
+
+
+def _admission(settings: ApiSettings, ring: KeyRing, clock: Callable[[], datetime]) -> Admission:
+    provider = settings.provider()
+    return Admission(settings.api_key, ring, clock, None if provider is None else Tokens(provider))
 
 
 def _guard(app: FastAPI, settings: ApiSettings, admission: Admission) -> None:

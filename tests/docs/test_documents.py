@@ -18,8 +18,7 @@ every_decision = pytest.mark.parametrize("page", DECISIONS, ids=str)
 
 #: A file or folder of ours: with a slash in it, and none before it.
 _PATH = re.compile(r"[A-Za-z_.][\w.-]*(?:/[\w.*-]+)*/(?:[\w.*-]+)?")
-#: Made at run time, beside the project; or another machine's.
-#: Not of this tree; `shop` and `shop2` are tenants in examples.
+#: Made at run time, beside the project; or another machine's; or of tenants, `shop` and `shop2`.
 _ELSEWHERE = (".oboegaki/", ".venv/", "shop/", "shop2/")
 _ROUTED = (admin, chat, conversations, health, keys, memories, messages, users)
 

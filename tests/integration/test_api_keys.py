@@ -17,6 +17,7 @@ from chat_api.store import Rows
 from tests.support.api import KEY, Api, MySql, gone, new_store, serving, session, settings_for
 from tests.support.route_table import ROUTES, Entry
 from tests.support.services import now
+from tests.support.tokens import AUDIENCE, ISSUER, Issuer, publish
 
 #: What a kind of key may do: nothing, be let in where any key is, name the user as well, or everything.
 STRANGER, ANYBODY, NAMING, ADMIN = range(4)
@@ -26,6 +27,9 @@ KINDS = {
     "a key of a form that none has": STRANGER,
     "a revoked key": STRANGER,
     "an expired key": STRANGER,
+    "a token of another issuer's": STRANGER,
+    "another user's token": ANYBODY,
+    "the user's own token": NAMING,
     "another user's key": ANYBODY,
     "the key of a user whose name begins alike": ANYBODY,
     "another tenant's key": ANYBODY,
@@ -46,6 +50,7 @@ class House:
     ring: KeyRing
     tenant: str
     user: str
+    issuer: Issuer
     ids: dict[str, str | int] = field(default_factory=dict)
     sent: dict[str, str | None] = field(default_factory=dict)
 
@@ -86,6 +91,9 @@ class House:
             "a key of a form that none has": "oboegaki_x",
             "a revoked key": text,
             "an expired key": made("admin", None, expires_at=now() - timedelta(seconds=1)),
+            "a token of another issuer's": Issuer().token(sub=self.user),
+            "another user's token": self.issuer.token(sub=f"{self.tenant}/somebody-else"),
+            "the user's own token": self.issuer.token(sub=self.user),
             "another user's key": made("user", f"{self.tenant}/somebody-else"),
             "the key of a user whose name begins alike": made("user", self.user[:-1]),
             "another tenant's key": made("tenant", "another"),
@@ -98,11 +106,14 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(mysql: MySql, rows: Rows) -> Iterator[House]:
+def house(mysql: MySql, rows: Rows, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    issuer = Issuer()
+    published = publish(tmp_path_factory.mktemp("provider") / "keys.json", issuer.public())
+    provider = {"jwt_keys": str(published), "jwt_audience": AUDIENCE, "jwt_issuer": ISSUER}
     store = new_store()
     tenant = f"tenant-{uuid4()}"
-    with serving(settings_for(mysql.api), rows, store) as client:
-        made = House(Api(client, rows, store), KeyRing(rows, now), tenant, f"{tenant}/hanako")
+    with serving(settings_for(mysql.api, **provider), rows, store) as client:
+        made = House(Api(client, rows, store), KeyRing(rows, now), tenant, f"{tenant}/hanako", issuer)
         made.make_keys()
         made.fill()
         yield made
