@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from chat_api.auth.keys import ApiKey, Kind
 from chat_api.messages import Added, Conversation, Message, Role
 from chat_api.profile import KnownLine
 from memory_store.models import Memory, Receipt
@@ -273,6 +274,47 @@ class StatusOut(_Answer):
     version: str | None
     memories: int | None
     stages: list[dict[str, Any]]
+
+
+class KeyOut(_Answer):
+    """What is known of a key; its text is kept nowhere."""
+
+    key_id: str
+    kind: Kind
+    bound_to: str | None = Field(description="The user or the tenant; null for an admin's.")
+    label: str | None
+    trusts_user_header: bool
+    created_at: datetime
+    last_used_at: datetime | None = Field(description="To the minute; null where it was never used.")
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    @classmethod
+    def of(cls, key: ApiKey) -> Self:
+        return cls(
+            key_id=key.key_id,
+            kind=key.kind,
+            bound_to=key.bound_to,
+            label=key.label,
+            trusts_user_header=key.trusts_user_header,
+            created_at=key.created_at,
+            last_used_at=key.last_used_at,
+            expires_at=key.expires_at,
+            revoked_at=key.revoked_at,
+        )
+
+
+class KeyMadeOut(KeyOut):
+    """A new key."""
+
+    key: str = Field(description="Its text, which nobody can tell later.")
+
+
+class KeysOut(_Answer):
+    """A page of keys, by their ids."""
+
+    keys: list[KeyOut]
+    after: str | None = Field(description="To ask for the next page with; null on the last one.")
 
 
 def sources(rows: Sequence[Message]) -> list[SourceOut]:

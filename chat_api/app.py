@@ -11,6 +11,9 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
 from chat_api import problems
+from chat_api.auth.admission import Admission
+from chat_api.auth.key_ring import KeyRing
+from chat_api.auth.tokens import Tokens
 from chat_api.chat import Chat
 from chat_api.errors import Unavailable
 from chat_api.freshness import Freshness
@@ -19,7 +22,7 @@ from chat_api.parts import Parts
 from chat_api.profile import Profiles
 from chat_api.recall import Recaller
 from chat_api.replies import ModelReplier, OfflineReplier, Replier
-from chat_api.routes import admin, chat, conversations, health, memories, messages, users
+from chat_api.routes import admin, chat, conversations, health, keys, memories, messages, users
 from chat_api.settings import ApiSettings
 from chat_api.store import Rows
 from memory_store.port import Embedder, MemoryStore
@@ -29,6 +32,7 @@ from memory_store.scoring import least_score
 _REFUSALS = {
     400: "Unreadable",
     401: "No key",
+    403: "Not for this key",
     404: "Not there",
     413: "Too large",
     422: "Unfit",
@@ -88,9 +92,12 @@ def create_app(
         clock=clock,
     )
     profiles = Profiles(rows, store)
+    ring = KeyRing(rows, clock)
     app.state.parts = Parts(
         settings=settings,
         rows=rows,
+        keys=ring,
+        clock=clock,
         store=store,
         recaller=recaller,
         profiles=profiles,
@@ -101,24 +108,29 @@ def create_app(
     )
     problems.install(app)
     _mount(app)
-    _guard(app, settings)
+    _guard(app, settings, _admission(settings, ring, clock))
     return app
 
 
 def _mount(app: FastAPI) -> None:
     # The key is checked at the gate, before anything is read; this only documents it.
-    keyed = [Depends(HTTPBearer(auto_error=False, description="The admin key."))]
-    for routes in (messages, conversations, memories, users, chat, admin):
+    keyed = [Depends(HTTPBearer(auto_error=False, description="A key, or the admin key of the settings."))]
+    for routes in (messages, conversations, memories, users, chat, admin, keys):
         app.include_router(routes.router, dependencies=keyed)
     app.include_router(health.router)
 
 
-def _guard(app: FastAPI, settings: ApiSettings) -> None:
+def _admission(settings: ApiSettings, ring: KeyRing, clock: Callable[[], datetime]) -> Admission:
+    provider = settings.provider()
+    return Admission(settings.api_key, ring, clock, None if provider is None else Tokens(provider))
+
+
+def _guard(app: FastAPI, settings: ApiSettings, admission: Admission) -> None:
     # The last one added is the first to see a request.
     app.add_middleware(JsonGate)
     app.add_middleware(SizeGate, max_bytes=settings.max_body_bytes)
     app.add_middleware(AddressGate)
-    app.add_middleware(KeyGate, key=settings.api_key)
+    app.add_middleware(KeyGate, admission=admission)
     app.add_middleware(problems.LastResort)
 
 

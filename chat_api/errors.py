@@ -2,6 +2,7 @@
 
 ChatError
 ├── Invalid      the request cannot be carried out as it is: change it
+├── Unauthorized no key was sent that is one
 ├── Forbidden    the key is not for that user or that call
 ├── NotFound     there is no such thing for this user
 ├── Conflict     something else has that name already
@@ -18,6 +19,10 @@ class ChatError(Exception):
 
 class Invalid(ChatError):
     """The request cannot be carried out as it is."""
+
+
+class Unauthorized(ChatError):
+    """No key was sent, or one that is none, that was revoked or that has expired."""
 
 
 class Forbidden(ChatError):

@@ -87,6 +87,8 @@ def _encodes(text: str) -> bool:
 
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(plain)]
+#: A user's id is longer than its tenant by a slash and more.
+Tenant = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"[^/]$"), AfterValidator(plain)]
 Content = Annotated[str, AfterValidator(_said)]
 Rfc3339 = Annotated[
     datetime, BeforeValidator(rfc3339, json_schema_input_type=str), Field(examples=["2026-03-02T09:00:00+09:00"])

@@ -1,45 +1,37 @@
 """What a request has to pass before it is read: the key, the address, the size."""
 
-import hmac
 from urllib.parse import unquote_to_bytes
 
-from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chat_api import problems
-from chat_api.auth.callers import Caller
+from chat_api.auth.admission import Admission
+from chat_api.errors import ChatError
 
-_ADMIN = Caller("admin", "admin")
+_OPEN = ("/health/live", "/health/ready")
 
 
 class KeyGate:
-    """Lets through who sends the admin key; health is open."""
+    """Lets through who sends a key, and notes who it is; health is open."""
 
-    def __init__(self, app: ASGIApp, key: SecretStr) -> None:
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
         self._app = app
-        self._key = key.get_secret_value().encode()
+        self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in ("/health/live", "/health/ready"):
+        if scope["type"] != "http" or scope["path"] in _OPEN:
             await self._app(scope, receive, send)
             return
-        if self._has_key(scope):
-            # Starlette shows it as `request.state.caller`.
-            scope.setdefault("state", {})["caller"] = _ADMIN
-            await self._app(scope, receive, send)
+        try:
+            caller = await self._admission.caller(Headers(scope=scope).get("Authorization", ""))
+        except ChatError as exc:
+            await problems.refusal(exc)(scope, receive, send)
             return
-        refused = problems.response(
-            401,
-            "This needs the key: send the header `Authorization: Bearer <key>`.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-        await refused(scope, receive, send)
-
-    def _has_key(self, scope: Scope) -> bool:
-        scheme, _, given = Headers(scope=scope).get("Authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._key)
+        # Starlette shows it as `request.state.caller`.
+        scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, receive, send)
 
 
 class AddressGate:

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
 from chat_api.auth.callers import Caller
+from chat_api.auth.key_ring import KeyRing
 from chat_api.chat import Chat
+from chat_api.errors import Forbidden
 from chat_api.freshness import Freshness
 from chat_api.profile import Profiles
 from chat_api.recall import Recaller
@@ -22,6 +25,8 @@ class Parts:
 
     settings: ApiSettings
     rows: Rows
+    keys: KeyRing
+    clock: Callable[[], datetime]
     store: MemoryStore
     recaller: Recaller
     profiles: Profiles
@@ -48,3 +53,9 @@ def _caller(request: Request) -> Caller:
 
 #: Who calls, as the gate found by the key.
 Called = Annotated[Caller, Depends(_caller)]
+
+
+def admin_only(caller: Called) -> None:
+    """Raises Forbidden for everybody but admins."""
+    if caller.kind != "admin":
+        raise Forbidden("This needs an admin's key.")

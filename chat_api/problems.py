@@ -25,6 +25,7 @@ from chat_api.errors import (
     NoReply,
     NotFound,
     Refused,
+    Unauthorized,
     Unavailable,
 )
 from memory_store.errors import StoreError
@@ -36,6 +37,7 @@ RETRY_AFTER = {"Retry-After": "2"}
 
 _STATUS: Mapping[type[ChatError], int] = {
     Invalid: 422,
+    Unauthorized: 401,
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
@@ -52,6 +54,8 @@ _WORDS = {
 #: Where a value stood, not part of a field's name.
 _PLACES = frozenset({"body", "query", "path", "header"})
 _KINDS = frozenset({"one", "many"})
+#: Of keys: before the fields of a body, where the field of that name itself stands alone.
+_KEY_KINDS = frozenset({"user", "tenant", "admin"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 
 
@@ -91,11 +95,22 @@ def install(app: FastAPI) -> None:
 
 
 def _of_ours(_request: Request, exc: Exception) -> Response:
+    return refusal(exc)
+
+
+def refusal(exc: Exception) -> Response:
+    """What a ChatError is answered with."""
     status = next(_STATUS[kind] for kind in type(exc).__mro__ if kind in _STATUS)
     if isinstance(exc, Faulty):
         _log.error("A request failed: %s", exc, extra={"action": "request_failed"})
         return response(status, "Something is wrong with the database or with how it was set up.")
-    return response(status, str(exc), headers=RETRY_AFTER if isinstance(exc, Unavailable) else None)
+    return response(status, str(exc), headers=_headers(exc))
+
+
+def _headers(exc: Exception) -> Mapping[str, str] | None:
+    if isinstance(exc, Unauthorized):
+        return {"WWW-Authenticate": "Bearer"}
+    return RETRY_AFTER if isinstance(exc, Unavailable) else None
 
 
 def _of_store(_request: Request, _exc: Exception) -> Response:
@@ -119,6 +134,8 @@ def _of_validation(_request: Request, exc: Exception) -> Response:
 
 def _fault(error: Mapping[str, Any]) -> Fault:
     first, *rest = error["loc"]
+    if first == "body" and len(rest) > 1 and rest[0] in _KEY_KINDS:
+        rest = rest[1:]
     parts = [part for part in (rest if first in _PLACES else error["loc"]) if part not in _KINDS]
     if error["type"] == "extra_forbidden" and not _NAME.fullmatch(str(parts[-1])):
         parts[-1] = "(a field)"

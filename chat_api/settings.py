@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chat_api.auth.tokens import Provider
 
 #: The longest content that the table takes, and that Kafka's record size is derived from.
 CONTENT_CEILING = 1_000_000
@@ -45,6 +48,36 @@ class ApiSettings(BaseSettings):
     api_key: SecretStr = Field(
         min_length=16,
         description="The admin key: whoever has it may read and write every user's memory.",
+    )
+    jwt_keys: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Public keys of an identity provider (a JWKS), as a file or an address, such as"
+        " `https://id.example/.well-known/jwks.json`. With it, its tokens (JWT) are taken for keys of their users."
+        " Read again every five minutes, and where a token names a key that is not in it.",
+    )
+    jwt_audience: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Audience (`aud`) that a token must be for. Goes with `OBOEGAKI_JWT_KEYS`.",
+    )
+    jwt_issuer: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Issuer (`iss`) that a token must be of. Goes with `OBOEGAKI_JWT_KEYS`.",
+    )
+    jwt_user_claim: str = Field(default="sub", min_length=1, description="Claim of a token that is the user's id.")
+    jwt_tenant_claim: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Claim of a token that names its tenant: with it every token must have one, and its user is"
+        " `<tenant>/<user>`.",
+    )
+    jwt_leeway: timedelta = Field(
+        default=timedelta(seconds=30),
+        ge=timedelta(0),
+        le=timedelta(minutes=10),
+        description="How far the identity provider's clock may be from this one.",
     )
     mysql_host: str = Field(default="127.0.0.1", description="Machine that MySQL runs on.")
     mysql_port: int = Field(default=8421, ge=1, le=65535, description="Port that MySQL listens on.")
@@ -114,6 +147,27 @@ class ApiSettings(BaseSettings):
         default=_SYSTEM_PROMPT,
         description="What the model is told before the memories and the conversation.",
     )
+
+    @model_validator(mode="after")
+    def _jwt_is_whole(self) -> Self:
+        if (self.jwt_keys is None) != (self.jwt_audience is None) or (self.jwt_keys is None) != (
+            self.jwt_issuer is None
+        ):
+            raise ValueError("OBOEGAKI_JWT_KEYS, OBOEGAKI_JWT_AUDIENCE and OBOEGAKI_JWT_ISSUER are set together")
+        return self
+
+    def provider(self) -> Provider | None:
+        """Whose tokens are taken, if anybody's."""
+        if self.jwt_keys is None or self.jwt_audience is None or self.jwt_issuer is None:
+            return None
+        return Provider(
+            keys=self.jwt_keys,
+            audience=self.jwt_audience,
+            issuer=self.jwt_issuer,
+            user_claim=self.jwt_user_claim,
+            tenant_claim=self.jwt_tenant_claim,
+            leeway=self.jwt_leeway,
+        )
 
     def account(self) -> Account:
         """The account that rows are written as."""

@@ -126,6 +126,9 @@ def _cells(user_id: str, posting: Posting) -> tuple[Cell, ...]:
 
 
 def one(cursor: Cursor, user_id: str, message_id: int, *, lock: bool = False) -> Message:
+    if lock:
+        # Whose row it is comes first: to wait for another user's lock would tell that the row is there.
+        one(cursor, user_id, message_id)
     rows = _all(
         cursor,
         f"{_SELECT} WHERE id = %s AND user_id = %s{' FOR UPDATE' if lock else ''}",
@@ -197,6 +200,7 @@ def delete_conversation(cursor: Cursor, user_id: str, conversation_id: str) -> i
 
 
 def delete_message(cursor: Cursor, user_id: str, message_id: int) -> None:
+    one(cursor, user_id, message_id)  # as above, before anything is waited for
     if not _run(cursor, "DELETE FROM messages WHERE id = %s AND user_id = %s", message_id, user_id):
         raise _no_message()
 

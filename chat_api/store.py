@@ -12,6 +12,8 @@ from mysql.connector.connection import MySQLConnection
 from mysql.connector.errors import ConnectionTimeoutError, ReadTimeoutError, WriteTimeoutError
 
 from chat_api import statements
+from chat_api.auth import key_statements
+from chat_api.auth.keys import ApiKey, NewKey
 from chat_api.errors import ChatError, Faulty, Invalid, Unavailable
 from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
 from chat_api.pool import TRUSTED_S, Pool
@@ -241,6 +243,22 @@ class Rows:
     def user_timezone(self, user_id: str) -> str:
         """The user's time zone as an IANA name, UTC if none was ever set."""
         return self._transact(lambda cursor: statements.user_timezone(cursor, user_id))
+
+    def add_key(self, key_id: str, digest: str, new: NewKey) -> ApiKey:
+        """Writes a key, by the digest of its text."""
+        return self._transact(lambda cursor: key_statements.add(cursor, key_id, digest, new))
+
+    def used_key(self, digest: str, now: datetime) -> ApiKey | None:
+        """The key of that digest, and notes that it is used, to the minute; None where there is none."""
+        return self._transact(lambda cursor: key_statements.used(cursor, digest, now))
+
+    def keys(self, *, limit: int, after: str = "") -> list[ApiKey]:
+        """All keys, revoked and expired ones too, by their ids, from after the given one."""
+        return self._transact(lambda cursor: key_statements.listed(cursor, limit=limit, after=after))
+
+    def revoke_key(self, key_id: str, now: datetime) -> ApiKey:
+        """The key as revoked; once revoked it stays so. Raises NotFound."""
+        return self._transact(lambda cursor: key_statements.revoke(cursor, key_id, now))
 
     def _transact(self, work: Callable[[Cursor], T], within_s: int = _ANSWER_S) -> T:
         for attempt in stamina.retry_context(

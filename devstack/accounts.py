@@ -27,6 +27,9 @@ _TABLE_GRANTS = {
         ),
         f"GRANT UPDATE (content, suppressed, metadata, updated_at) ON {DATABASE}.messages TO",
         f"GRANT UPDATE (timezone) ON {DATABASE}.users TO",
+        # A key is never changed into another one, nor forgotten.
+        f"GRANT SELECT, INSERT ON {DATABASE}.api_keys TO",
+        f"GRANT UPDATE (last_used_at, revoked_at) ON {DATABASE}.api_keys TO",
     ),
     # An incremental snapshot marks its chunks in this table.
     "oboegaki_debezium": (f"GRANT INSERT, DELETE ON {DATABASE}.debezium_signal TO",),

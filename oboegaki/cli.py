@@ -17,6 +17,7 @@ from oboegaki import (
     doctor,
     importing,
     instance,
+    keys,
     letters,
     rebuilding,
     running,
@@ -38,6 +39,9 @@ app = typer.Typer(
 
 letters_app = typer.Typer(help="What was set aside because it could not be learned.", no_args_is_help=True)
 app.add_typer(letters_app, name="dead-letters")
+
+keys_app = typer.Typer(help="Who may ask the API, and for whom.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
 
 steps_app = typer.Typer(help="Steps of docker-compose.yml, which runs them.", no_args_is_help=True)
 app.add_typer(steps_app, name="containers", hidden=True)
@@ -233,6 +237,49 @@ def redrive(
     found = letters.redrive(loaded, wanted, Console(quiet=as_json))
     letters.show_redriven(found, Console(), as_json=as_json)
     raise typer.Exit(0 if found.well else 1)
+
+
+@keys_app.command(name="create")
+def create_key(
+    user: Annotated[str | None, typer.Option("--user", help="For this user alone.")] = None,
+    tenant: Annotated[
+        str | None, typer.Option("--tenant", help="For the users whose ids begin with this and a slash.")
+    ] = None,
+    *,
+    admin: Annotated[bool, typer.Option("--admin", help="For everybody, and for administration.")] = False,
+    label: Annotated[str | None, typer.Option(help="To tell keys apart by.")] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(help="Until when it is good, such as 2027-01-01T00:00:00Z; for good, if left out."),
+    ] = None,
+    trusts_user_header: Annotated[
+        bool, typer.Option("--trusts-user-header", help="Believe X-OpenWebUI-User-Id; not for a user's key.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a key and show it, once."""
+    if sum((user is not None, tenant is not None, admin)) != 1:
+        raise CommandError("Say for whom: --user USER, --tenant TENANT, or --admin.")
+    kind = "admin" if admin else "user" if user is not None else "tenant"
+    asked = {"kind": kind, "bound_to": user or tenant, "label": label, "expires_at": expires}
+    trusts = {"trusts_user_header": True} if trusts_user_header else {}
+    made = keys.create(
+        instance.load(), {name: value for name, value in asked.items() if value is not None} | trusts
+    )
+    keys.show_made(made, Console(), as_json=as_json)
+
+
+@keys_app.command(name="list")
+def list_keys(*, as_json: Json = False) -> None:
+    """List the keys, the revoked and the expired ones too; never their texts."""
+    keys.show_all(keys.listed(instance.load()), Console(), as_json=as_json)
+
+
+@keys_app.command(name="revoke")
+def revoke_key(key_id: Annotated[str, typer.Argument(help="Key id, as `oboegaki keys list` shows it.")]) -> None:
+    """Refuse a key from now on; other API processes refuse it five seconds later at most."""
+    revoked = keys.revoke(instance.load(), key_id)
+    Console().print(f"The key {revoked.key_id} is revoked.", markup=False)
 
 
 @app.command(name="import")

@@ -1,6 +1,6 @@
 """Who calls, and whose things they may name. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from chat_api.errors import Forbidden
@@ -22,6 +22,10 @@ class Caller:
     kind: Literal["admin", "tenant", "user"]
     #: The tenant or the user; None for an admin.
     bound_to: str | None = None
+    #: Whether `X-OpenWebUI-User-Id` is believed.
+    trusts_user_header: bool = False
+    #: Whom this request named, refused or not, for the audit log.
+    asked_for: list[str] = field(default_factory=list, compare=False, repr=False)
 
     def may_name(self, user_id: str) -> bool:
         """Whether that user's things may be read and changed."""
@@ -33,6 +37,8 @@ class Caller:
 
     def named(self, user_id: str) -> str:
         """The user, where the key may name them. Raises Forbidden."""
+        if user_id not in self.asked_for:
+            self.asked_for.append(user_id)
         if not self.may_name(user_id):
             raise Forbidden("This key is not for that user.")
         return user_id

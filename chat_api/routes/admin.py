@@ -3,16 +3,16 @@
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import StreamingResponse
 
 from chat_api.answers import FiledOut, StatusOut
 from chat_api.fields import Identifier, RowId
 from chat_api.filed import filed
-from chat_api.parts import Wired
+from chat_api.parts import Wired, admin_only
 from memory_store.errors import StoreError
 
-router = APIRouter(prefix="/v1/admin", tags=["administration"])
+router = APIRouter(prefix="/v1/admin", tags=["administration"], dependencies=[Depends(admin_only)])
 
 
 @router.get("/messages/{message_id}", summary="Look at a message's row and at what is filed under it")

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 from chat_api import cursors
 from chat_api.answers import ConversationOut, ConversationsOut, DeletedOut, MessageOut, MessagesOut
 from chat_api.fields import Identifier
-from chat_api.parts import Wired
+from chat_api.parts import Called, Wired
 from chat_api.requests import ConversationsQuery, MessagesQuery, UserQuery
 
 router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
@@ -16,10 +16,11 @@ ConversationId = Annotated[Identifier, Path(description="Percent-encoded; it may
 
 
 @router.get("", summary="List a user's conversations")
-def listed(parts: Wired, query: Annotated[ConversationsQuery, Query()]) -> ConversationsOut:
+def listed(parts: Wired, caller: Called, query: Annotated[ConversationsQuery, Query()]) -> ConversationsOut:
     """Newest first."""
+    user_id = caller.named(query.user_id)
     before = None if query.cursor is None else cursors.place(query.cursor)
-    found = parts.rows.conversations(query.user_id, limit=query.limit, before=before)
+    found = parts.rows.conversations(user_id, limit=query.limit, before=before)
     return ConversationsOut(
         conversations=[ConversationOut.of(one) for one in found],
         cursor=cursors.after(found[-1]) if len(found) == query.limit else None,
@@ -27,9 +28,12 @@ def listed(parts: Wired, query: Annotated[ConversationsQuery, Query()]) -> Conve
 
 
 @router.get("/{conversation_id:path}/messages", summary="Read a conversation")
-def read(parts: Wired, conversation_id: ConversationId, query: Annotated[MessagesQuery, Query()]) -> MessagesOut:
+def read(
+    parts: Wired, caller: Called, conversation_id: ConversationId, query: Annotated[MessagesQuery, Query()]
+) -> MessagesOut:
     """Its messages in the order they were written."""
-    found = parts.rows.messages(query.user_id, conversation_id, limit=query.limit, after=query.after)
+    user_id = caller.named(query.user_id)
+    found = parts.rows.messages(user_id, conversation_id, limit=query.limit, after=query.after)
     return MessagesOut(
         messages=[MessageOut.of(row) for row in found],
         after=found[-1].id if len(found) == query.limit else None,
@@ -37,6 +41,9 @@ def read(parts: Wired, conversation_id: ConversationId, query: Annotated[Message
 
 
 @router.delete("/{conversation_id:path}", summary="Delete a conversation")
-def delete(parts: Wired, conversation_id: ConversationId, query: Annotated[UserQuery, Query()]) -> DeletedOut:
+def delete(
+    parts: Wired, caller: Called, conversation_id: ConversationId, query: Annotated[UserQuery, Query()]
+) -> DeletedOut:
     """With all its messages; what was learned from them is no longer recalled, from now on."""
-    return DeletedOut(deleted=parts.rows.delete_conversation(query.user_id, conversation_id))
+    user_id = caller.named(query.user_id)
+    return DeletedOut(deleted=parts.rows.delete_conversation(user_id, conversation_id))

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 from chat_api.answers import MemoriesOut, MemoryOut, sources
 from chat_api.errors import Invalid
 from chat_api.messages import fact_ref
-from chat_api.parts import Wired
+from chat_api.parts import Called, Wired
 from chat_api.recall import Question, Recollection, Remembered
 from chat_api.requests import MemoriesQuery, UserQuery
 from chat_api.routes.messages import check_length
@@ -19,14 +19,14 @@ MemoryId = Annotated[UUID, Path()]
 
 
 @router.get("", summary="Recall, or list what is remembered")
-def recall(parts: Wired, query: Annotated[MemoriesQuery, Query()]) -> MemoriesOut:
+def recall(parts: Wired, caller: Called, query: Annotated[MemoriesQuery, Query()]) -> MemoriesOut:
     """With `query` the best memories for it; without, all of them by time, page by page.
 
     `pending` holds what was said too recently to be learned. Nothing that was edited or deleted is returned, and
     what a later memory supersedes only with `history`.
     """
     question = Question(
-        user_id=query.user_id,
+        user_id=caller.named(query.user_id),
         limit=query.limit or parts.settings.recall_limit,
         min_score=query.min_score,
         since=query.since,
@@ -43,17 +43,18 @@ def recall(parts: Wired, query: Annotated[MemoriesQuery, Query()]) -> MemoriesOu
 
 
 @router.get("/{memory_id}", summary="Read a memory")
-def read(parts: Wired, memory_id: MemoryId, query: Annotated[UserQuery, Query()]) -> MemoryOut:
+def read(parts: Wired, caller: Called, memory_id: MemoryId, query: Annotated[UserQuery, Query()]) -> MemoryOut:
     """The memory with the messages it rests on, also if a later one supersedes it."""
-    return memory_out(parts.recaller.one(query.user_id, str(memory_id)))
+    return memory_out(parts.recaller.one(caller.named(query.user_id), str(memory_id)))
 
 
 @router.delete("/{memory_id}", summary="Forget a memory", status_code=204)
-def forget(parts: Wired, memory_id: MemoryId, query: Annotated[UserQuery, Query()]) -> None:
+def forget(parts: Wired, caller: Called, memory_id: MemoryId, query: Annotated[UserQuery, Query()]) -> None:
     """Its sources are told to suppress it: it is not recalled from now on, and not learned from them again."""
-    memory = parts.recaller.filed(query.user_id, str(memory_id))
+    user_id = caller.named(query.user_id)
+    memory = parts.recaller.filed(user_id, str(memory_id))
     ref = fact_ref(memory.extractor, memory.hash)
-    parts.rows.suppress(query.user_id, {source.message_id: ref for source in memory.sources})
+    parts.rows.suppress(user_id, {source.message_id: ref for source in memory.sources})
 
 
 def memory_out(remembered: Remembered) -> MemoryOut:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 from chat_api.answers import AddedListOut, AddedOut, MessageOut
 from chat_api.errors import Invalid
 from chat_api.fields import RowId
-from chat_api.parts import Wired
+from chat_api.parts import Called, Wired
 from chat_api.problems import Problem
 from chat_api.requests import EditIn, ManyMessages, Messages, UserQuery
 from chat_api.settings import ApiSettings
@@ -26,12 +26,13 @@ MessageId = Annotated[RowId, Path()]
         409: {"model": Problem, "description": "An external_id is taken by a message that differs."},
     },
 )
-def add(parts: Wired, body: Messages, response: Response) -> AddedOut | AddedListOut:
+def add(parts: Wired, caller: Called, body: Messages, response: Response) -> AddedOut | AddedListOut:
     """All or nothing. A repeat by `external_id` changes nothing and answers with the message that is there."""
+    user_id = caller.named(body.user_id)
     posted = body.messages if isinstance(body, ManyMessages) else [body]
     for message in posted:
         check_length(parts.settings, message.content)
-    added = parts.rows.add_messages(body.user_id, [message.new() for message in posted])
+    added = parts.rows.add_messages(user_id, [message.new() for message in posted])
     if not any(one.created for one in added):
         response.status_code = 200
     out = [AddedOut.of(one) for one in added]
@@ -39,22 +40,29 @@ def add(parts: Wired, body: Messages, response: Response) -> AddedOut | AddedLis
 
 
 @router.get("/{message_id}", summary="Read a message")
-def read(parts: Wired, message_id: MessageId, query: Annotated[UserQuery, Query()]) -> MessageOut:
+def read(parts: Wired, caller: Called, message_id: MessageId, query: Annotated[UserQuery, Query()]) -> MessageOut:
     """The message as it is now."""
-    return MessageOut.of(parts.rows.get(query.user_id, message_id))
+    return MessageOut.of(parts.rows.get(caller.named(query.user_id), message_id))
 
 
 @router.patch("/{message_id}", summary="Edit a message")
-def edit(parts: Wired, message_id: MessageId, query: Annotated[UserQuery, Query()], body: EditIn) -> MessageOut:
+def edit(
+    parts: Wired,
+    caller: Called,
+    message_id: MessageId,
+    query: Annotated[UserQuery, Query()],
+    body: EditIn,
+) -> MessageOut:
     """What is left out stays. What was learned from the old words is no longer recalled, from now on."""
+    user_id = caller.named(query.user_id)
     check_length(parts.settings, body.content)
-    return MessageOut.of(parts.rows.edit(query.user_id, message_id, body.edit()))
+    return MessageOut.of(parts.rows.edit(user_id, message_id, body.edit()))
 
 
 @router.delete("/{message_id}", summary="Delete a message", status_code=204)
-def delete(parts: Wired, message_id: MessageId, query: Annotated[UserQuery, Query()]) -> None:
+def delete(parts: Wired, caller: Called, message_id: MessageId, query: Annotated[UserQuery, Query()]) -> None:
     """It is gone, and what was learned from it is no longer recalled, from now on."""
-    parts.rows.delete_message(query.user_id, message_id)
+    parts.rows.delete_message(caller.named(query.user_id), message_id)
 
 
 def check_length(settings: ApiSettings, text: str, *, field: str = "content") -> None:

@@ -8,7 +8,7 @@ import pytest
 from fastapi.routing import APIRoute
 from typer.main import get_group
 
-from chat_api.routes import admin, chat, conversations, health, memories, messages, users
+from chat_api.routes import admin, chat, conversations, health, keys, memories, messages, users
 from oboegaki.cli import app
 from tests.docs.pages import DECISIONS, PAGES, READMES, ROOT, Page
 
@@ -18,9 +18,9 @@ every_decision = pytest.mark.parametrize("page", DECISIONS, ids=str)
 
 #: A file or folder of ours: with a slash in it, and none before it.
 _PATH = re.compile(r"[A-Za-z_.][\w.-]*(?:/[\w.*-]+)*/(?:[\w.*-]+)?")
-#: Made at run time, beside the project; or another machine's.
-_ELSEWHERE = (".oboegaki/", ".venv/")
-_ROUTED = (admin, chat, conversations, health, memories, messages, users)
+#: Made at run time, beside the project; or another machine's; or of tenants, `shop` and `shop2`.
+_ELSEWHERE = (".oboegaki/", ".venv/", "shop/", "shop2/")
+_ROUTED = (admin, chat, conversations, health, keys, memories, messages, users)
 
 
 @every_page

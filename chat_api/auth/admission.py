@@ -1,0 +1,63 @@
+"""From what a request is sent with to who calls."""
+
+import hmac
+from collections.abc import Callable
+from datetime import datetime
+
+import anyio
+from anyio import to_thread
+from pydantic import SecretStr
+
+from chat_api.auth.callers import Caller
+from chat_api.auth.key_ring import KeyRing
+from chat_api.auth.keys import is_text
+from chat_api.auth.tokens import Tokens
+from chat_api.errors import Unauthorized
+
+_NO_KEY = "This needs a key: send the header `Authorization: Bearer <key>`."
+#: Unknown keys, however many are tried, keep no more of the database's connections than this.
+_LOOK_UPS = 2
+_CHECKS = 4
+#: In a token.
+_DOTS = 2
+
+
+class Admission:
+    """Tells who calls: by the settings' own key, by a key of the ring, or by an identity provider's token."""
+
+    def __init__(
+        self,
+        admin_key: SecretStr,
+        ring: KeyRing,
+        clock: Callable[[], datetime],
+        tokens: Tokens | None = None,
+    ) -> None:
+        self._admin_key = admin_key.get_secret_value().encode()
+        self._ring = ring
+        self._clock = clock
+        self._tokens = tokens
+        self._looking_up = anyio.CapacityLimiter(_LOOK_UPS)
+        self._checking = anyio.CapacityLimiter(_CHECKS)
+
+    async def caller(self, authorization: str) -> Caller:
+        """Who sent that header. Raises Unauthorized, and Unavailable where it cannot be told now."""
+        scheme, _, credentials = authorization.partition(" ")
+        given = credentials.strip()
+        if scheme.lower() != "bearer" or not given:
+            raise Unauthorized(_NO_KEY)
+        if hmac.compare_digest(given.encode(), self._admin_key):
+            return Caller("admin", "admin")
+        if self._tokens is not None and given.count(".") == _DOTS:
+            # In a thread: the provider's keys may have to be fetched, and signatures take their time.
+            return await to_thread.run_sync(self._tokens.caller, given, limiter=self._checking)
+        return await self._by_ring(given)
+
+    async def _by_ring(self, text: str) -> Caller:
+        if not is_text(text):
+            raise Unauthorized(_NO_KEY)
+        key = self._ring.at_hand(text)
+        if key is None:
+            key = await to_thread.run_sync(self._ring.find, text, limiter=self._looking_up)
+        if key is None:
+            raise Unauthorized(_NO_KEY)
+        return key.caller(self._clock())

@@ -1,0 +1,120 @@
+"""The keys in use: made, revoked, and looked up in the database no more often than needed."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from chat_api.auth.keys import ApiKey, NewKey, digest, new_id, new_text
+from chat_api.errors import Unavailable
+
+#: How long a key is taken as it was read: what another process revokes holds here after so long.
+FRESH_S = 5.0
+#: Where the database was away, it is not asked again for so long.
+_AWAY_S = 1.0
+#: Keys that are kept at hand.
+_MOST = 10_000
+
+
+class KeyRows(Protocol):
+    """Where keys are kept. Each raises Unavailable while that is away."""
+
+    def add_key(self, key_id: str, digest: str, new: NewKey) -> ApiKey:
+        """Writes a key."""
+
+    def used_key(self, digest: str, now: datetime) -> ApiKey | None:
+        """The key of that digest, which is used now."""
+
+    def keys(self, *, limit: int, after: str = "") -> list[ApiKey]:
+        """A page of all keys, by their ids."""
+
+    def revoke_key(self, key_id: str, now: datetime) -> ApiKey:
+        """The key as revoked. Raises NotFound."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    key: ApiKey
+    at: float
+
+
+class KeyRing:
+    """Thread-safe. While the database is away, a key that was read goes on, and any other is Unavailable."""
+
+    def __init__(
+        self, rows: KeyRows, clock: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._rows = rows
+        self._clock = clock
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._read: OrderedDict[str, _Read] = OrderedDict()
+        #: Counts revocations: what was read before one is not taken for what holds after it.
+        self._revocations = 0
+        self._away_until = float("-inf")
+
+    def create(self, new: NewKey) -> tuple[ApiKey, str]:
+        """A new key and its text, which nobody can tell later."""
+        text = new_text()
+        return self._rows.add_key(new_id(), digest(text), new), text
+
+    def listed(self, *, limit: int, after: str = "") -> list[ApiKey]:
+        """A page of all keys, by their ids."""
+        return self._rows.keys(limit=limit, after=after)
+
+    def revoke(self, key_id: str) -> ApiKey:
+        """The key as revoked; from now on this process refuses it, others within `FRESH_S`. Raises NotFound."""
+        revoked = self._rows.revoke_key(key_id, self._clock())
+        with self._lock:
+            self._revocations += 1
+            self._read = OrderedDict(
+                (known, read) for known, read in self._read.items() if read.key.key_id != key_id
+            )
+        return revoked
+
+    def at_hand(self, text: str) -> ApiKey | None:
+        """The key, where it was read just before; never asks the database."""
+        with self._lock:
+            read = self._read.get(digest(text))
+        return None if read is None or self._is_stale(read) else read.key
+
+    def find(self, text: str) -> ApiKey | None:
+        """The key, revoked and expired ones too; None where there is none. Raises Unavailable."""
+        of_text = digest(text)
+        with self._lock:
+            read, revocations = self._read.get(of_text), self._revocations
+            away = self._monotonic() < self._away_until
+        if read is not None and (away or not self._is_stale(read)):
+            return read.key
+        if away:
+            raise _away()
+        begun = self._monotonic()
+        try:
+            found = self._rows.used_key(of_text, self._clock())
+        except Unavailable as exc:
+            with self._lock:
+                self._away_until = self._monotonic() + _AWAY_S
+            if read is None:
+                raise _away() from exc
+            return read.key
+        self._keep(of_text, None if found is None else _Read(found, begun), revocations)
+        return found
+
+    def _keep(self, of_text: str, read: _Read | None, revocations: int) -> None:
+        with self._lock:
+            self._read.pop(of_text, None)
+            if read is None or revocations != self._revocations:
+                return
+            self._read[of_text] = read
+            while len(self._read) > _MOST:
+                self._read.popitem(last=False)
+
+    def _is_stale(self, read: _Read) -> bool:
+        return self._monotonic() - read.at >= FRESH_S
+
+
+def _away() -> Unavailable:
+    return Unavailable("The database is away, so this key cannot be looked up. Try again.")

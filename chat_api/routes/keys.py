@@ -1,0 +1,35 @@
+"""Keys: make, list, revoke. For admins."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from chat_api.answers import KeyMadeOut, KeyOut, KeysOut
+from chat_api.fields import Identifier
+from chat_api.parts import Wired, admin_only
+from chat_api.requests import KeyIn, KeysQuery
+
+router = APIRouter(prefix="/v1/admin/keys", tags=["administration"], dependencies=[Depends(admin_only)])
+
+
+@router.post("", summary="Make a key", status_code=201)
+def create(parts: Wired, body: KeyIn) -> KeyMadeOut:
+    """Its text is in this answer and nowhere else."""
+    key, text = parts.keys.create(body.new(parts.clock()))
+    return KeyMadeOut(**KeyOut.of(key).model_dump(), key=text)
+
+
+@router.get("", summary="List the keys")
+def listed(parts: Wired, query: Annotated[KeysQuery, Query()]) -> KeysOut:
+    """By their ids, the revoked and the expired ones too; never their texts."""
+    found = parts.keys.listed(limit=query.limit, after=query.after)
+    return KeysOut(
+        keys=[KeyOut.of(key) for key in found],
+        after=found[-1].key_id if len(found) == query.limit else None,
+    )
+
+
+@router.delete("/{key_id}", summary="Revoke a key")
+def revoke(parts: Wired, key_id: Annotated[Identifier, Path()]) -> KeyOut:
+    """This process refuses it from now on, others five seconds later at most. It stays in the list."""
+    return KeyOut.of(parts.keys.revoke(key_id))

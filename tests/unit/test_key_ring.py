@@ -1,0 +1,158 @@
+"""Keys at hand: how long they hold, and what happens while the database is away."""
+
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+
+from chat_api.auth.key_ring import FRESH_S, KeyRing
+from chat_api.auth.keys import ApiKey, NewKey, is_text
+from chat_api.errors import Unauthorized, Unavailable
+from tests.support.keys import KeptKeys
+from tests.support.services import now
+
+ALICE = NewKey("user", "alice")
+
+
+class Seconds:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+class HeldKeys(KeptKeys):
+    """Lets something happen between the reading of a key and the answer."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def used_key(self, digest: str, now: datetime) -> ApiKey | None:
+        found = super().used_key(digest, now)
+        if self.meanwhile is not None:
+            act, self.meanwhile = self.meanwhile, None
+            act()
+        return found
+
+
+@pytest.fixture
+def rows() -> HeldKeys:
+    return HeldKeys()
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    return Seconds()
+
+
+@pytest.fixture
+def ring(rows: KeptKeys, seconds: Seconds) -> KeyRing:
+    return KeyRing(rows, now, seconds)
+
+
+def test_a_key_is_looked_up_once_in_a_while_and_not_at_every_request(
+    ring: KeyRing, rows: HeldKeys, seconds: Seconds
+) -> None:
+    _, text = ring.create(ALICE)
+    for seconds.at in (0.0, 0.1, FRESH_S - 0.1):
+        found = ring.at_hand(text) or ring.find(text)
+        assert found is not None
+        assert found.bound_to == "alice"
+
+    assert rows.looked_up == 1
+
+
+def test_what_another_process_revokes_is_refused_after_the_stated_seconds(
+    rows: HeldKeys, ring: KeyRing, seconds: Seconds
+) -> None:
+    key, text = ring.create(ALICE)
+    assert ring.find(text) is not None
+    KeyRing(rows, now).revoke(key.key_id)
+    seconds.at = FRESH_S
+    found = ring.at_hand(text) or ring.find(text)
+
+    assert found is not None
+    with pytest.raises(Unauthorized, match="revoked"):
+        found.caller(now())
+
+
+def test_what_this_process_revokes_is_refused_at_once(ring: KeyRing) -> None:
+    key, text = ring.create(ALICE)
+    assert ring.find(text) is not None
+    ring.revoke(key.key_id)
+    found = ring.at_hand(text) or ring.find(text)
+
+    assert found is not None
+    assert found.revoked_at is not None
+
+
+def test_a_look_that_began_before_a_revocation_is_not_taken_for_what_holds_after_it(
+    ring: KeyRing, rows: HeldKeys
+) -> None:
+    key, text = ring.create(ALICE)
+    rows.meanwhile = lambda: ring.revoke(key.key_id)
+    ring.find(text)
+    found = ring.at_hand(text) or ring.find(text)
+
+    assert found is not None
+    assert found.revoked_at is not None
+
+
+def test_with_the_database_away_a_known_key_goes_on_and_an_unknown_one_is_not_called_wrong(
+    ring: KeyRing, rows: HeldKeys, seconds: Seconds
+) -> None:
+    _, known = ring.create(ALICE)
+    _, unknown = ring.create(NewKey("user", "bob"))
+    assert ring.find(known) is not None
+    rows.away = True
+    seconds.at = FRESH_S + 1
+
+    assert ring.find(known) is not None
+    with pytest.raises(Unavailable):
+        ring.find(unknown)
+
+
+def test_a_database_that_is_away_is_not_asked_at_every_request(
+    ring: KeyRing, rows: HeldKeys, seconds: Seconds
+) -> None:
+    _, text = ring.create(ALICE)
+    rows.away = True
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            ring.find(text)
+    assert rows.looked_up == 1
+
+    rows.away = False
+    seconds.at = 2.0
+    assert ring.find(text) is not None
+
+
+def test_a_key_made_elsewhere_is_known_at_once_however_often_it_was_tried_before(rows: HeldKeys) -> None:
+    one, other = KeyRing(rows, now), KeyRing(rows, now)
+    assert one.find("oboegaki_" + "x" * 43) is None
+    _, text = other.create(ALICE)
+
+    assert one.find(text) is not None
+
+
+def test_a_key_that_has_expired_is_refused_also_where_it_is_at_hand(ring: KeyRing) -> None:
+    expires_at = now() + timedelta(minutes=1)
+    _, text = ring.create(dataclasses.replace(ALICE, expires_at=expires_at))
+    found = ring.find(text)
+
+    assert found is not None
+    assert found.caller(expires_at - timedelta(seconds=1)).bound_to == "alice"
+    with pytest.raises(Unauthorized, match="expired"):
+        found.caller(expires_at)
+
+
+def test_every_key_is_new_and_reads_as_ours() -> None:
+    rows = KeptKeys()
+    texts = {KeyRing(rows, now).create(ALICE)[1] for _ in range(50)}
+
+    assert len(texts) == 50
+    assert all(is_text(text) for text in texts)
+    assert not any(text in repr(vars(rows)) for text in texts)
