@@ -11,14 +11,18 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
 from chat_api import problems
-from chat_api.chat import Chat
+from chat_api.chat import auto_recall
+from chat_api.chat.chat import Chat
+from chat_api.chat.limit import Limit
+from chat_api.chat.repliers import ModelReplier, OfflineReplier, Replier
+from chat_api.chat.turns import Turns
+from chat_api.chat.upstream import Upstream
 from chat_api.errors import Unavailable
 from chat_api.freshness import Freshness
 from chat_api.gates import AddressGate, JsonGate, KeyGate, SizeGate
 from chat_api.parts import Parts
 from chat_api.profile import Profiles
 from chat_api.recall import Recaller
-from chat_api.replies import ModelReplier, OfflineReplier, Replier
 from chat_api.routes import admin, chat, conversations, health, memories, messages, users
 from chat_api.settings import ApiSettings
 from chat_api.store import Rows
@@ -61,13 +65,16 @@ def create_app(
     `stages` tells what the learning in this process has done, for `/v1/admin/status`; `verify` checks rows, logs
     and memories against each other, for `/v1/admin/verify`.
     """
-    own = ModelReplier(settings) if replier is None and settings.llm_url else None
+    upstream = Upstream(settings) if replier is None and settings.llm_url else None
+    if replier is None:
+        replier = ModelReplier(settings, upstream) if upstream else OfflineReplier()
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        if own is not None:
-            own.close()
+        await talk.close()
+        if upstream is not None:
+            await upstream.aclose()
 
     app = FastAPI(
         title="oboegaki",
@@ -88,6 +95,8 @@ def create_app(
         clock=clock,
     )
     profiles = Profiles(rows, store)
+    turns = Turns(settings, rows, recaller, profiles, wants_recall=_wants_recall(settings, replier), clock=clock)
+    talk = Chat(turns, replier, Limit(settings.max_replies))
     app.state.parts = Parts(
         settings=settings,
         rows=rows,
@@ -95,7 +104,7 @@ def create_app(
         recaller=recaller,
         profiles=profiles,
         freshness=Freshness(rows, store, clock, sleep),
-        chat=Chat(settings, rows, recaller, profiles, replier=replier or own or OfflineReplier(), clock=clock),
+        chat=talk,
         stages=stages,
         verify=verify,
     )
@@ -120,6 +129,11 @@ def _guard(app: FastAPI, settings: ApiSettings) -> None:
     app.add_middleware(AddressGate)
     app.add_middleware(KeyGate, key=settings.api_key)
     app.add_middleware(problems.LastResort)
+
+
+def _wants_recall(settings: ApiSettings, replier: Replier) -> Callable[[str], bool]:
+    # Without a model there is nothing else to answer with.
+    return (lambda _: True) if isinstance(replier, OfflineReplier) else auto_recall.rule(settings.recall_words)
 
 
 def _least(set_to: float | None, embedder: Embedder) -> Callable[[str], float]:

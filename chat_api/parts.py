@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from chat_api.auth.callers import Caller
-from chat_api.chat import Chat
+from chat_api.chat.chat import Chat
 from chat_api.freshness import Freshness
 from chat_api.profile import Profiles
 from chat_api.recall import Recaller

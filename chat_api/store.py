@@ -181,6 +181,10 @@ class Rows:
         unnamed, now = str(uuid4()), self._clock().astimezone(UTC)
         return self._transact(lambda cursor: statements.add(cursor, user_id, messages, unnamed, now))
 
+    def named(self, user_id: str, external_ids: Sequence[str]) -> dict[str, Message]:
+        """Those of the messages that there are, by their external ids."""
+        return self._transact(lambda cursor: statements.named(cursor, user_id, external_ids))
+
     def get(self, user_id: str, message_id: int) -> Message:
         """A message. Raises NotFound."""
         return self._transact(lambda cursor: statements.one(cursor, user_id, message_id))
