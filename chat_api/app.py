@@ -17,13 +17,26 @@ from chat_api.chat.limit import Limit
 from chat_api.chat.repliers import ModelReplier, OfflineReplier, Replier
 from chat_api.chat.turns import Turns
 from chat_api.chat.upstream import Upstream
+from chat_api.completions.completions import Completions
+from chat_api.completions.refusals import InTheirShape
 from chat_api.errors import Unavailable
 from chat_api.freshness import Freshness
 from chat_api.gates import AddressGate, JsonGate, KeyGate, SizeGate
 from chat_api.parts import Parts
 from chat_api.profile import Profiles
 from chat_api.recall import Recaller
-from chat_api.routes import admin, chat, conversations, health, memories, messages, users
+from chat_api.routes import (
+    admin,
+    chat,
+    conversations,
+    health,
+    memories,
+    messages,
+    users,
+)
+from chat_api.routes import (
+    completions as completion_routes,
+)
 from chat_api.settings import ApiSettings
 from chat_api.store import Rows
 from memory_store.port import Embedder, MemoryStore
@@ -73,6 +86,7 @@ def create_app(
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         yield
         await talk.close()
+        await completions.close()
         if upstream is not None:
             await upstream.aclose()
 
@@ -96,7 +110,9 @@ def create_app(
     )
     profiles = Profiles(rows, store)
     turns = Turns(settings, rows, recaller, profiles, wants_recall=_wants_recall(settings, replier), clock=clock)
-    talk = Chat(turns, replier, Limit(settings.max_replies))
+    limit = Limit(settings.max_replies)
+    talk = Chat(turns, replier, limit)
+    completions = Completions(settings, rows, turns, upstream, limit, clock=clock)
     app.state.parts = Parts(
         settings=settings,
         rows=rows,
@@ -105,6 +121,7 @@ def create_app(
         profiles=profiles,
         freshness=Freshness(rows, store, clock, sleep),
         chat=talk,
+        completions=completions,
         stages=stages,
         verify=verify,
     )
@@ -117,7 +134,7 @@ def create_app(
 def _mount(app: FastAPI) -> None:
     # The key is checked at the gate, before anything is read; this only documents it.
     keyed = [Depends(HTTPBearer(auto_error=False, description="The admin key."))]
-    for routes in (messages, conversations, memories, users, chat, admin):
+    for routes in (messages, conversations, memories, users, chat, completion_routes, admin):
         app.include_router(routes.router, dependencies=keyed)
     app.include_router(health.router)
 
@@ -129,6 +146,7 @@ def _guard(app: FastAPI, settings: ApiSettings) -> None:
     app.add_middleware(AddressGate)
     app.add_middleware(KeyGate, key=settings.api_key)
     app.add_middleware(problems.LastResort)
+    app.add_middleware(InTheirShape)
 
 
 def _wants_recall(settings: ApiSettings, replier: Replier) -> Callable[[str], bool]:

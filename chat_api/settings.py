@@ -135,6 +135,11 @@ class ApiSettings(BaseSettings):
         default=timedelta(seconds=120),
         description="How long a reply may take before the request ends with status 502.",
     )
+    trust_openwebui_user: bool = Field(
+        default=False,
+        description="Whether `X-OpenWebUI-User-Id` says whose memory a chat completion is about where it comes"
+        " with the admin key. Only where nobody but Open WebUI has that key.",
+    )
     system_prompt: str = Field(
         default=_SYSTEM_PROMPT,
         description="What the model is told before the memories and the conversation.",

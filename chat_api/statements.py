@@ -239,6 +239,11 @@ def user_timezone(cursor: Cursor, user_id: str) -> str:
     return str(rows[0]["timezone"]) if rows else "UTC"
 
 
+def rows(cursor: Cursor, sql: str, *values: Cell) -> list[dict[str, Any]]:
+    """What a query gives, for the statements of a part of its own."""
+    return _all(cursor, sql, *values)
+
+
 def _run(cursor: Cursor, sql: str, *values: Cell) -> int:
     cursor.execute(sql, values)
     return cursor.rowcount

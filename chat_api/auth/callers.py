@@ -22,6 +22,8 @@ class Caller:
     kind: Literal["admin", "tenant", "user"]
     #: The tenant or the user; None for an admin.
     bound_to: str | None = None
+    #: Whether a header may say which of a tenant's users it is about.
+    trusts_user_header: bool = False
 
     def may_name(self, user_id: str) -> bool:
         """Whether that user's things may be read and changed."""

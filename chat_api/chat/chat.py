@@ -44,15 +44,15 @@ class Chat:
             begun = await run_in_threadpool(self._turns.begin, saying)
             if isinstance(begun, Answer):
                 return _given_before(begun)
-            channel = Channel()
+            channel: Channel[Event] = Channel()
             self._tasks.start(self._reply(begun, channel, until_begun.pop_all()))
-            return channel.events()
+            return channel.received()
 
     async def close(self) -> None:
         """Waits for the replies under way, not for long."""
         await self._tasks.close()
 
-    async def _reply(self, begun: Begun, channel: Channel, held: ExitStack) -> None:
+    async def _reply(self, begun: Begun, channel: Channel[Event], held: ExitStack) -> None:
         with held:
             await channel.send(Recalled(begun))
             try:

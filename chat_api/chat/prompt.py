@@ -10,14 +10,12 @@ from typing import Literal
 from openai.types.chat import ChatCompletionMessageParam
 
 from chat_api.chat.tokens import estimated
-from chat_api.messages import Message
+from chat_api.messages import REPLY_TO, Message
 from chat_api.profile import KnownLine
 from chat_api.recall import Recollection
 
 #: How much of each thing remembered goes into a prompt or an offline answer.
 _LINE_CHARACTERS = 500
-#: In a reply's metadata: the message that it answers.
-REPLY_TO = "reply_to"
 
 
 @dataclass(frozen=True, slots=True)

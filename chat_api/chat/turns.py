@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 from chat_api.chat import prompt as prompts
-from chat_api.chat.prompt import REPLY_TO, Prompt
+from chat_api.chat.prompt import Prompt
 from chat_api.chat.repeats import Names
 from chat_api.errors import Conflict, NotFound
-from chat_api.messages import Added, Message, NewMessage
+from chat_api.messages import REPLY_TO, Added, Message, NewMessage
 from chat_api.profile import KnownLine, Profiles
 from chat_api.recall import Question, Recaller, Recollection, Remembered
 from chat_api.settings import ApiSettings
