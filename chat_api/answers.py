@@ -207,6 +207,33 @@ class ChatOut(_Answer):
     timings: dict[str, float]
 
 
+class RecalledOut(_Answer):
+    """The first event of a stream: what the reply can draw on."""
+
+    conversation_id: str
+    message_id: int = Field(description="The row of what was said.")
+    profile: list[ProfileLineOut]
+    recalled: list[MemoryOut]
+    pending: list[SourceOut]
+    degraded: bool
+
+
+class DeltaOut(_Answer):
+    """The next piece of the reply."""
+
+    text: str
+
+
+class DoneOut(_Answer):
+    """The last event of a stream: the reply as it is written."""
+
+    conversation_id: str
+    message_id: int
+    reply_message_id: int
+    reply: str
+    timings: dict[str, float]
+
+
 class HealthOut(_Answer):
     """Whether a part answers."""
 

@@ -14,15 +14,33 @@ from chat_api import problems
 from chat_api.auth.admission import Admission
 from chat_api.auth.key_ring import KeyRing
 from chat_api.auth.tokens import Tokens
-from chat_api.chat import Chat
+from chat_api.chat import auto_recall
+from chat_api.chat.chat import Chat
+from chat_api.chat.limit import Limit
+from chat_api.chat.repliers import ModelReplier, OfflineReplier, Replier
+from chat_api.chat.turns import Turns
+from chat_api.chat.upstream import Upstream
+from chat_api.completions.completions import Completions
+from chat_api.completions.refusals import InTheirShape
 from chat_api.errors import Unavailable
 from chat_api.freshness import Freshness
 from chat_api.gates import AddressGate, JsonGate, KeyGate, SizeGate
 from chat_api.parts import Parts
 from chat_api.profile import Profiles
 from chat_api.recall import Recaller
-from chat_api.replies import ModelReplier, OfflineReplier, Replier
-from chat_api.routes import admin, chat, conversations, health, keys, memories, messages, users
+from chat_api.routes import (
+    admin,
+    chat,
+    conversations,
+    health,
+    keys,
+    memories,
+    messages,
+    users,
+)
+from chat_api.routes import (
+    completions as completion_routes,
+)
 from chat_api.settings import ApiSettings
 from chat_api.store import Rows
 from memory_store.port import Embedder, MemoryStore
@@ -65,13 +83,17 @@ def create_app(
     `stages` tells what the learning in this process has done, for `/v1/admin/status`; `verify` checks rows, logs
     and memories against each other, for `/v1/admin/verify`.
     """
-    own = ModelReplier(settings) if replier is None and settings.llm_url else None
+    upstream = Upstream(settings) if replier is None and settings.llm_url else None
+    if replier is None:
+        replier = ModelReplier(settings, upstream) if upstream else OfflineReplier()
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        if own is not None:
-            own.close()
+        await talk.close()
+        await completions.close()
+        if upstream is not None:
+            await upstream.aclose()
 
     app = FastAPI(
         title="oboegaki",
@@ -93,6 +115,10 @@ def create_app(
     )
     profiles = Profiles(rows, store)
     ring = KeyRing(rows, clock)
+    turns = Turns(settings, rows, recaller, profiles, wants_recall=_wants_recall(settings, replier), clock=clock)
+    limit = Limit(settings.max_replies)
+    talk = Chat(turns, replier, limit)
+    completions = Completions(settings, rows, turns, upstream, limit, clock=clock)
     app.state.parts = Parts(
         settings=settings,
         rows=rows,
@@ -102,7 +128,8 @@ def create_app(
         recaller=recaller,
         profiles=profiles,
         freshness=Freshness(rows, store, clock, sleep),
-        chat=Chat(settings, rows, recaller, profiles, replier=replier or own or OfflineReplier(), clock=clock),
+        chat=talk,
+        completions=completions,
         stages=stages,
         verify=verify,
     )
@@ -115,7 +142,7 @@ def create_app(
 def _mount(app: FastAPI) -> None:
     # The key is checked at the gate, before anything is read; this only documents it.
     keyed = [Depends(HTTPBearer(auto_error=False, description="A key, or the admin key of the settings."))]
-    for routes in (messages, conversations, memories, users, chat, admin, keys):
+    for routes in (messages, conversations, memories, users, chat, completion_routes, admin, keys):
         app.include_router(routes.router, dependencies=keyed)
     app.include_router(health.router)
 
@@ -132,6 +159,12 @@ def _guard(app: FastAPI, settings: ApiSettings, admission: Admission) -> None:
     app.add_middleware(AddressGate)
     app.add_middleware(KeyGate, admission=admission)
     app.add_middleware(problems.LastResort)
+    app.add_middleware(InTheirShape)
+
+
+def _wants_recall(settings: ApiSettings, replier: Replier) -> Callable[[str], bool]:
+    # Without a model there is nothing else to answer with.
+    return (lambda _: True) if isinstance(replier, OfflineReplier) else auto_recall.rule(settings.recall_words)
 
 
 def _least(set_to: float | None, embedder: Embedder) -> Callable[[str], float]:

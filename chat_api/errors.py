@@ -6,6 +6,7 @@ ChatError
 ├── Forbidden    the key is not for that user or that call
 ├── NotFound     there is no such thing for this user
 ├── Conflict     something else has that name already
+├── Busy         the same is under way: ask again in a moment
 ├── Unavailable  a part is away: the same request may work later
 ├── NoReply      the language model gave no answer; what was said is kept
 ├── Faulty       the database refused a statement of ours: a bug, or a set-up that is not finished
@@ -35,6 +36,10 @@ class NotFound(ChatError):
 
 class Conflict(ChatError):
     """Something else has that name already."""
+
+
+class Busy(ChatError):
+    """The same is under way: ask again in a moment."""
 
 
 class Unavailable(ChatError):

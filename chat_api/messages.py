@@ -11,6 +11,10 @@ Suppressed = Literal["all"] | tuple[str, ...] | None
 Metadata = dict[str, Any] | None
 
 
+#: In a reply's metadata: the message that it answers.
+REPLY_TO = "reply_to"
+
+
 class _Keep(Enum):
     KEEP = "keep"
 

@@ -9,7 +9,8 @@ from fastapi import Depends, Request
 
 from chat_api.auth.callers import Caller
 from chat_api.auth.key_ring import KeyRing
-from chat_api.chat import Chat
+from chat_api.chat.chat import Chat
+from chat_api.completions.completions import Completions
 from chat_api.errors import Forbidden
 from chat_api.freshness import Freshness
 from chat_api.profile import Profiles
@@ -32,6 +33,7 @@ class Parts:
     profiles: Profiles
     freshness: Freshness
     chat: Chat
+    completions: Completions
     #: What the learning in this process has done; empty where it runs elsewhere.
     stages: Callable[[], Sequence[Mapping[str, Any]]]
     #: Checks a user, or everybody, and mends where told to; each mapping is a line of the answer.

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chat_api.errors import (
+    Busy,
     ChatError,
     Conflict,
     Faulty,
@@ -41,6 +42,7 @@ _STATUS: Mapping[type[ChatError], int] = {
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
+    Busy: 409,
     Unavailable: 503,
     NoReply: 502,
     Faulty: 500,
@@ -80,7 +82,7 @@ def response(
     status: int, detail: str, errors: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
     """A problem document."""
-    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(errors) or None)
+    problem = document(status, detail, errors)
     # As ASCII: a name that a client made up may be no Unicode at all.
     body = json.dumps(problem.model_dump(exclude_none=True))
     return Response(body, status, headers, MEDIA_TYPE)
@@ -94,13 +96,24 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _of_validation)
 
 
+def status_of(exc: ChatError) -> int:
+    """The HTTP status of one of our errors."""
+    return next(_STATUS[kind] for kind in type(exc).__mro__ if kind in _STATUS)
+
+
+def document(status: int, detail: str, errors: Sequence[Fault] = ()) -> Problem:
+    """What a problem document says."""
+    return Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(errors) or None)
+
+
 def _of_ours(_request: Request, exc: Exception) -> Response:
     return refusal(exc)
 
 
 def refusal(exc: Exception) -> Response:
     """What a ChatError is answered with."""
-    status = next(_STATUS[kind] for kind in type(exc).__mro__ if kind in _STATUS)
+    assert isinstance(exc, ChatError)  # noqa: S101  it is registered for these
+    status = status_of(exc)
     if isinstance(exc, Faulty):
         _log.error("A request failed: %s", exc, extra={"action": "request_failed"})
         return response(status, "Something is wrong with the database or with how it was set up.")
@@ -110,7 +123,7 @@ def refusal(exc: Exception) -> Response:
 def _headers(exc: Exception) -> Mapping[str, str] | None:
     if isinstance(exc, Unauthorized):
         return {"WWW-Authenticate": "Bearer"}
-    return RETRY_AFTER if isinstance(exc, Unavailable) else None
+    return RETRY_AFTER if isinstance(exc, (Busy, Unavailable)) else None
 
 
 def _of_store(_request: Request, _exc: Exception) -> Response:
@@ -162,10 +175,15 @@ class LastResort:
         try:
             await self._app(scope, receive, watched)
         except Exception as exc:  # noqa: BLE001  the process boundary; the exception's words may quote a message
-            _log.error("A request failed: %s", _where(exc), extra={"action": "request_failed"})
+            log_unforeseen(exc)
             if scope["type"] == "http" and not begun:
                 failed = response(500, "Something went wrong here. The log tells where.")
                 await failed(scope, receive, send)
+
+
+def log_unforeseen(exc: Exception) -> None:
+    """Logs where it came from; its words may quote a message."""
+    _log.error("A request failed: %s", _where(exc), extra={"action": "request_failed"})
 
 
 def _where(exc: Exception) -> str:

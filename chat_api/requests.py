@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from chat_api.auth.keys import NewKey
+from chat_api.chat import repeats
+from chat_api.chat.turns import Saying
 from chat_api.errors import Invalid
 from chat_api.fields import Content, FactRef, Identifier, Metadata, Rfc3339, RowId, Tenant
 from chat_api.messages import KEEP, Edit, NewMessage, Role, Suppressed
@@ -102,8 +104,18 @@ class ChatIn(_Body):
     conversation_id: Identifier | None = Field(default=None, description="A new conversation if left out.")
     recall: Literal["auto", "always", "never"] = Field(
         default="auto",
-        description="Whether the reply may draw on what is remembered. `auto` means the same as `always` for now.",
+        description="Whether the reply may draw on memories. `auto`: where the message asks for something that was"
+        " said before; the profile is always known. `never`: of nothing, not even the profile.",
     )
+    system: Content | None = Field(
+        default=None, description="Who the assistant is and how it answers, in place of the setting."
+    )
+    stream: bool = Field(default=False, description="The reply as it comes, as server-sent events.")
+
+    def saying(self, idempotency_key: str | None) -> Saying:
+        """What is said, as a turn of chat takes it. Raises Invalid."""
+        named = repeats.names(idempotency_key, self.model_dump(exclude={"stream"}))
+        return Saying(self.user_id, self.message, self.conversation_id, self.recall, self.system, named)
 
 
 class _AnyKeyIn(_Body):

@@ -127,7 +127,32 @@ class ApiSettings(BaseSettings):
         default=20,
         ge=0,
         le=500,
-        description="Earlier turns of the conversation that a reply is given. More cost more tokens.",
+        description="Earlier messages of the conversation that a reply is given. More cost more tokens.",
+    )
+    chat_turn_tokens: int = Field(
+        default=8000,
+        ge=0,
+        le=1_000_000,
+        description="Most tokens that those may come to, the oldest being left out: about, a character of Japanese"
+        " being one and four of English.",
+    )
+    memory_tokens: int = Field(
+        default=2000,
+        ge=0,
+        le=100_000,
+        description="Most tokens of memories, and of what was said too recently to be learned, that a reply is"
+        " given, estimated alike; the profile comes on top, 300 at most.",
+    )
+    recall_words: str = Field(
+        default="",
+        description="Words, with commas or 、 between them, that make `recall: auto` recall, beside those built in"
+        " (such as 覚えて, 前回, remember, last time).",
+    )
+    max_replies: int = Field(
+        default=1000,
+        ge=1,
+        le=100_000,
+        description="Most replies under way at once; more are refused with status 503 and asked to come again.",
     )
     llm_url: str | None = Field(
         default=None,
@@ -142,6 +167,11 @@ class ApiSettings(BaseSettings):
     llm_timeout: timedelta = Field(
         default=timedelta(seconds=120),
         description="How long a reply may take before the request ends with status 502.",
+    )
+    trust_openwebui_user: bool = Field(
+        default=False,
+        description="Whether `X-OpenWebUI-User-Id` says whose memory a chat completion is about where it comes"
+        " with the admin key. Only where nobody but Open WebUI has that key.",
     )
     system_prompt: str = Field(
         default=_SYSTEM_PROMPT,

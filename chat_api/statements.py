@@ -61,8 +61,8 @@ def variables(cursor: Cursor, names: Iterable[str]) -> dict[str, str]:
 
 
 def add(cursor: Cursor, user_id: str, messages: Sequence[NewMessage], unnamed: str, now: datetime) -> list[Added]:
-    named = [m.external_id for m in messages if m.external_id is not None]
-    plan = Plan(_by_external_ids(cursor, user_id, named), unnamed, now)
+    names = [m.external_id for m in messages if m.external_id is not None]
+    plan = Plan(named(cursor, user_id, names), unnamed, now)
     for message in messages:
         plan.take(message)
     if not plan.fresh:
@@ -71,7 +71,7 @@ def add(cursor: Cursor, user_id: str, messages: Sequence[NewMessage], unnamed: s
     return plan.added(_insert(cursor, user_id, plan.fresh))
 
 
-def _by_external_ids(cursor: Cursor, user_id: str, names: Sequence[str]) -> dict[str, Message]:
+def named(cursor: Cursor, user_id: str, names: Sequence[str]) -> dict[str, Message]:
     if not names:
         return {}
     rows = _all(
@@ -241,6 +241,11 @@ def recent_changes(
 def user_timezone(cursor: Cursor, user_id: str) -> str:
     rows = _all(cursor, "SELECT timezone FROM users WHERE user_id = %s", user_id)
     return str(rows[0]["timezone"]) if rows else "UTC"
+
+
+def rows(cursor: Cursor, sql: str, *values: Cell) -> list[dict[str, Any]]:
+    """What a query gives, for the statements of a part of its own."""
+    return _all(cursor, sql, *values)
 
 
 def _run(cursor: Cursor, sql: str, *values: Cell) -> int:

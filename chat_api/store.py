@@ -14,6 +14,8 @@ from mysql.connector.errors import ConnectionTimeoutError, ReadTimeoutError, Wri
 from chat_api import statements
 from chat_api.auth import key_statements
 from chat_api.auth.keys import ApiKey, NewKey
+from chat_api.completions import statements as turns
+from chat_api.completions.statements import History, Place
 from chat_api.errors import ChatError, Faulty, Invalid, Unavailable
 from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
 from chat_api.pool import TRUSTED_S, Pool
@@ -182,6 +184,22 @@ class Rows:
         """
         unnamed, now = str(uuid4()), self._clock().astimezone(UTC)
         return self._transact(lambda cursor: statements.add(cursor, user_id, messages, unnamed, now))
+
+    def named(self, user_id: str, external_ids: Sequence[str]) -> dict[str, Message]:
+        """Those of the messages that there are, by their external ids."""
+        return self._transact(lambda cursor: statements.named(cursor, user_id, external_ids))
+
+    def take_history(self, user_id: str, history: History) -> Place:
+        """Stores what of a history that a client sent is not stored yet, and tells where it stands."""
+        now = self._clock().astimezone(UTC)
+        return self._transact(lambda cursor: turns.take(cursor, user_id, history, now))
+
+    def take_reply(self, user_id: str, place: Place, text: str, *, cut: bool) -> int:
+        """Stores a reply to a history, unless the same one is there; returns its message's id."""
+        metadata = turns.reply_metadata(place, cut=cut)
+        reply = NewMessage("assistant", text, place.conversation_id, metadata=metadata or None)
+        now = self._clock().astimezone(UTC)
+        return self._transact(lambda cursor: turns.take_reply(cursor, user_id, place, reply, now))
 
     def get(self, user_id: str, message_id: int) -> Message:
         """A message. Raises NotFound."""

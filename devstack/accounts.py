@@ -25,6 +25,7 @@ _TABLE_GRANTS = {
             f"GRANT SELECT, INSERT, DELETE ON {DATABASE}.{table} TO"
             for table in ("users", "conversations", "messages")
         ),
+        f"GRANT SELECT, INSERT, DELETE ON {DATABASE}.turns TO",
         f"GRANT UPDATE (content, suppressed, metadata, updated_at) ON {DATABASE}.messages TO",
         f"GRANT UPDATE (timezone) ON {DATABASE}.users TO",
         # A key is never changed into another one, nor forgotten.

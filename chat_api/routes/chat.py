@@ -1,8 +1,16 @@
 """Chat in its simplest form."""
 
-from fastapi import APIRouter
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
 
-from chat_api.answers import ChatOut, ProfileLineOut, sources
+from fastapi import APIRouter, Header
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from chat_api import problems
+from chat_api.answers import ChatOut, DeltaOut, DoneOut, ProfileLineOut, RecalledOut, sources
+from chat_api.chat.streaming import Delta, Done, Event, Failed, Recalled
+from chat_api.chat.turns import Answer, Begun
 from chat_api.parts import Called, Wired
 from chat_api.problems import Problem
 from chat_api.requests import ChatIn
@@ -11,26 +19,94 @@ from chat_api.routes.messages import check_length
 
 router = APIRouter(prefix="/v1/chat", tags=["chat"])
 
+_KEY = (
+    "Any text made up for this request: the same request under it gets the same answer, and writes no second row."
+)
+_EVENTS = (
+    "With `stream`, events instead: `recalled` (what the reply can draw on), `delta` (`text`, the next piece), and"
+    " at the end `done` (the reply with its ids and timings) or `error` (a problem document)."
+)
+#: Else a proxy may hold events back.
+_UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_REPLAYED = {"Idempotency-Replayed": "true"}
+
 
 @router.post(
     "",
     summary="Say something and get a reply",
-    responses={502: {"model": Problem, "description": "The language model gave no answer."}},
+    response_model=ChatOut,
+    responses={
+        200: {"description": _EVENTS, "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        409: {"model": Problem, "description": "A request with this Idempotency-Key is still being answered."},
+        502: {"model": Problem, "description": "The language model gave no answer."},
+    },
 )
-def say(parts: Wired, caller: Called, body: ChatIn) -> ChatOut:
-    """What is said is written first and kept, whatever becomes of the reply."""
-    user_id = caller.named(body.user_id)
+async def say(
+    parts: Wired,
+    caller: Called,
+    body: ChatIn,
+    idempotency_key: Annotated[str | None, Header(description=_KEY)] = None,
+) -> Response:
+    """What is said is written first and kept, whatever becomes of the reply.
+
+    A streamed reply is made and written to its end also where the client leaves.
+    """
+    caller.named(body.user_id)
     check_length(parts.settings, body.message, field="message")
-    answer = parts.chat.answer(user_id, body.message, body.conversation_id, recall=body.recall != "never")
-    recollection = answer.recollection
-    return ChatOut(
+    check_length(parts.settings, body.system or "", field="system")
+    saying = body.saying(idempotency_key)
+    if body.stream:
+        events = await parts.chat.stream(saying)
+        return StreamingResponse(_told(events), media_type="text/event-stream", headers=_UNBUFFERED)
+    answer = await parts.chat.answer(saying)
+    out = ChatOut(
+        reply_message_id=answer.reply.message_id,
+        reply=answer.text,
+        timings=answer.timings,
+        **_recalled(answer),
+    )
+    return JSONResponse(out.model_dump(mode="json"), headers=_REPLAYED if answer.replayed else None)
+
+
+def _recalled(turn: Begun | Answer) -> dict[str, Any]:
+    found = turn.recollection
+    return {
+        "conversation_id": turn.said.conversation_id,
+        "message_id": turn.said.message_id,
+        "profile": [ProfileLineOut.of(line) for line in turn.known],
+        "recalled": [memory_out(remembered) for remembered in found.memories],
+        "pending": sources(found.pending),
+        "degraded": found.degraded,
+    }
+
+
+async def _told(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
+    async for event in events:
+        yield _event(event)
+
+
+def _event(event: Event) -> bytes:
+    match event:
+        case Recalled(turn):
+            return _sse("recalled", RecalledOut(**_recalled(turn)))
+        case Delta(text):
+            return _sse("delta", DeltaOut(text=text))
+        case Done(answer):
+            return _sse("done", _done(answer))
+        case Failed(error):
+            return _sse("error", problems.document(problems.status_of(error), str(error)))
+
+
+def _done(answer: Answer) -> DoneOut:
+    return DoneOut(
         conversation_id=answer.said.conversation_id,
         message_id=answer.said.message_id,
         reply_message_id=answer.reply.message_id,
         reply=answer.text,
-        profile=[ProfileLineOut.of(line) for line in answer.known],
-        recalled=[memory_out(remembered) for remembered in recollection.memories],
-        pending=sources(recollection.pending),
-        degraded=recollection.degraded,
         timings=answer.timings,
     )
+
+
+def _sse(name: str, data: BaseModel) -> bytes:
+    # JSON has no line ends of its own, so it is one line.
+    return f"event: {name}\ndata: {data.model_dump_json(exclude_none=name == 'error')}\n\n".encode()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from chat_api.replies import Prompt
+from chat_api.chat.prompt import Prompt
 from chat_api.store import Rows
 from tests.support.api import (
     Api,
@@ -139,7 +139,7 @@ def test_a_database_that_goes_away_while_the_model_thinks_keeps_what_was_said(my
     others = sessions(mysql)
 
     class Thinking:
-        def reply(self, prompt: Prompt) -> str:
+        async def reply(self, prompt: Prompt) -> str:
             execute(mysql.root, *(f"KILL {each}" for each in sessions(mysql) - others))
             return prompt.message
 

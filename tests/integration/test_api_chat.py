@@ -145,7 +145,7 @@ def test_the_model_is_given_what_is_remembered_and_what_was_just_said(
     learned = api.say(user, "I drink tea", created_at="2026-03-02T09:00:00Z", conversation_id="before")
     api.learn(user, learned, "drinks tea")
     api.say(user, "I moved to Kyoto", created_at="2026-03-03T09:00:00Z", conversation_id="another")
-    found = say(client, user, "Tea?", conversation_id="c")
+    found = say(client, user, "Tea?", conversation_id="c", recall="always")
     system = model.asked[-1]["messages"][0]["content"]
 
     assert "What you remember, most relevant first:\n- 2026-03-02: drinks tea" in system
@@ -159,7 +159,7 @@ def test_turns_of_the_conversation_are_not_given_twice(
 ) -> None:
     for role, text in (("user", "I drink tea"), ("note", "allergic to nuts")):
         api.say(user, text, role=role, conversation_id="c")
-    say(client, user, "Tea?", conversation_id="c")
+    say(client, user, "Tea?", conversation_id="c", recall="always")
     system, *turns_given = [each["content"] for each in model.asked[-1]["messages"]]
 
     assert turns_given == ["I drink tea", "Tea?"]

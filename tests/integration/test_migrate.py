@@ -13,8 +13,9 @@ from mysql.connector import DatabaseError
 
 from chat_api.migrate import migrate
 from chat_api.settings import CONTENT_CEILING, Account
-from tests.support.api import LATEST_TABLES, MySql, execute, session
+from tests.support.api import MySql, execute, session
 from tests.support.deadline import wait_until
+from tests.support.tables import latest
 
 _STARTER = """
 import os
@@ -65,7 +66,7 @@ def test_of_two_processes_at_once_each_waits_for_who_is_migrating(mysql: MySql, 
         migrating.cmd_query("DO RELEASE_ALL_LOCKS()")
 
         assert [starter.wait(120) for starter in starters] == [0, 0]
-    assert execute(fresh, "SELECT version_num FROM alembic_version") == [(LATEST_TABLES,)]
+    assert execute(fresh, "SELECT version_num FROM alembic_version") == [(latest(),)]
 
 
 def test_a_migration_that_was_killed_half_way_is_finished_by_the_next(fresh: Account) -> None:
@@ -75,7 +76,7 @@ def test_a_migration_that_was_killed_half_way_is_finished_by_the_next(fresh: Acc
     migrate(fresh)
 
     assert execute(fresh, "SHOW TABLES") == whole
-    assert execute(fresh, "SELECT version_num FROM alembic_version") == [(LATEST_TABLES,)]
+    assert execute(fresh, "SELECT version_num FROM alembic_version") == [(latest(),)]
 
 
 def test_migrating_again_keeps_the_rows(fresh: Account) -> None:
@@ -94,8 +95,9 @@ def test_texts_are_compared_byte_by_byte_in_every_table(mysql: MySql) -> None:
     )
 
     by_column = {(table, column): collation for table, column, collation in collations}
-    assert len(by_column) == 19
-    assert by_column.pop(("messages", "revision")) == "ascii_bin"
+    assert len(by_column) == 18 + 6
+    for digest in (("messages", "revision"), ("turns", "prefix_digest"), ("turns", "tail_digest")):
+        assert by_column.pop(digest) == "ascii_bin"
     assert set(by_column.values()) == {"utf8mb4_0900_bin"}
 
 
@@ -144,6 +146,8 @@ def test_a_role_that_nobody_knows_is_refused(fresh: Account) -> None:
         ("conversations", "created_at"),
         ("users", "user_id"),
         ("users", "created_at"),
+        ("turns", "message_id"),
+        ("turns", "prefix_digest"),
     ],
 )
 def test_what_identifies_and_dates_is_not_the_api_accounts_to_change(

@@ -13,7 +13,8 @@ from chat_api.errors import Faulty, Unavailable
 from chat_api.messages import NewMessage
 from chat_api.migrate import migrate
 from chat_api.store import Rows
-from tests.support.api import LATEST_TABLES, MySql, execute
+from tests.support.api import MySql, execute
+from tests.support.tables import latest
 
 
 def test_of_many_starters_one_migrates_and_the_others_find_it_done(mysql: MySql) -> None:
@@ -26,8 +27,8 @@ def test_of_many_starters_one_migrates_and_the_others_find_it_done(mysql: MySql)
     finally:
         execute(mysql.root, f"DROP DATABASE IF EXISTS {account.database}")
 
-    assert applied == [(LATEST_TABLES,)]
-    assert {"users", "conversations", "messages", "debezium_signal"} <= {row[0] for row in tables}
+    assert applied == [(latest(),)]
+    assert {"users", "conversations", "messages", "turns", "debezium_signal"} <= {row[0] for row in tables}
 
 
 def test_migrating_again_changes_nothing(mysql: MySql) -> None:

@@ -6,7 +6,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
-from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -16,7 +15,6 @@ from mysql.connector.connection import MySQLConnection
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
-from chat_api import migrations
 from chat_api.app import create_app
 from chat_api.messages import Message
 from chat_api.settings import Account, ApiSettings
@@ -27,9 +25,6 @@ from memory_store.fake import FakeStore, HashEmbedder
 from memory_store.models import Filing, Memory, Profile, ProfileLine, Receipt, SourceRef, point_id
 from memory_store.port import Embedder, MemoryStore
 from memory_store.version import FiledVersion
-
-#: The number of the last migration.
-LATEST_TABLES = max(path.name[:4] for path in Path(migrations.__path__[0]).glob("versions/0*.py"))
 
 KEY = "oboegaki_test_0123456789"
 EXTRACTOR = "offline-1"

@@ -1,7 +1,7 @@
 """A language model's server on this machine, OpenAI-compatible, that answers what it was told to."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +18,10 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: bool = False
     silent: bool = False
+    #: Sent one by one in place of the body, and ended with the connection.
+    pieces: Sequence[bytes] = ()
+    #: What the server waits for after the first piece.
+    held: Event | None = None
 
 
 Script = Callable[[dict[str, Any]], Reply]
@@ -44,6 +48,17 @@ def completion(message: Mapping[str, object], finish_reason: str = "stop") -> Re
     return Reply(json.dumps(told).encode())
 
 
+def streams(*texts: str, held: Event | None = None, done: bool = True) -> Reply:
+    """A completion in pieces, as server-sent events; without `done` it breaks off."""
+    chunks: list[dict[str, object]] = [{"delta": {"role": "assistant", "content": text}} for text in texts]
+    if done:
+        chunks.append({"delta": {}, "finish_reason": "stop"})
+    told = [{"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}] * len(chunks)
+    events = [{**head, "choices": [{"index": 0, **chunk}]} for head, chunk in zip(told, chunks, strict=True)]
+    pieces = [f"data: {json.dumps(event)}\n\n".encode() for event in events]
+    return Reply(pieces=[*pieces, *([b"data: [DONE]\n\n"] if done else [])], held=held)
+
+
 def fails(status: int, told: str = "no", **headers: str) -> Reply:
     """An error as such servers send it."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -60,6 +75,8 @@ class LlmServer(ThreadingHTTPServer):
         self.script = script
         self.models = models
         self.over = Event()
+        #: Set once somebody did not wait for the end of a streamed answer.
+        self.left = Event()
         self._lock = Lock()
         self._asked: list[dict[str, Any]] = []
 
@@ -103,6 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.over.wait()
             self.close_connection = True
             return
+        if reply.pieces:
+            self._stream(reply)
+            return
         self.send_response(reply.status)
         for name, value in {"Content-Type": "application/json", **reply.headers}.items():
             self.send_header(name, value)
@@ -110,6 +130,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body)
         self.close_connection = self.close_connection or reply.cut
+
+    def _stream(self, reply: Reply) -> None:
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        try:
+            for number, piece in enumerate(reply.pieces):
+                self.wfile.write(piece)
+                self.wfile.flush()
+                if number == 0 and reply.held is not None:
+                    reply.held.wait(60)
+        except OSError:
+            self.server.left.set()
 
     def log_message(self, *_: object) -> None:
         """Says nothing."""

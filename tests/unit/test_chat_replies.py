@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chat_api.replies import Line, OfflineReplier, Prompt
+from chat_api.chat.prompt import Line, Prompt
+from chat_api.chat.repliers import offline
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -18,7 +19,7 @@ def reply(message: str, *, remembered: int = 0, recent: int = 0, text: str = "te
         remembered=[Line(AT, f"{text} {number}") for number in range(remembered)],
         recent=[Line(AT, f"recent {number}") for number in range(recent)],
     )
-    return OfflineReplier().reply(prompt).splitlines()
+    return offline(prompt).splitlines()
 
 
 @pytest.mark.parametrize("message", ["What?", "123", "🎏", "Что?", ""])

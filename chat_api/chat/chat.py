@@ -1,0 +1,77 @@
+"""A turn of chat from what was said to the reply: rows in threads, the model on the event loop."""
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+
+from starlette.concurrency import run_in_threadpool
+
+from chat_api import problems
+from chat_api.chat.limit import Limit
+from chat_api.chat.repeats import UnderWay
+from chat_api.chat.repliers import Replier
+from chat_api.chat.streaming import Channel, Delta, Done, Event, Failed, Recalled, Tasks
+from chat_api.chat.turns import Answer, Begun, Saying, Turns
+from chat_api.errors import ChatError, Faulty
+
+
+class Chat:
+    """Talks with users. Raises Unavailable and Busy; what was said is kept where it raises NoReply."""
+
+    def __init__(self, turns: Turns, replier: Replier, limit: Limit) -> None:
+        self._turns = turns
+        self._replier = replier
+        self._limit = limit
+        self._under_way = UnderWay()
+        self._tasks = Tasks()
+
+    async def answer(self, saying: Saying) -> Answer:
+        """The reply, whole. It is written even where nobody waits for it any more."""
+        with self._limit.one(), self._under_way.holding(saying.user_id, saying.named):
+            begun = await run_in_threadpool(self._turns.begin, saying)
+            if isinstance(begun, Answer):
+                return begun
+            text = await self._replier.reply(begun.prompt)
+            return await run_in_threadpool(self._turns.finish, begun, text)
+
+    async def stream(self, saying: Saying) -> AsyncIterator[Event]:
+        """The events of a reply, once what was said is written.
+
+        The model is read to the end also where the client has left: the reply is there when it comes back.
+        """
+        with ExitStack() as until_begun:
+            until_begun.enter_context(self._limit.one())
+            until_begun.enter_context(self._under_way.holding(saying.user_id, saying.named))
+            begun = await run_in_threadpool(self._turns.begin, saying)
+            if isinstance(begun, Answer):
+                return _given_before(begun)
+            channel: Channel[Event] = Channel()
+            self._tasks.start(self._reply(begun, channel, until_begun.pop_all()))
+            return channel.received()
+
+    async def close(self) -> None:
+        """Waits for the replies under way, not for long."""
+        await self._tasks.close()
+
+    async def _reply(self, begun: Begun, channel: Channel[Event], held: ExitStack) -> None:
+        with held:
+            await channel.send(Recalled(begun))
+            try:
+                text = ""
+                async for piece in self._replier.deltas(begun.prompt):
+                    text += piece
+                    await channel.send(Delta(piece))
+                last: Event = Done(await run_in_threadpool(self._turns.finish, begun, text))
+            except ChatError as exc:
+                last = Failed(exc)
+            except Exception as exc:  # noqa: BLE001  a task's boundary: nobody else would tell the client
+                problems.log_unforeseen(exc)
+                last = Failed(Faulty("Something went wrong here. The log tells where."))
+        # Whoever is told that it is done may ask for the same again.
+        await channel.send(last)
+        await channel.send(None)
+
+
+async def _given_before(answer: Answer) -> AsyncIterator[Event]:
+    yield Recalled(answer)
+    yield Delta(answer.text)
+    yield Done(answer)

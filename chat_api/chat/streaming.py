@@ -1,0 +1,100 @@
+"""A reply as it comes: made in a task of its own, so that it is written however the client leaves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from chat_api.chat.turns import Answer, Begun
+from chat_api.errors import ChatError
+
+T = TypeVar("T")
+
+#: Pieces of a reply that may wait for a slow client; the model's server then waits too.
+_MOST_WAITING = 64
+#: How long an end of the process waits for replies under way; those left have their question kept, and no reply.
+_LAST_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """The first event: what the reply can draw on."""
+
+    begun: Begun | Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The next piece of the reply."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The last event: the reply is whole and written."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The last event where there is no reply."""
+
+    error: ChatError
+
+
+Event = Recalled | Delta | Done | Failed
+
+
+class Channel(Generic[T]):
+    """Hands what comes from a task to the client; who has left gets no more, and holds nothing up."""
+
+    def __init__(self, most_waiting: int = _MOST_WAITING) -> None:
+        self._waiting: asyncio.Queue[T | None] = asyncio.Queue(most_waiting)
+        self._left = False
+        #: What to do where the client leaves before the end.
+        self.on_leaving: Callable[[], object] | None = None
+
+    async def send(self, item: T | None) -> None:
+        """Waits while the client is slow. None ends the stream."""
+        if not self._left:
+            await self._waiting.put(item)
+
+    async def received(self) -> AsyncIterator[T]:
+        """What was sent, until the stream ends. To leave off means to have left."""
+        ended = False
+        try:
+            while (item := await self._waiting.get()) is not None:
+                yield item
+            ended = True
+        finally:
+            self._left = True
+            while not self._waiting.empty():
+                self._waiting.get_nowait()
+            if not ended and self.on_leaving is not None:
+                self.on_leaving()
+
+
+class Tasks:
+    """The tasks under way, held until they end."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Runs it beside the request."""
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def close(self) -> None:
+        """Waits for what is under way, not for long, and ends the rest."""
+        running: Sequence[asyncio.Task[None]] = tuple(self._running)
+        if not running:
+            return
+        _, late = await asyncio.wait(running, timeout=_LAST_S)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)

@@ -1,0 +1,238 @@
+"""The rows of a turn of chat: what was said before the reply is made, and the reply once it is. Blocks."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from chat_api.chat import prompt as prompts
+from chat_api.chat.prompt import Prompt
+from chat_api.chat.repeats import Names
+from chat_api.errors import Conflict, NotFound
+from chat_api.messages import REPLY_TO, Added, Message, NewMessage
+from chat_api.profile import KnownLine, Profiles
+from chat_api.recall import Question, Recaller, Recollection, Remembered
+from chat_api.settings import ApiSettings
+from chat_api.store import Rows
+from chat_api.zones import zone
+from memory_store.errors import StoreError
+
+#: In the metadata of a reply that may be asked for again: what it could draw on.
+_DREW_ON = "drew_on"
+
+Policy = Literal["auto", "always", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """Something said to the assistant."""
+
+    user_id: str
+    message: str
+    conversation_id: str | None = None
+    recall: Policy = "auto"
+    system: str | None = None
+    #: Where the request may come again.
+    named: Names | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A turn whose reply is still to be made; `timings` in milliseconds."""
+
+    saying: Saying
+    said: Added
+    known: tuple[KnownLine, ...]
+    recollection: Recollection
+    prompt: Prompt
+    started: float
+    timings: dict[str, float]
+    asked: float = field(default_factory=time.perf_counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply with its rows and what it could draw on; `timings` in milliseconds."""
+
+    said: Added
+    reply: Added
+    text: str
+    known: tuple[KnownLine, ...]
+    recollection: Recollection
+    timings: dict[str, float]
+    #: Whether it was given before, to the same request.
+    replayed: bool = False
+
+
+class Turns:
+    """Writes turns and gathers what replies are made from. Learning never takes part. Raises Unavailable."""
+
+    def __init__(
+        self,
+        settings: ApiSettings,
+        rows: Rows,
+        recaller: Recaller,
+        profiles: Profiles,
+        *,
+        wants_recall: Callable[[str], bool],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._rows = rows
+        self._recaller = recaller
+        self._profiles = profiles
+        self._wants_recall = wants_recall
+        self._clock = clock
+
+    def begin(self, saying: Saying) -> Begun | Answer:
+        """What was said, written; or the answer that the same request got before. Raises Invalid."""
+        started = time.perf_counter()
+        earlier = self._earlier(saying)
+        if isinstance(earlier, Answer):
+            return earlier
+        said = earlier or self._write_said(saying)
+        written = time.perf_counter()
+        known = self.known(saying.user_id, saying.recall)
+        known_at = time.perf_counter()
+        found = self.recollection(saying.user_id, saying.message, saying.recall, without=said.message_id)
+        timings = {
+            "profile_ms": _milliseconds(known_at - written),
+            "recall_ms": found.timings.get("total_ms", 0.0),
+        }
+        return Begun(saying, said, known, found, self._prompt(saying, said, known, found), started, timings)
+
+    def finish(self, begun: Begun, text: str) -> Answer:
+        """The reply, written; where another process was faster with the same request, its reply."""
+        replied = time.perf_counter()
+        try:
+            reply = self._write_reply(begun, text)
+        except Conflict:
+            earlier = self._earlier(begun.saying)
+            if not isinstance(earlier, Answer):
+                raise
+            return earlier
+        timings = {
+            **begun.timings,
+            "reply_ms": _milliseconds(replied - begun.asked),
+            "total_ms": _milliseconds(time.perf_counter() - begun.started),
+        }
+        return Answer(begun.said, reply, text, begun.known, begun.recollection, timings)
+
+    def known(self, user_id: str, recall: Policy) -> tuple[KnownLine, ...]:
+        """What matters most about the user, unless nothing may be remembered."""
+        if recall == "never":
+            return ()
+        try:
+            return self._profiles.of(user_id).lines
+        except StoreError:
+            # Chatting goes on without it, as it does without memories.
+            return ()
+
+    def recollection(self, user_id: str, message: str, recall: Policy, *, without: int | None) -> Recollection:
+        """What is remembered about the message, within the budget; nothing where it is not wanted."""
+        if recall == "never" or (recall == "auto" and not self._wants_recall(message)):
+            return Recollection()
+        question = Question(user_id, limit=self._settings.recall_limit, without=without)
+        return prompts.within(self._recaller.recall(question, message), self._settings.memory_tokens)
+
+    def now(self, user_id: str) -> datetime:
+        """The time where the user is."""
+        return self._clock().astimezone(zone(self._rows.user_timezone(user_id)))
+
+    def _prompt(self, saying: Saying, said: Added, known: tuple[KnownLine, ...], found: Recollection) -> Prompt:
+        rows = self._rows.last_turns(
+            saying.user_id, said.conversation_id, before=said.message_id, limit=self._settings.chat_turns
+        )
+        turns = prompts.fitting(rows, self._settings.chat_turn_tokens)
+        return Prompt(
+            message=saying.message,
+            now=self.now(saying.user_id),
+            turns=list(turns.values()),
+            known=prompts.known(known),
+            remembered=prompts.remembered(found),
+            recent=prompts.recent(found, without=turns),
+            system=saying.system,
+        )
+
+    def _earlier(self, saying: Saying) -> Added | Answer | None:
+        """What the same request came to before: its answer, or the row of what was said without one."""
+        named = saying.named
+        if named is None:
+            return None
+        rows = self._rows.named(saying.user_id, [named.said, named.reply])
+        for row in rows.values():
+            named.check(row)
+        if named.reply in rows:
+            return self._replayed(saying, rows.get(named.said), rows[named.reply])
+        return _added(rows[named.said]) if named.said in rows else None
+
+    def _replayed(self, saying: Saying, said: Message | None, reply: Message) -> Answer:
+        started = time.perf_counter()
+        metadata: dict[str, Any] = reply.metadata or {}
+        drew_on = metadata.get(_DREW_ON, {})
+        found = self._again(saying.user_id, drew_on.get("memories", {}), drew_on.get("pending", []))
+        known = self.known(saying.user_id, saying.recall)
+        # What was said may have been deleted meanwhile; its id still says which row it was.
+        asked = _added(said) if said else Added(metadata[REPLY_TO], reply.conversation_id, None, created=False)
+        timings = {"total_ms": _milliseconds(time.perf_counter() - started)}
+        return Answer(asked, _added(reply), reply.content, known, found, timings, replayed=True)
+
+    def _again(self, user_id: str, memories: dict[str, float | None], pending: list[int]) -> Recollection:
+        """What a reply drew on, as far as it may still be told."""
+        found: list[Remembered] = []
+        degraded = False
+        try:
+            for memory_id, score in memories.items():
+                found += self._one(user_id, memory_id, score)
+        except StoreError:
+            degraded = True
+        rows = self._rows.rows_by_ids(user_id, pending)
+        told = tuple(rows[each] for each in pending if each in rows and rows[each].suppressed is None)
+        return Recollection(tuple(found), told, degraded)
+
+    def _one(self, user_id: str, memory_id: str, score: float | None) -> list[Remembered]:
+        try:
+            one = self._recaller.one(user_id, memory_id)
+        except NotFound:
+            return []
+        return [Remembered(one.memory, one.sources, score, one.superseded_by)]
+
+    def _write_said(self, saying: Saying) -> Added:
+        named = saying.named
+        message = NewMessage(
+            "user",
+            saying.message,
+            saying.conversation_id,
+            named.said if named else None,
+            metadata=named.metadata if named else None,
+        )
+        return self._write(saying.user_id, message)
+
+    def _write_reply(self, begun: Begun, text: str) -> Added:
+        named = begun.saying.named
+        metadata: dict[str, object] = {REPLY_TO: begun.said.message_id}
+        if named is not None:
+            metadata |= {**named.metadata, _DREW_ON: _drawn(begun.recollection)}
+        name = named.reply if named else None
+        message = NewMessage("assistant", text, begun.said.conversation_id, name, metadata=metadata)
+        return self._write(begun.saying.user_id, message)
+
+    def _write(self, user_id: str, message: NewMessage) -> Added:
+        [added] = self._rows.add_messages(user_id, [message])
+        return added
+
+
+def _drawn(found: Recollection) -> dict[str, object]:
+    return {
+        "memories": {one.memory.id: one.score for one in found.memories},
+        "pending": [row.id for row in found.pending],
+    }
+
+
+def _added(row: Message) -> Added:
+    return Added(row.id, row.conversation_id, row.external_id, created=False)
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 3)

@@ -1,0 +1,96 @@
+"""Every refusal and failure on OpenAI's paths in OpenAI's shape, whoever refuses."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.datastructures import MutableHeaders
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chat_api import problems
+from chat_api.chat.upstream import Declined
+
+#: What the model's server says of a request holds for ours, too; what it says of itself and of our key does not.
+_PASSED_ON = frozenset({400, 404, 409, 413, 415, 422, 429})
+_PATHS = ("/v1/chat/completions", "/v1/models")
+_KINDS: Mapping[int, tuple[str, str | None]] = {
+    401: ("authentication_error", "invalid_api_key"),
+    403: ("permission_error", "forbidden"),
+    404: ("invalid_request_error", "not_found"),
+    409: ("conflict_error", None),
+    429: ("rate_limit_error", "rate_limit_exceeded"),
+    502: ("server_error", "model_failed"),
+    503: ("server_error", "unavailable"),
+}
+
+
+def body(status: int, message: str, *, param: str | None = None, code: str | None = None) -> dict[str, Any]:
+    """An error as OpenAI tells it."""
+    kind, usual = _KINDS.get(status, ("server_error" if status >= 500 else "invalid_request_error", None))  # noqa: PLR2004
+    return {"error": {"message": message, "type": kind, "param": param, "code": code or usual}}
+
+
+def of_model(declined: Declined) -> Response:
+    """What the language model's server answered, where it is about the request; else that it failed."""
+    if declined.status not in _PASSED_ON:
+        return JSONResponse(body(502, str(declined)), 502)
+    headers = {"Retry-After": declined.retry_after} if declined.retry_after else None
+    return JSONResponse(_told(declined), declined.status, headers)
+
+
+def _told(declined: Declined) -> dict[str, Any]:
+    ours = body(declined.status, str(declined))["error"]
+    try:
+        told = json.loads(declined.body)
+    except ValueError:
+        return {"error": ours}
+    theirs = told.get("error", told) if isinstance(told, dict) else told
+    if isinstance(theirs, str):
+        return {"error": {**ours, "message": theirs}}
+    if not isinstance(theirs, dict) or not isinstance(theirs.get("message"), str):
+        return {"error": ours}
+    return {"error": {**ours, **theirs}}
+
+
+class InTheirShape:
+    """Rewrites problem documents on OpenAI's paths; what cannot be read is 400 there, and not 422."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(_PATHS):
+            await self._app(scope, receive, send)
+            return
+        started: Message | None = None
+        read = b""
+
+        async def rewritten(message: Message) -> None:
+            nonlocal started, read
+            if message["type"] == "http.response.start" and _is_problem(message):
+                started = message
+            elif started is None:
+                await send(message)
+            else:
+                read += message.get("body", b"")
+                if not message.get("more_body", False):
+                    await _send(started, read, send)
+
+        await self._app(scope, receive, rewritten)
+
+
+def _is_problem(message: Message) -> bool:
+    return MutableHeaders(raw=message["headers"]).get("Content-Type", "").startswith(problems.MEDIA_TYPE)
+
+
+async def _send(started: Message, read: bytes, send: Send) -> None:
+    problem = json.loads(read)
+    status = 400 if started["status"] == 422 else started["status"]  # noqa: PLR2004  OpenAI's own
+    first = (problem.get("errors") or [{}])[0]
+    told = json.dumps(body(status, problem["detail"], param=first.get("field"))).encode()
+    headers = MutableHeaders(raw=list(started["headers"]))
+    headers["Content-Type"] = "application/json"
+    headers["Content-Length"] = str(len(told))
+    await send({**started, "status": status, "headers": headers.raw})
+    await send({"type": "http.response.body", "body": told})
