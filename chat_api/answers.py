@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from chat_api.control.notes import Noted
 from chat_api.messages import Added, Conversation, Message, Role
 from chat_api.profile import KnownLine
 from memory_store.models import Memory, Receipt
@@ -51,6 +52,7 @@ class MessageOut(_Answer):
     suppressed: str | list[str] | None
     metadata: dict[str, Any] | None
     agent_id: str | None
+    pinned: str | list[str] | None = None
     created_at: datetime = Field(description="When it was said, with the speaker's own offset.")
     updated_at: datetime
     revision: str
@@ -67,6 +69,7 @@ class MessageOut(_Answer):
             suppressed=list(row.suppressed) if isinstance(row.suppressed, tuple) else row.suppressed,
             metadata=row.metadata,
             agent_id=row.agent_id,
+            pinned=list(row.pinned) if isinstance(row.pinned, tuple) else row.pinned,
             created_at=row.said_at,
             updated_at=row.updated_at,
             revision=row.revision,
@@ -147,7 +150,39 @@ class MemoryOut(_Answer):
     superseded_by: list[str] = Field(
         description="Memories that stand in its place, the latest first; it is then only shown if asked for."
     )
+    pinned: bool = Field(description="Given to every chat, and never replaced by itself.")
+    metadata: dict[str, Any] | None = Field(description="Of the message that it is filed under, as is `agent_id`.")
+    agent_id: str | None
     sources: list[SourceOut]
+
+
+class NotedOut(_Answer):
+    """A memory as it was added or changed."""
+
+    id: str = Field(description="It can be read by it once its message is learned.")
+    text: str
+    pinned: bool
+    message_id: int
+    conversation_id: str
+    external_id: str | None
+    metadata: dict[str, Any] | None
+    agent_id: str | None
+    created: bool = Field(description="Whether a note was written.")
+
+    @classmethod
+    def of(cls, noted: Noted) -> Self:
+        row = noted.row
+        return cls(
+            id=noted.memory_id,
+            text=noted.text,
+            pinned=noted.pinned,
+            message_id=row.id,
+            conversation_id=row.conversation_id,
+            external_id=row.external_id,
+            metadata=row.metadata,
+            agent_id=row.agent_id,
+            created=noted.created,
+        )
 
 
 class MemoriesOut(_Answer):
@@ -165,17 +200,20 @@ class ProfileLineOut(_Answer):
 
     text: str
     said_at: datetime
+    pinned: bool = Field(description="Put there by the user, so before all others.")
     sources: list[SourceOut]
 
     @classmethod
     def of(cls, line: KnownLine) -> Self:
-        return cls(text=line.text, said_at=line.said_at, sources=sources(line.sources))
+        return cls(text=line.text, said_at=line.said_at, pinned=line.pinned, sources=sources(line.sources))
 
 
 class ProfileOut(_Answer):
     """What matters most about a user: what every chat begins with."""
 
-    lines: list[ProfileLineOut] = Field(description="The most important first, 300 tokens at most.")
+    lines: list[ProfileLineOut] = Field(
+        description="What is pinned first, then the most important, 300 tokens of it at most."
+    )
     updated_at: datetime | None = Field(description="When it was last written; null before there was anything.")
 
 

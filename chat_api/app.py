@@ -12,6 +12,7 @@ from fastapi.security import HTTPBearer
 
 from chat_api import problems
 from chat_api.chat import Chat
+from chat_api.control.notes import Notes
 from chat_api.errors import Unavailable
 from chat_api.freshness import Freshness
 from chat_api.gates import AddressGate, JsonGate, KeyGate, SizeGate
@@ -95,6 +96,7 @@ def create_app(
         recaller=recaller,
         profiles=profiles,
         freshness=Freshness(rows, store, clock, sleep),
+        notes=Notes(rows, recaller, profiles),
         chat=Chat(settings, rows, recaller, profiles, replier=replier or own or OfflineReplier(), clock=clock),
         stages=stages,
         verify=verify,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chat_api.messages import Added, Message, NewMessage
-from chat_api.profile import KnownLine, Profiles
+from chat_api.profile import KnownLine, Profiles, fitting
 from chat_api.recall import Question, Recaller, Recollection
 from chat_api.replies import Line, Prompt, Replier, Turn
 from chat_api.settings import ApiSettings
@@ -90,8 +90,8 @@ class Chat:
         try:
             return self._profiles.of(user_id).lines
         except StoreError:
-            # Chatting goes on without it, as it does without memories.
-            return ()
+            # Chatting goes on without it, as it does without memories; what is pinned stands in the rows.
+            return tuple(fitting(self._profiles.pinned(user_id)))
 
     def _recall(self, user_id: str, message: str, said: Added) -> Recollection:
         question = Question(user_id, limit=self._settings.recall_limit, without=said.message_id)

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from chat_api.auth.callers import Caller
 from chat_api.chat import Chat
+from chat_api.control.notes import Notes
 from chat_api.freshness import Freshness
 from chat_api.profile import Profiles
 from chat_api.recall import Recaller
@@ -26,6 +27,7 @@ class Parts:
     recaller: Recaller
     profiles: Profiles
     freshness: Freshness
+    notes: Notes
     chat: Chat
     #: What the learning in this process has done; empty where it runs elsewhere.
     stages: Callable[[], Sequence[Mapping[str, Any]]]

@@ -197,6 +197,28 @@ class Rows:
         """Adds a fact reference to the suppressions of each message; those that are gone are passed over."""
         self._transact(lambda cursor: statements.suppress(cursor, user_id, refs))
 
+    def put_in_place(self, user_id: str, refs: Mapping[int, str], note: NewMessage) -> Added:
+        """Writes a note and adds a fact reference to the suppressions of each message, both or nothing.
+
+        A note that repeats one by its `external_id` gives that one's id. Raises Conflict where it differs.
+        """
+        unnamed, now = str(uuid4()), self._clock().astimezone(UTC)
+        return self._transact(
+            lambda cursor: statements.put_in_place(cursor, user_id, refs, note, unnamed=unnamed, now=now)
+        )
+
+    def pin(self, user_id: str, message_id: int, ref: str, *, pinned: bool) -> None:
+        """Adds a fact reference to what is pinned of a message, or takes it out. Raises NotFound."""
+        self._transact(lambda cursor: statements.pin(cursor, user_id, message_id, ref, pinned=pinned))
+
+    def with_pins(self, user_id: str) -> list[Message]:
+        """The messages of a user of which something is pinned, the first written first."""
+        return self._transact(lambda cursor: statements.with_pins(cursor, user_id))
+
+    def named(self, user_id: str, external_id: str) -> Message | None:
+        """The message of a user by that name."""
+        return self._transact(lambda cursor: statements.named(cursor, user_id, external_id))
+
     def delete_message(self, user_id: str, message_id: int) -> None:
         """Removes a message. Raises NotFound."""
         self._transact(lambda cursor: statements.delete_message(cursor, user_id, message_id))

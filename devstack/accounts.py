@@ -25,8 +25,8 @@ _TABLE_GRANTS = {
             f"GRANT SELECT, INSERT, DELETE ON {DATABASE}.{table} TO"
             for table in ("users", "conversations", "messages")
         ),
-        f"GRANT UPDATE (content, suppressed, metadata, updated_at) ON {DATABASE}.messages TO",
-        f"GRANT UPDATE (timezone) ON {DATABASE}.users TO",
+        f"GRANT UPDATE (content, suppressed, metadata, pinned, updated_at) ON {DATABASE}.messages TO",
+        f"GRANT UPDATE (timezone, recall, persona) ON {DATABASE}.users TO",
     ),
     # An incremental snapshot marks its chunks in this table.
     "oboegaki_debezium": (f"GRANT INSERT, DELETE ON {DATABASE}.debezium_signal TO",),
