@@ -7,8 +7,11 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from chat_api.control.notes import Noted
+from chat_api.control.passages import passage
+from chat_api.control.users import RecallPolicy, UserSettings
 from chat_api.messages import Added, Conversation, Message, Role
 from chat_api.profile import KnownLine
+from chat_api.recall import Remembered
 from memory_store.models import Memory, Receipt
 
 
@@ -156,6 +159,59 @@ class MemoryOut(_Answer):
     sources: list[SourceOut]
 
 
+class PassageOut(_Answer):
+    """A part of a content, in characters (Unicode code points) of it: from `start` to before `end`."""
+
+    start: int
+    end: int
+    text: str
+
+
+class WhySourceOut(SourceOut):
+    """A message that a memory rests on, and what of it."""
+
+    passage: PassageOut | None = Field(
+        description="The sentences nearest to the memory; null where none shares a word, or where it is not shown."
+    )
+
+    @classmethod
+    def nearest_to(cls, row: Message, fact: str) -> Self:
+        source = SourceOut.of(row)
+        found = None if source.content is None else passage(source.content, fact)
+        if source.content is None or found is None:
+            return cls(**source.model_dump(), passage=None)
+        text = source.content[found.start : found.end]
+        return cls(**source.model_dump(), passage=PassageOut(start=found.start, end=found.end, text=text))
+
+
+class OtherMemoryOut(_Answer):
+    """Another memory."""
+
+    id: str
+    text: str
+    said_at: datetime
+
+    @classmethod
+    def of(cls, remembered: Remembered) -> Self:
+        memory = remembered.memory
+        return cls(id=memory.id, text=memory.text, said_at=memory.said_at)
+
+
+class WhyOut(_Answer):
+    """Why something is remembered."""
+
+    id: str
+    text: str
+    said_at: datetime
+    learned_at: datetime
+    extractor: str = Field(description="What found it in the messages; of a note, what took it over as it is.")
+    pinned: bool
+    sources: list[WhySourceOut]
+    supersedes: list[OtherMemoryOut] = Field(description="Those that stand but for this one.")
+    superseded_by: list[OtherMemoryOut] = Field(description="The latest first.")
+    in_place_of: str | None = Field(description="Of a correction: the id of the memory that it corrected.")
+
+
 class NotedOut(_Answer):
     """A memory as it was added or changed."""
 
@@ -215,6 +271,24 @@ class ProfileOut(_Answer):
         description="What is pinned first, then the most important, 300 tokens of it at most."
     )
     updated_at: datetime | None = Field(description="When it was last written; null before there was anything.")
+
+
+class UserOut(_Answer):
+    """What a user has set."""
+
+    user_id: str
+    timezone: str
+    recall: RecallPolicy
+    persona: str | None
+
+    @classmethod
+    def of(cls, user_id: str, settings: UserSettings) -> Self:
+        return cls(
+            user_id=user_id,
+            timezone=settings.timezone,
+            recall=settings.recall,
+            persona=settings.persona,
+        )
 
 
 class FreshnessOut(_Answer):

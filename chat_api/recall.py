@@ -154,6 +154,12 @@ class Recaller:
             return remembered
         raise _no_memory()
 
+    def some(self, user_id: str, memory_ids: Iterable[str]) -> list[Remembered]:
+        """Those of the memories that are the user's and that their sources bear out, in the order given."""
+        version = self._store.live()
+        found = [memory for each in memory_ids if (memory := version.get(each)) is not None]
+        return self._borne_out(user_id, [(memory, None) for memory in found if memory.user_id == user_id])
+
     def filed(self, user_id: str, memory_id: str) -> Memory:
         """A memory as it was filed, whatever became of its sources. Raises NotFound and the store's errors."""
         memory = self._store.live().get(memory_id)

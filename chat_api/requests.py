@@ -15,7 +15,8 @@ from pydantic import (
 
 from chat_api.control.filters import RowFilter
 from chat_api.control.notes import MemoryChange
-from chat_api.fields import Content, FactRef, Identifier, Metadata, Rfc3339, RowId
+from chat_api.control.users import RecallPolicy
+from chat_api.fields import Content, FactRef, Identifier, Metadata, Rfc3339, RowId, TimeZone
 from chat_api.messages import KEEP, Edit, NewMessage, Pinned, Role, Suppressed
 from chat_api.profile import NOTE_CHARACTERS
 
@@ -161,15 +162,33 @@ class MemoryEditIn(_Body):
         return MemoryChange(text=self.text, pinned=self.pinned, metadata=self.metadata)
 
 
+class UserEditIn(_Body):
+    """What to set of a user; what is left out stays."""
+
+    # The defaults are never used: what counts is whether a field was sent.
+    timezone: TimeZone = Field(default="UTC", examples=["Asia/Tokyo"], description="Where time words are read.")
+    recall: RecallPolicy = Field(
+        default="auto", description="Whether replies draw on what is remembered, where a request does not say."
+    )
+    persona: Annotated[Content, Field(max_length=4000)] | None = Field(
+        default=None, description="How the assistant is to be towards this user; null for no wish."
+    )
+
+    def changes(self) -> dict[str, str | None]:
+        """What was sent, as the rows take it."""
+        return self.model_dump(include=self.model_fields_set)
+
+
 class ChatIn(_Body):
     """Something said to the assistant."""
 
     user_id: Identifier
     message: Content
     conversation_id: Identifier | None = Field(default=None, description="A new conversation if left out.")
-    recall: Literal["auto", "always", "never"] = Field(
-        default="auto",
-        description="Whether the reply may draw on what is remembered. `auto` means the same as `always` for now.",
+    recall: RecallPolicy | None = Field(
+        default=None,
+        description="Whether the reply may draw on what is remembered; as the user set it, if left out. `auto`"
+        " means the same as `always` for now.",
     )
 
 

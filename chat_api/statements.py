@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from chat_api import cells
+from chat_api.control.users import UserSettings
 from chat_api.errors import NotFound
 from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
 from chat_api.posting import Plan, Posting
@@ -257,6 +258,29 @@ def recent_changes(
     at, last = before or (cells.LATEST, 0)
     rows = _all(cursor, _CHANGES, user_id, cells.stored(at), cells.stored(at), last, limit)
     return [cells.change(row) for row in rows]
+
+
+def conversations_after(cursor: Cursor, user_id: str, after: str, *, limit: int) -> list[tuple[str, datetime]]:
+    rows = _all(
+        cursor,
+        "SELECT conversation_id, created_at FROM conversations WHERE user_id = %s AND conversation_id > %s"
+        " ORDER BY conversation_id LIMIT %s",
+        *(user_id, after, limit),
+    )
+    return [(row["conversation_id"], cells.utc(row["created_at"])) for row in rows]
+
+
+def user_settings(cursor: Cursor, user_id: str) -> UserSettings:
+    rows = _all(cursor, "SELECT timezone, recall, persona FROM users WHERE user_id = %s", user_id)
+    return UserSettings(**rows[0]) if rows else UserSettings()
+
+
+def set_user(cursor: Cursor, user_id: str, changes: Mapping[str, str | None]) -> UserSettings:
+    _run(cursor, "INSERT IGNORE INTO users (user_id) VALUES (%s)", user_id)
+    for column in (each for each in ("timezone", "recall", "persona") if each in changes):
+        sql = f"UPDATE users SET {column} = %s WHERE user_id = %s"  # noqa: S608  one of three names
+        _run(cursor, sql, changes[column], user_id)
+    return user_settings(cursor, user_id)
 
 
 def user_timezone(cursor: Cursor, user_id: str) -> str:

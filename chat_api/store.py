@@ -12,6 +12,7 @@ from mysql.connector.connection import MySQLConnection
 from mysql.connector.errors import ConnectionTimeoutError, ReadTimeoutError, WriteTimeoutError
 
 from chat_api import statements
+from chat_api.control.users import UserSettings
 from chat_api.errors import ChatError, Faulty, Invalid, Unavailable
 from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
 from chat_api.pool import TRUSTED_S, Pool
@@ -259,6 +260,18 @@ class Rows:
         return self._transact(
             lambda cursor: statements.recent_changes(cursor, user_id, limit=limit, before=before)
         )
+
+    def conversations_after(self, user_id: str, after: str, *, limit: int) -> list[tuple[str, datetime]]:
+        """Names and beginnings of a user's conversations by name, from after the given one."""
+        return self._transact(lambda cursor: statements.conversations_after(cursor, user_id, after, limit=limit))
+
+    def user_settings(self, user_id: str) -> UserSettings:
+        """What the user has set; the defaults for what was not, or for a user who is not there."""
+        return self._transact(lambda cursor: statements.user_settings(cursor, user_id))
+
+    def set_user(self, user_id: str, changes: Mapping[str, str | None]) -> UserSettings:
+        """Sets what is given of `timezone`, `recall` and `persona`, also of a user who said nothing yet."""
+        return self._transact(lambda cursor: statements.set_user(cursor, user_id, changes))
 
     def user_timezone(self, user_id: str) -> str:
         """The user's time zone as an IANA name, UTC if none was ever set."""

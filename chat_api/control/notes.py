@@ -91,14 +91,13 @@ class Notes:
         pinned = remembered.pinned if change.pinned is None else change.pinned
         if pinned:
             self._check_room(user_id, text, without=memory.text)
-        stood = {"memory": memory.id, "messages": [source.id for source in remembered.sources]}
         theirs = row.metadata or {} if change.metadata is None else change.metadata
         note = NewMessage(
             "note",
             text,
             conversation_id=memory.conversation_id,
             external_id=_correction_of(memory.id),
-            metadata={**theirs, OURS: {"in_place_of": stood}},
+            metadata={**theirs, OURS: {"in_place_of": memory.id}},
             agent_id=row.agent_id,
             pinned=_all(pinned),
         )
@@ -128,15 +127,11 @@ class Notes:
             )
 
 
-def stands_in_place_of(row: Message) -> tuple[str, tuple[int, ...]] | None:
-    """The memory that a note corrected, and the messages that one rested on; None for any other row."""
-    ours = (row.metadata or {}).get(OURS)
-    stood = ours.get("in_place_of") if row.role == "note" and isinstance(ours, dict) else None
-    if not isinstance(stood, dict) or not isinstance(stood.get("memory"), str):
-        return None
-    messages = stood.get("messages")
-    ids = messages if isinstance(messages, list) else []
-    return stood["memory"], tuple(each for each in ids if isinstance(each, int))
+def stands_in_place_of(row: Message) -> str | None:
+    """The id of the memory that a note corrected; None for any other row."""
+    ours = (row.metadata or {}).get(OURS) if row.role == "note" else None
+    stood = ours.get("in_place_of") if isinstance(ours, dict) else None
+    return stood if isinstance(stood, str) else None
 
 
 def _noted(row: Message, *, created: bool) -> Noted:

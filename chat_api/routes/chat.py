@@ -20,7 +20,8 @@ router = APIRouter(prefix="/v1/chat", tags=["chat"])
 def say(parts: Wired, body: ChatIn) -> ChatOut:
     """What is said is written first and kept, whatever becomes of the reply."""
     check_length(parts.settings, body.message, field="message")
-    answer = parts.chat.answer(body.user_id, body.message, body.conversation_id, recall=body.recall != "never")
+    recall = body.recall or parts.rows.user_settings(body.user_id).recall
+    answer = parts.chat.answer(body.user_id, body.message, body.conversation_id, recall=recall != "never")
     recollection = answer.recollection
     return ChatOut(
         conversation_id=answer.said.conversation_id,

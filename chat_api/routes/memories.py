@@ -5,7 +5,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
-from chat_api.answers import MemoriesOut, MemoryOut, NotedOut, sources
+from chat_api.answers import (
+    MemoriesOut,
+    MemoryOut,
+    NotedOut,
+    OtherMemoryOut,
+    WhyOut,
+    WhySourceOut,
+    sources,
+)
+from chat_api.control.notes import stands_in_place_of
 from chat_api.errors import Invalid
 from chat_api.messages import fact_ref
 from chat_api.parts import Called, Wired
@@ -93,6 +102,26 @@ def change(
 def read(parts: Wired, memory_id: MemoryId, query: Annotated[UserQuery, Query()]) -> MemoryOut:
     """The memory with the messages it rests on, also if a later one supersedes it."""
     return memory_out(parts.recaller.one(query.user_id, str(memory_id)))
+
+
+@router.get("/{memory_id}/why", summary="Read why something is remembered")
+def why(parts: Wired, caller: Called, memory_id: MemoryId, query: Annotated[UserQuery, Query()]) -> WhyOut:
+    """The messages that it rests on with the passage of each, what found it, and what it supersedes."""
+    user_id = caller.named(query.user_id)
+    remembered = parts.recaller.one(user_id, str(memory_id))
+    memory, stood = remembered.memory, stands_in_place_of(remembered.row)
+    return WhyOut(
+        id=memory.id,
+        text=memory.text,
+        said_at=memory.said_at,
+        learned_at=memory.learned_at,
+        extractor=memory.extractor,
+        pinned=remembered.pinned,
+        sources=[WhySourceOut.nearest_to(row, memory.text) for row in remembered.sources],
+        supersedes=[OtherMemoryOut.of(each) for each in parts.recaller.some(user_id, memory.supersedes)],
+        superseded_by=[OtherMemoryOut.of(each) for each in parts.recaller.some(user_id, remembered.superseded_by)],
+        in_place_of=stood,
+    )
 
 
 @router.delete("/{memory_id}", summary="Forget a memory", status_code=204)

@@ -263,3 +263,51 @@ def test_a_bound_on_metadata_that_is_given_twice_is_422(api: Api, user: str) -> 
     answer = api.client.get("/v1/memories", params={"user_id": user, "metadata.a": ["1", "2"]})
 
     assert (answer.status_code, "given once" in answer.json()["detail"]) == (422, True)
+
+
+def why(api: Api, user: str, memory_id: str) -> dict[str, Any]:
+    answer = api.client.get(f"/v1/memories/{memory_id}/why", params={"user_id": user})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_why_something_is_remembered_is_told_with_the_passages_it_rests_on(api: Api, user: str) -> None:
+    first = api.say(user, "Hello. I am allergic to buckwheat. Bye.", created_at="2026-03-02T09:00:00Z")
+    second = api.say(user, "いい天気ですね。三年前からです。", created_at="2026-03-03T09:00:00Z")
+    [old] = api.learn(user, first, "allergic to wheat")
+    [memory_id] = api.learn(user, second, "そばアレルギーは三年前から", cites=[first], supersedes=[old])
+    told = why(api, user, memory_id)
+
+    assert [source["passage"] for source in told["sources"]] == [
+        {"start": 8, "end": 16, "text": "三年前からです。"},
+        None,
+    ]
+    assert [each["text"] for each in told["supersedes"]] == ["allergic to wheat"]
+    [passage] = [source["passage"] for source in why(api, user, old)["sources"]]
+    assert passage["text"] == "I am allergic to buckwheat."
+    assert [each["id"] for each in why(api, user, old)["superseded_by"]] == [memory_id]
+    assert (told["extractor"], told["in_place_of"]) == ("offline-1", None)
+
+
+def test_of_a_correction_it_is_told_what_it_corrected(api: Api, user: str) -> None:
+    [old] = api.learn(user, api.say(user, "I live in Leeds"))
+    corrected = change(api, user, old, text="lives in York")
+    api.learn(user, corrected["message_id"])
+    told = why(api, user, corrected["id"])
+
+    assert (told["in_place_of"], told["sources"][0]["role"]) == (old, "note")
+    assert told["sources"][0]["passage"]["text"] == "lives in York"
+
+
+@pytest.mark.parametrize("what", ["another's", "deleted", "forgotten"])
+def test_why_is_told_only_of_what_stands_and_to_whom_it_is(api: Api, user: str, what: str) -> None:
+    message_id = api.say(user, "I drink tea")
+    [memory_id] = api.learn(user, message_id)
+    params = {"user_id": new_user() if what == "another's" else user}
+    if what == "deleted":
+        api.client.delete(f"/v1/messages/{message_id}", params=params)
+    if what == "forgotten":
+        api.client.delete(f"/v1/memories/{memory_id}", params=params)
+
+    assert api.client.get(f"/v1/memories/{memory_id}/why", params=params).status_code == 404
