@@ -7,8 +7,12 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from chat_api.auth.keys import ApiKey, Kind
+from chat_api.control.notes import Noted
+from chat_api.control.passages import passage
+from chat_api.control.users import RecallPolicy, UserSettings
 from chat_api.messages import Added, Conversation, Message, Role
 from chat_api.profile import KnownLine
+from chat_api.recall import Remembered
 from memory_store.models import Memory, Receipt
 
 
@@ -52,6 +56,7 @@ class MessageOut(_Answer):
     suppressed: str | list[str] | None
     metadata: dict[str, Any] | None
     agent_id: str | None
+    pinned: str | list[str] | None = None
     created_at: datetime = Field(description="When it was said, with the speaker's own offset.")
     updated_at: datetime
     revision: str
@@ -68,6 +73,7 @@ class MessageOut(_Answer):
             suppressed=list(row.suppressed) if isinstance(row.suppressed, tuple) else row.suppressed,
             metadata=row.metadata,
             agent_id=row.agent_id,
+            pinned=list(row.pinned) if isinstance(row.pinned, tuple) else row.pinned,
             created_at=row.said_at,
             updated_at=row.updated_at,
             revision=row.revision,
@@ -148,7 +154,92 @@ class MemoryOut(_Answer):
     superseded_by: list[str] = Field(
         description="Memories that stand in its place, the latest first; it is then only shown if asked for."
     )
+    pinned: bool = Field(description="Given to every chat, and never replaced by itself.")
+    metadata: dict[str, Any] | None = Field(description="Of the message that it is filed under, as is `agent_id`.")
+    agent_id: str | None
     sources: list[SourceOut]
+
+
+class PassageOut(_Answer):
+    """A part of a content, in characters (Unicode code points) of it: from `start` to before `end`."""
+
+    start: int
+    end: int
+    text: str
+
+
+class WhySourceOut(SourceOut):
+    """A message that a memory rests on, and what of it."""
+
+    passage: PassageOut | None = Field(
+        description="The sentences nearest to the memory; null where none shares a word, or where it is not shown."
+    )
+
+    @classmethod
+    def nearest_to(cls, row: Message, fact: str) -> Self:
+        source = SourceOut.of(row)
+        found = None if source.content is None else passage(source.content, fact)
+        if source.content is None or found is None:
+            return cls(**source.model_dump(), passage=None)
+        text = source.content[found.start : found.end]
+        return cls(**source.model_dump(), passage=PassageOut(start=found.start, end=found.end, text=text))
+
+
+class OtherMemoryOut(_Answer):
+    """Another memory."""
+
+    id: str
+    text: str
+    said_at: datetime
+
+    @classmethod
+    def of(cls, remembered: Remembered) -> Self:
+        memory = remembered.memory
+        return cls(id=memory.id, text=memory.text, said_at=memory.said_at)
+
+
+class WhyOut(_Answer):
+    """Why something is remembered."""
+
+    id: str
+    text: str
+    said_at: datetime
+    learned_at: datetime
+    extractor: str = Field(description="What found it in the messages; of a note, what took it over as it is.")
+    pinned: bool
+    sources: list[WhySourceOut]
+    supersedes: list[OtherMemoryOut] = Field(description="Those that stand but for this one.")
+    superseded_by: list[OtherMemoryOut] = Field(description="The latest first.")
+    in_place_of: str | None = Field(description="Of a correction: the id of the memory that it corrected.")
+
+
+class NotedOut(_Answer):
+    """A memory as it was added or changed."""
+
+    id: str = Field(description="It can be read by it once its message is learned.")
+    text: str
+    pinned: bool
+    message_id: int
+    conversation_id: str
+    external_id: str | None
+    metadata: dict[str, Any] | None
+    agent_id: str | None
+    created: bool = Field(description="Whether a note was written.")
+
+    @classmethod
+    def of(cls, noted: Noted) -> Self:
+        row = noted.row
+        return cls(
+            id=noted.memory_id,
+            text=noted.text,
+            pinned=noted.pinned,
+            message_id=row.id,
+            conversation_id=row.conversation_id,
+            external_id=row.external_id,
+            metadata=row.metadata,
+            agent_id=row.agent_id,
+            created=noted.created,
+        )
 
 
 class MemoriesOut(_Answer):
@@ -166,18 +257,39 @@ class ProfileLineOut(_Answer):
 
     text: str
     said_at: datetime
+    pinned: bool = Field(description="Put there by the user, so before all others.")
     sources: list[SourceOut]
 
     @classmethod
     def of(cls, line: KnownLine) -> Self:
-        return cls(text=line.text, said_at=line.said_at, sources=sources(line.sources))
+        return cls(text=line.text, said_at=line.said_at, pinned=line.pinned, sources=sources(line.sources))
 
 
 class ProfileOut(_Answer):
     """What matters most about a user: what every chat begins with."""
 
-    lines: list[ProfileLineOut] = Field(description="The most important first, 300 tokens at most.")
+    lines: list[ProfileLineOut] = Field(
+        description="What is pinned first, then the most important, 300 tokens of it at most."
+    )
     updated_at: datetime | None = Field(description="When it was last written; null before there was anything.")
+
+
+class UserOut(_Answer):
+    """What a user has set."""
+
+    user_id: str
+    timezone: str
+    recall: RecallPolicy
+    persona: str | None
+
+    @classmethod
+    def of(cls, user_id: str, settings: UserSettings) -> Self:
+        return cls(
+            user_id=user_id,
+            timezone=settings.timezone,
+            recall=settings.recall,
+            persona=settings.persona,
+        )
 
 
 class FreshnessOut(_Answer):

@@ -22,6 +22,7 @@ from chat_api.chat.turns import Turns
 from chat_api.chat.upstream import Upstream
 from chat_api.completions.completions import Completions
 from chat_api.completions.refusals import InTheirShape
+from chat_api.control.notes import Notes
 from chat_api.errors import Unavailable
 from chat_api.freshness import Freshness
 from chat_api.gates import AddressGate, JsonGate, KeyGate, SizeGate
@@ -128,6 +129,7 @@ def create_app(
         recaller=recaller,
         profiles=profiles,
         freshness=Freshness(rows, store, clock, sleep),
+        notes=Notes(rows, recaller, profiles),
         chat=talk,
         completions=completions,
         stages=stages,

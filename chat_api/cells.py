@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from chat_api.messages import Change, Conversation, Message, Metadata, Suppressed
+from chat_api.messages import Change, Conversation, Message, Metadata, Pinned, Suppressed
 
 #: A row's columns in the order of no importance: rows come as dictionaries.
 COLUMNS = (
     "id, user_id, conversation_id, external_id, role, content, suppressed, metadata, agent_id,"
-    " created_at, utc_offset_minutes, updated_at, revision"
+    " created_at, utc_offset_minutes, updated_at, revision, pinned"
 )
 
 #: What a TIMESTAMP can hold.
@@ -28,12 +28,13 @@ def message(row: Mapping[str, Any]) -> Message:
         external_id=row["external_id"],
         role=row["role"],
         content=row["content"],
-        suppressed=_suppressed(row["suppressed"]),
+        suppressed=_refs(row["suppressed"]),
         metadata=None if row["metadata"] is None else json.loads(row["metadata"]),
         agent_id=row["agent_id"],
-        said_at=_utc(row["created_at"]).astimezone(offset),
-        updated_at=_utc(row["updated_at"]),
+        said_at=utc(row["created_at"]).astimezone(offset),
+        updated_at=utc(row["updated_at"]),
         revision=row["revision"],
+        pinned=_refs(row["pinned"]),
     )
 
 
@@ -45,8 +46,8 @@ def change(row: Mapping[str, Any]) -> Change:
         role=row["role"],
         revision=row["revision"],
         suppressed=bool(row["suppressed"]),
-        said_at=_utc(row["created_at"]),
-        updated_at=_utc(row["updated_at"]),
+        said_at=utc(row["created_at"]),
+        updated_at=utc(row["updated_at"]),
     )
 
 
@@ -55,9 +56,9 @@ def conversation(row: Mapping[str, Any]) -> Conversation:
     last = row["last_said_at"]
     return Conversation(
         conversation_id=row["conversation_id"],
-        created_at=_utc(row["created_at"]),
+        created_at=utc(row["created_at"]),
         messages=row["messages"],
-        last_said_at=None if last is None else _utc(last),
+        last_said_at=None if last is None else utc(last),
     )
 
 
@@ -73,11 +74,11 @@ def offset_minutes(at: datetime) -> int:
     return int(offset.total_seconds() // 60)
 
 
-def suppressed_cell(suppressed: Suppressed) -> str | None:
-    """The JSON of suppressions; sorted, so that their order makes no new revision."""
-    if suppressed is None or suppressed == "all":
-        return None if suppressed is None else '"all"'
-    return json.dumps(sorted(set(suppressed)), ensure_ascii=False)
+def refs_cell(refs: Suppressed | Pinned) -> str | None:
+    """The JSON of suppressions or pins; sorted, so that their order makes no new revision."""
+    if refs is None or refs == "all":
+        return None if refs is None else '"all"'
+    return json.dumps(sorted(set(refs)), ensure_ascii=False)
 
 
 def metadata_cell(metadata: Metadata) -> str | None:
@@ -85,10 +86,11 @@ def metadata_cell(metadata: Metadata) -> str | None:
     return None if metadata is None else json.dumps(metadata, ensure_ascii=False, sort_keys=True)
 
 
-def _suppressed(cell: str | None) -> Suppressed:
+def _refs(cell: str | None) -> Suppressed:
     value = None if cell is None else json.loads(cell)
     return tuple(value) if isinstance(value, list) else value
 
 
-def _utc(naive: datetime) -> datetime:
+def utc(naive: datetime) -> datetime:
+    """A time as a session in UTC reads it."""
     return naive.replace(tzinfo=UTC)

@@ -4,6 +4,7 @@ import math
 import re
 from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
@@ -78,6 +79,14 @@ def _scalar(item: object) -> int:
     return 20 if isinstance(item, (int, float)) else 0
 
 
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        raise ValueError("must be the name of a time zone, such as Asia/Tokyo") from exc
+    return name
+
+
 def _encodes(text: str) -> bool:
     try:
         text.encode()
@@ -94,5 +103,8 @@ Rfc3339 = Annotated[
     datetime, BeforeValidator(rfc3339, json_schema_input_type=str), Field(examples=["2026-03-02T09:00:00+09:00"])
 ]
 FactRef = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}:[0-9a-f]{32}$")]
+TimeZone = Annotated[
+    str, StringConstraints(min_length=1, max_length=64), AfterValidator(plain), AfterValidator(_time_zone)
+]
 Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
 RowId = Annotated[int, Field(ge=1, le=BIGGEST_ID)]

@@ -1,6 +1,6 @@
 """Messages and conversations as the rows hold them. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final, Literal, Protocol
@@ -8,6 +8,8 @@ from typing import Any, Final, Literal, Protocol
 Role = Literal["user", "assistant", "system", "tool", "note"]
 #: None, `"all"` (off the record), or fact references `<extractor>:<fact hash>`.
 Suppressed = Literal["all"] | tuple[str, ...] | None
+#: The same of what is pinned; None where nothing is.
+Pinned = Literal["all"] | tuple[str, ...] | None
 Metadata = dict[str, Any] | None
 
 
@@ -48,6 +50,7 @@ class NewMessage:
     suppressed: Suppressed = None
     metadata: Metadata = None
     agent_id: str | None = None
+    pinned: Pinned = None
 
     def repeats(self, earlier: Said) -> bool:
         """Whether this says the same again; what it leaves open is not compared."""
@@ -74,6 +77,7 @@ class Message:
     said_at: datetime
     updated_at: datetime
     revision: str
+    pinned: Pinned = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +97,16 @@ class Edit:
     content: str | _Keep = KEEP
     suppressed: Suppressed | _Keep = KEEP
     metadata: Metadata | _Keep = KEEP
+    pinned: Pinned | _Keep = KEEP
 
-    def applied_to(self, row: Message) -> tuple[str, Suppressed, Metadata]:
-        """Content, suppressions and metadata of the row afterwards."""
-        return (
-            row.content if self.content is KEEP else self.content,
-            row.suppressed if self.suppressed is KEEP else self.suppressed,
-            row.metadata if self.metadata is KEEP else self.metadata,
+    def applied_to(self, row: Message) -> Message:
+        """The row afterwards, as far as an edit makes it."""
+        return replace(
+            row,
+            content=row.content if self.content is KEEP else self.content,
+            suppressed=row.suppressed if self.suppressed is KEEP else self.suppressed,
+            metadata=row.metadata if self.metadata is KEEP else self.metadata,
+            pinned=row.pinned if self.pinned is KEEP else self.pinned,
         )
 
 
@@ -131,13 +138,23 @@ def suppresses(suppressed: Suppressed, extractor: str, fact_hash: str) -> bool:
 
     What was suppressed under another extractor cannot be matched by its hash, so it suppresses everything.
     """
-    if suppressed is None:
+    return _names(suppressed, extractor, fact_hash)
+
+
+def pins(pinned: Pinned, extractor: str, fact_hash: str) -> bool:
+    """Whether a fact of that extractor is pinned.
+
+    What was pinned under another extractor cannot be matched by its hash, so everything of its message is.
+    """
+    return _names(pinned, extractor, fact_hash)
+
+
+def _names(refs: Literal["all"] | tuple[str, ...] | None, extractor: str, fact_hash: str) -> bool:
+    if refs is None:
         return False
-    if suppressed == "all":
+    if refs == "all":
         return True
-    return fact_ref(extractor, fact_hash) in suppressed or any(
-        not ref.startswith(f"{extractor}:") for ref in suppressed
-    )
+    return fact_ref(extractor, fact_hash) in refs or any(not ref.startswith(f"{extractor}:") for ref in refs)
 
 
 def fact_ref(extractor: str, fact_hash: str) -> str:

@@ -11,6 +11,7 @@ from chat_api.auth.callers import Caller
 from chat_api.auth.key_ring import KeyRing
 from chat_api.chat.chat import Chat
 from chat_api.completions.completions import Completions
+from chat_api.control.notes import Notes
 from chat_api.errors import Forbidden
 from chat_api.freshness import Freshness
 from chat_api.profile import Profiles
@@ -32,6 +33,7 @@ class Parts:
     recaller: Recaller
     profiles: Profiles
     freshness: Freshness
+    notes: Notes
     chat: Chat
     completions: Completions
     #: What the learning in this process has done; empty where it runs elsewhere.

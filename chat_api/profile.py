@@ -1,13 +1,20 @@
-"""A user's profile as the rows bear it out: read by key, without a search."""
+"""A user's profile as the rows bear it out: read by key, without a search. What is pinned comes first."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from chat_api.bearing import bearing
-from chat_api.messages import Message
+from chat_api.messages import Message, pins
 from chat_api.store import Rows
-from memory_store.models import ProfileLine
+from memory_store.errors import StoreError
+from memory_store.models import Memory, ProfileLine
 from memory_store.port import MemoryStore
+
+#: Characters of a note that is remembered as one memory, in its own words; a longer one is cut like any text.
+NOTE_CHARACTERS = 800
+#: Characters of all that is pinned, about 500 tokens of English: it stands before every chat.
+PINNED_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +24,7 @@ class KnownLine:
     text: str
     said_at: datetime
     sources: tuple[Message, ...]
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +45,50 @@ class Profiles:
     def of(self, user_id: str) -> KnownUser:
         """The profile, without what was edited, deleted or forgotten since. Raises Unavailable and StoreError."""
         profile = self._store.live().profile(user_id)
+        pinned = tuple(fitting(self.pinned(user_id)))
         if profile is None:
-            return KnownUser()
+            return KnownUser(pinned)
         ids = {source.message_id for line in profile.lines for source in line.sources}
         rows = self._rows.rows_by_ids(user_id, ids) if ids else {}
         lines = [known for line in profile.lines if (known := _borne_out(line, rows)) is not None]
-        return KnownUser(tuple(lines), profile.learned_at)
+        told = {line.text for line in pinned}
+        return KnownUser((*pinned, *(line for line in lines if line.text not in told)), profile.learned_at)
+
+    def pinned(self, user_id: str) -> list[KnownLine]:
+        """What the user pinned, the first written first. A note needs no memories for it. Raises Unavailable."""
+        held = self._rows.with_pins(user_id)
+        notes = {row.id: row for row in held if _is_one_memory(row)}
+        lines = [(row.id, KnownLine(row.content.strip(), row.said_at, (row,), True)) for row in notes.values()]
+        others = {row.id: row for row in held if row.id not in notes and row.suppressed != "all"}
+        for memory in self._filed_under(others):
+            if pins(others[memory.message_id].pinned, memory.extractor, memory.hash):
+                rows = self._rows.rows_by_ids(user_id, [source.message_id for source in memory.sources])
+                sources = bearing(rows, memory.sources, [(memory.extractor, memory.hash)])
+                if sources:
+                    lines.append((memory.message_id, KnownLine(memory.text, memory.said_at, sources, True)))
+        return [line for _, line in sorted(lines, key=lambda each: each[0])]
+
+    def _filed_under(self, rows: dict[int, Message]) -> list[Memory]:
+        if not rows:
+            return []
+        try:
+            return self._store.live().filed_under(sorted(rows))
+        except StoreError:
+            return []
+
+
+def fitting(pinned: Iterable[KnownLine]) -> Iterator[KnownLine]:
+    """As many of the lines, from the first, as may stand before every chat."""
+    left = PINNED_CHARACTERS
+    for line in pinned:
+        left -= len(line.text)
+        if left < 0:
+            return
+        yield line
+
+
+def _is_one_memory(row: Message) -> bool:
+    return row.role == "note" and row.suppressed is None and len(row.content.strip()) <= NOTE_CHARACTERS
 
 
 def _borne_out(line: ProfileLine, rows: dict[int, Message]) -> KnownLine | None:

@@ -1,14 +1,15 @@
 """Recall: what the store finds, checked against the rows, and what was said too recently to be learned."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from chat_api import learning
 from chat_api.bearing import bearing
+from chat_api.control.filters import RowFilter
 from chat_api.errors import Invalid, NotFound
-from chat_api.messages import Change, Message
+from chat_api.messages import Change, Message, pins
 from chat_api.store import Rows
 from chat_api.zones import zone
 from memory_store.errors import Refused, StoreError
@@ -21,11 +22,16 @@ from memory_store.when import Span, spans
 #: Rounds of asking the store for more when the rows disown what it found, and how many hits a round may ask for.
 _ROUNDS = 3
 _MOST_HITS = 1000
+#: The same where only some messages are wanted: their memories may stand far down.
+_MOST_WANTED_HITS = 10_000
 #: Rows that are looked through for pending ones.
 _PENDING_ROWS = 2000
 #: Pages of the store that are read for one page of an answer.
 _PAGES = 20
 _PAGE = 100
+
+#: A memory with its score, before the rows are asked.
+_Found = tuple[Memory, float | None]
 
 _SPOKEN_FIRST = frozenset({"user", "note"})
 
@@ -46,6 +52,8 @@ class Question:
     without: int | None = None
     #: Also what later memories have superseded.
     history: bool = False
+    #: What the messages have to be.
+    rows: RowFilter = field(default_factory=RowFilter)
 
     def covers(self, said_at: datetime, conversation_id: str) -> bool:
         """Whether something said then and there may be in the answer."""
@@ -65,6 +73,16 @@ class Remembered:
     score: float | None = None
     #: The memories that stand in its place, the latest said first.
     superseded_by: tuple[str, ...] = ()
+
+    @property
+    def row(self) -> Message:
+        """The message that it is filed under, the latest of its sources."""
+        return next((row for row in self.sources if row.id == self.memory.message_id), self.sources[-1])
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the user pinned it: then nothing takes its place by itself."""
+        return pins(self.row.pinned, self.memory.extractor, self.memory.hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +154,12 @@ class Recaller:
             return remembered
         raise _no_memory()
 
+    def some(self, user_id: str, memory_ids: Iterable[str]) -> list[Remembered]:
+        """Those of the memories that are the user's and that their sources bear out, in the order given."""
+        version = self._store.live()
+        found = [memory for each in memory_ids if (memory := version.get(each)) is not None]
+        return self._borne_out(user_id, [(memory, None) for memory in found if memory.user_id == user_id])
+
     def filed(self, user_id: str, memory_id: str) -> Memory:
         """A memory as it was filed, whatever became of its sources. Raises NotFound and the store's errors."""
         memory = self._store.live().get(memory_id)
@@ -144,8 +168,8 @@ class Recaller:
         return memory
 
     def _found(self, question: Question, query: str) -> list[Remembered]:
-        ask, times = question.limit + 10, self._times(question.user_id, query)
-        for _ in range(_ROUNDS):
+        times = self._times(question.user_id, query)
+        for ask in _asks(question):
             hits = self._search.search(
                 question.user_id,
                 query,
@@ -160,9 +184,8 @@ class Recaller:
                 for remembered in self._one_per_message(question, hits)
                 if all(source.id != question.without for source in remembered.sources)
             ]
-            if len(memories) >= question.limit or len(hits) < ask or ask == _MOST_HITS:
+            if len(memories) >= question.limit or len(hits) < ask:
                 break
-            ask = min(ask * 4, _MOST_HITS)
         if question.min_score is None:
             # Beside an answer, less near memories are often the rest of it: the best one speaks for all.
             answered = bool(memories) and self._may_answer(memories[0], times)
@@ -183,9 +206,10 @@ class Recaller:
 
     def _one_per_message(self, question: Question, hits: Sequence[Recalled]) -> list[Remembered]:
         """Of each message that was found the best memory that stands."""
-        found: list[tuple[Memory, float | None]] = []
+        found: list[_Found] = []
         for hit in hits:
             found += [(hit.memory, hit.score), *((other.memory, other.score) for other in hit.others)]
+        found = self._wanted(question, found)
         best: dict[int, Remembered] = {}
         for remembered in self._standing(question.user_id, found, history=question.history):
             best.setdefault(remembered.memory.message_id, remembered)
@@ -199,16 +223,24 @@ class Recaller:
             # Never more than is still wanted, so that the store's cursor is also the answer's.
             wanted = min(_PAGE, question.limit - len(memories))
             page = _page(version, question.user_id, wanted, cursor)
-            covered = [(m, None) for m in page.memories if question.covers(m.said_at, m.conversation_id)]
-            memories += self._standing(question.user_id, covered, history=question.history)
+            covered: list[_Found] = [
+                (m, None) for m in page.memories if question.covers(m.said_at, m.conversation_id)
+            ]
+            wanted_of = self._wanted(question, covered)
+            memories += self._standing(question.user_id, wanted_of, history=question.history)
             cursor = page.cursor
             if cursor is None or len(memories) == question.limit:
                 break
         return memories, cursor
 
-    def _standing(
-        self, user_id: str, found: Sequence[tuple[Memory, float | None]], *, history: bool
-    ) -> list[Remembered]:
+    def _wanted(self, question: Question, found: list[_Found]) -> list[_Found]:
+        if question.rows.open:
+            return found
+        rows = self._rows.rows_by_ids(question.user_id, {memory.message_id for memory, _ in found})
+        taken = {message_id for message_id, row in rows.items() if question.rows.takes(row)}
+        return [each for each in found if each[0].message_id in taken]
+
+    def _standing(self, user_id: str, found: Sequence[_Found], *, history: bool) -> list[Remembered]:
         """Those that their sources bear out and, without `history`, that no other such memory supersedes."""
         ids = {memory.id: None for memory, _ in found}
         # Wherever and whenever it was said: a question's bounds must not hide what stands in a memory's place.
@@ -216,9 +248,11 @@ class Recaller:
         living = self._borne_out(user_id, [*found, *((memory, None) for memory in others)])
         later = superseded(remembered.memory for remembered in living)
         marked = [replace(each, superseded_by=later.get(each.memory.id, ())) for each in living]
-        return [each for each in marked if each.memory.id in ids and (history or not each.superseded_by)]
+        return [
+            each for each in marked if each.memory.id in ids and (history or not each.superseded_by or each.pinned)
+        ]
 
-    def _borne_out(self, user_id: str, found: Sequence[tuple[Memory, float | None]]) -> list[Remembered]:
+    def _borne_out(self, user_id: str, found: Sequence[_Found]) -> list[Remembered]:
         """Those whose sources all exist, at the revision that was learned from, and do not suppress them."""
         ids = {source.message_id for memory, _ in found for source in memory.sources}
         rows = self._rows.rows_by_ids(user_id, ids)
@@ -245,10 +279,21 @@ class Recaller:
     ) -> tuple[Message, ...]:
         shown = {source.id for remembered in memories for source in remembered.sources}
         fresh = [change.message_id for change in _spoken_first(behind) if change.message_id not in shown]
-        chosen = fresh[: self._pending_limit]
-        rows = self._rows.rows_by_ids(question.user_id, chosen)
+        if question.rows.open:
+            fresh = fresh[: self._pending_limit]
+        rows = self._rows.rows_by_ids(question.user_id, fresh)
         # Once more: a row may have been deleted or suppressed since.
-        return tuple(rows[each] for each in chosen if each in rows and rows[each].suppressed is None)
+        shown_now = (rows[each] for each in fresh if each in rows and rows[each].suppressed is None)
+        return tuple(row for row in shown_now if question.rows.takes(row))[: self._pending_limit]
+
+
+def _asks(question: Question) -> Iterator[int]:
+    """How many hits to ask the store for, round by round."""
+    first = question.limit + 10
+    if question.rows.open:
+        yield from (min(first * 4**number, _MOST_HITS) for number in range(_ROUNDS))
+    else:
+        yield from (first, _MOST_HITS, _MOST_WANTED_HITS)
 
 
 def _reaches(remembered: Remembered, least: float) -> bool:

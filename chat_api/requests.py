@@ -1,20 +1,49 @@
 """What the API is asked, as validated once at the edge."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    Tag,
+    model_validator,
+)
 
 from chat_api.auth.keys import NewKey
 from chat_api.chat import repeats
 from chat_api.chat.turns import Saying
+from chat_api.control.filters import RowFilter
+from chat_api.control.notes import MemoryChange
+from chat_api.control.users import RecallPolicy
 from chat_api.errors import Invalid
-from chat_api.fields import Content, FactRef, Identifier, Metadata, Rfc3339, RowId, Tenant
-from chat_api.messages import KEEP, Edit, NewMessage, Role, Suppressed
+from chat_api.fields import Content, FactRef, Identifier, Metadata, Rfc3339, RowId, Tenant, TimeZone
+from chat_api.messages import KEEP, Edit, NewMessage, Pinned, Role, Suppressed
+from chat_api.profile import NOTE_CHARACTERS
+
+#: What a query's bounds on metadata begin with.
+_METADATA = "metadata."
 
 _SuppressedIn = Annotated[
     Literal["all"] | Annotated[list[FactRef], Field(max_length=1000)] | None,
     Field(description='`"all"`: off the record, nothing is learned from it; or references of facts to forget.'),
+]
+
+_PinnedIn = Annotated[
+    Literal["all"] | Annotated[list[FactRef], Field(max_length=1000)] | None,
+    Field(description='`"all"`: what is learned from it is pinned; or references of facts that are.'),
+]
+_MemoryText = Annotated[
+    Content,
+    Field(
+        max_length=NOTE_CHARACTERS,
+        description="What is to be remembered, kept word for word.",
+        examples=["お茶が好き"],
+    ),
 ]
 
 
@@ -41,6 +70,7 @@ class MessageIn(_Body):
     suppressed: _SuppressedIn = None
     metadata: Metadata | None = None
     agent_id: Identifier | None = None
+    pinned: _PinnedIn = None
 
     def new(self) -> NewMessage:
         """The message as the rows take it."""
@@ -53,6 +83,7 @@ class MessageIn(_Body):
             suppressed=_suppressed(self.suppressed),
             metadata=self.metadata,
             agent_id=self.agent_id,
+            pinned=_suppressed(self.pinned),
         )
 
 
@@ -96,19 +127,78 @@ class EditIn(_Body):
         )
 
 
+class MemoryIn(_Body):
+    """Something to remember as it is."""
+
+    user_id: Identifier
+    text: _MemoryText
+    pinned: bool = Field(default=False, description="Given to every chat, and never replaced by itself.")
+    conversation_id: Identifier | None = Field(default=None, description="`memories` if left out.")
+    external_id: Identifier | None = Field(
+        default=None, description="The client's own name for it, by which a repeat is known."
+    )
+    created_at: Rfc3339 | None = Field(default=None, description="When it was said; now if left out.")
+    metadata: Metadata | None = None
+    agent_id: Identifier | None = None
+
+    def note(self) -> NewMessage:
+        """The note as the rows take it."""
+        return NewMessage(
+            "note",
+            self.text,
+            conversation_id=self.conversation_id,
+            external_id=self.external_id,
+            said_at=self.created_at,
+            metadata=self.metadata,
+            agent_id=self.agent_id,
+            pinned="all" if self.pinned else None,
+        )
+
+
+class MemoryEditIn(_Body):
+    """What to change of a memory; what is left out stays."""
+
+    text: _MemoryText | None = Field(default=None, description="The corrected memory, in place of the old one.")
+    pinned: bool | None = Field(default=None, description="Given to every chat, and never replaced by itself.")
+    metadata: Metadata | None = Field(default=None, description="In place of that of its message.")
+
+    def change(self) -> MemoryChange:
+        """The change as notes take it."""
+        return MemoryChange(text=self.text, pinned=self.pinned, metadata=self.metadata)
+
+
+class UserEditIn(_Body):
+    """What to set of a user; what is left out stays."""
+
+    # The defaults are never used: what counts is whether a field was sent.
+    timezone: TimeZone = Field(default="UTC", examples=["Asia/Tokyo"], description="Where time words are read.")
+    recall: RecallPolicy = Field(
+        default="auto", description="Whether replies draw on what is remembered, where a request does not say."
+    )
+    persona: Annotated[Content, Field(max_length=4000)] | None = Field(
+        default=None, description="How the assistant is to be towards this user; null for no wish."
+    )
+
+    def changes(self) -> dict[str, str | None]:
+        """What was sent, as the rows take it."""
+        return self.model_dump(include=self.model_fields_set)
+
+
 class ChatIn(_Body):
     """Something said to the assistant."""
 
     user_id: Identifier
     message: Content
     conversation_id: Identifier | None = Field(default=None, description="A new conversation if left out.")
-    recall: Literal["auto", "always", "never"] = Field(
-        default="auto",
+    recall: RecallPolicy | None = Field(
+        default=None,
         description="Whether the reply may draw on memories. `auto`: where the message asks for something that was"
-        " said before; the profile is always known. `never`: of nothing, not even the profile.",
+        " said before; the profile is always known. `never`: on nothing, not even the profile. As the user set it, if"
+        " left out.",
     )
     system: Content | None = Field(
-        default=None, description="Who the assistant is and how it answers, in place of the setting."
+        default=None,
+        description="Who the assistant is and how it answers, in place of the setting, and of the user's persona.",
     )
     stream: bool = Field(default=False, description="The reply as it comes, as server-sent events.")
 
@@ -210,6 +300,23 @@ class MemoriesQuery(UserQuery):
     conversation_id: Identifier | None = None
     history: bool = Field(default=False, description="Also what later memories have superseded.")
     cursor: str | None = Field(default=None, description="`cursor` of the page before; only without `query`.")
+    agent_id: Identifier | None = Field(default=None, description="Only of messages with that `agent_id`.")
+    _metadata: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _take_metadata(cls, value: dict[str, Any], build: ModelWrapValidatorHandler[Self]) -> Self:
+        """Takes every `metadata.<key>` there is, as no list of fields can."""
+        asked = {name: held for name, held in value.items() if name.startswith(_METADATA) and name != _METADATA}
+        if any(not isinstance(held, str) for held in asked.values()):
+            raise ValueError("each metadata.<key> must be given once")
+        made = build({name: held for name, held in value.items() if name not in asked})
+        made._metadata.update({name.removeprefix(_METADATA): held for name, held in asked.items()})  # noqa: SLF001  a new one of our own
+        return made
+
+    def rows(self) -> RowFilter:
+        """What the messages have to be."""
+        return RowFilter(agent_id=self.agent_id, metadata=self._metadata)
 
 
 class FreshnessQuery(_Query):
@@ -219,6 +326,6 @@ class FreshnessQuery(_Query):
     timeout: float = Field(default=10, ge=0, le=60, allow_inf_nan=False, description="Seconds.")
 
 
-def _suppressed(value: Literal["all"] | list[str] | None) -> Suppressed:
-    # An empty list suppresses nothing, so it is none.
+def _suppressed(value: Literal["all"] | list[str] | None) -> Suppressed | Pinned:
+    # An empty list names nothing, so it is none.
     return (tuple(value) or None) if isinstance(value, list) else value

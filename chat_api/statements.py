@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from chat_api import cells
+from chat_api.control.users import UserSettings
 from chat_api.errors import NotFound
-from chat_api.messages import Added, Change, Conversation, Edit, Message, Metadata, NewMessage, Suppressed
+from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
 from chat_api.posting import Plan, Posting
 
 _SELECT = f"SELECT {cells.COLUMNS} FROM messages"  # noqa: S608  constants
@@ -97,11 +98,11 @@ def _open_conversations(cursor: Cursor, user_id: str, conversation_ids: set[str]
 
 
 def _insert(cursor: Cursor, user_id: str, postings: Sequence[Posting]) -> list[int]:
-    values = ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"] * len(postings))
+    values = ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"] * len(postings))
     _run(
         cursor,
         "INSERT INTO messages (user_id, conversation_id, external_id, role, content, suppressed, metadata,"  # noqa: S608
-        f" agent_id, created_at, utc_offset_minutes) VALUES {values}",  # placeholders
+        f" agent_id, created_at, utc_offset_minutes, pinned) VALUES {values}",  # placeholders
         *(value for posting in postings for value in _cells(user_id, posting)),
     )
     # One INSERT with its values written out gets its ids in one go.
@@ -117,11 +118,12 @@ def _cells(user_id: str, posting: Posting) -> tuple[Cell, ...]:
         message.external_id,
         message.role,
         message.content,
-        cells.suppressed_cell(message.suppressed),
+        cells.refs_cell(message.suppressed),
         cells.metadata_cell(message.metadata),
         message.agent_id,
         cells.stored(posting.said_at),
         cells.offset_minutes(posting.said_at),
+        cells.refs_cell(message.pinned),
     )
 
 
@@ -152,21 +154,19 @@ def edit(cursor: Cursor, user_id: str, message_id: int, edit: Edit) -> Message:
 
 
 def _rewrite(cursor: Cursor, row: Message, edit: Edit) -> bool:
-    wanted = _learned_and_kept(*edit.applied_to(row))
-    if wanted == _learned_and_kept(row.content, row.suppressed, row.metadata):
+    wanted, present = _learned_and_kept(edit.applied_to(row)), _learned_and_kept(row)
+    if wanted == present:
         return False
-    # What can be learned decides when a row counts as changed: metadata alone must not push others back.
-    same = wanted[:2] == _learned_and_kept(row.content, row.suppressed, row.metadata)[:2]
-    kept = ", updated_at = updated_at" if same else ""
-    sql = f"UPDATE messages SET content = %s, suppressed = %s, metadata = %s{kept} WHERE id = %s"  # noqa: S608  ours
-    _run(cursor, sql, *wanted, row.id)
+    # What can be learned decides when a row counts as changed: the rest alone must not push others back.
+    kept = ", updated_at = updated_at" if wanted[:2] == present[:2] else ""
+    sets = "content = %s, suppressed = %s, metadata = %s, pinned = %s"
+    _run(cursor, f"UPDATE messages SET {sets}{kept} WHERE id = %s", *wanted, row.id)  # noqa: S608  constants
     return True
 
 
-def _learned_and_kept(
-    content: str, suppressed: Suppressed, metadata: Metadata
-) -> tuple[str, str | None, str | None]:
-    return content, cells.suppressed_cell(suppressed), cells.metadata_cell(metadata)
+def _learned_and_kept(row: Message) -> tuple[str, str | None, str | None, str | None]:
+    refs = cells.refs_cell
+    return row.content, refs(row.suppressed), cells.metadata_cell(row.metadata), refs(row.pinned)
 
 
 def suppress(cursor: Cursor, user_id: str, refs: Mapping[int, str]) -> None:
@@ -177,6 +177,32 @@ def suppress(cursor: Cursor, user_id: str, refs: Mapping[int, str]) -> None:
             continue
         if row.suppressed != "all":
             _rewrite(cursor, row, Edit(suppressed=(*(row.suppressed or ()), refs[message_id])))
+
+
+def pin(cursor: Cursor, user_id: str, message_id: int, ref: str, *, pinned: bool) -> None:
+    row = one(cursor, user_id, message_id, lock=True)
+    refs = () if row.pinned is None or row.pinned == "all" else row.pinned
+    # Another extractor's pins hold all of the message, so they go with what is unpinned.
+    own = f"{ref.rpartition(':')[0]}:"
+    kept = (*refs, ref) if pinned else tuple(each for each in refs if each != ref and each.startswith(own))
+    _rewrite(cursor, row, Edit(pinned=kept or None))
+
+
+def put_in_place(
+    cursor: Cursor, user_id: str, refs: Mapping[int, str], note: NewMessage, *, unnamed: str, now: datetime
+) -> Added:
+    suppress(cursor, user_id, refs)
+    [added] = add(cursor, user_id, [note], unnamed, now)
+    return added
+
+
+def with_pins(cursor: Cursor, user_id: str) -> list[Message]:
+    sql = f"{_SELECT} WHERE user_id = %s AND pinned IS NOT NULL ORDER BY id"
+    return [cells.message(row) for row in _all(cursor, sql, user_id)]
+
+
+def named(cursor: Cursor, user_id: str, external_id: str) -> Message | None:
+    return _by_external_ids(cursor, user_id, [external_id]).get(external_id)
 
 
 def messages(cursor: Cursor, user_id: str, conversation_id: str, *, limit: int, after: int) -> list[Message]:
@@ -236,6 +262,29 @@ def recent_changes(
     at, last = before or (cells.LATEST, 0)
     rows = _all(cursor, _CHANGES, user_id, cells.stored(at), cells.stored(at), last, limit)
     return [cells.change(row) for row in rows]
+
+
+def conversations_after(cursor: Cursor, user_id: str, after: str, *, limit: int) -> list[tuple[str, datetime]]:
+    rows = _all(
+        cursor,
+        "SELECT conversation_id, created_at FROM conversations WHERE user_id = %s AND conversation_id > %s"
+        " ORDER BY conversation_id LIMIT %s",
+        *(user_id, after, limit),
+    )
+    return [(row["conversation_id"], cells.utc(row["created_at"])) for row in rows]
+
+
+def user_settings(cursor: Cursor, user_id: str) -> UserSettings:
+    rows = _all(cursor, "SELECT timezone, recall, persona FROM users WHERE user_id = %s", user_id)
+    return UserSettings(**rows[0]) if rows else UserSettings()
+
+
+def set_user(cursor: Cursor, user_id: str, changes: Mapping[str, str | None]) -> UserSettings:
+    _run(cursor, "INSERT IGNORE INTO users (user_id) VALUES (%s)", user_id)
+    for column in (each for each in ("timezone", "recall", "persona") if each in changes):
+        sql = f"UPDATE users SET {column} = %s WHERE user_id = %s"  # noqa: S608  one of three names
+        _run(cursor, sql, changes[column], user_id)
+    return user_settings(cursor, user_id)
 
 
 def user_timezone(cursor: Cursor, user_id: str) -> str:

@@ -16,6 +16,7 @@ from chat_api.auth import key_statements
 from chat_api.auth.keys import ApiKey, NewKey
 from chat_api.completions import statements as turns
 from chat_api.completions.statements import History, Place
+from chat_api.control.users import UserSettings
 from chat_api.errors import ChatError, Faulty, Invalid, Unavailable
 from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
 from chat_api.pool import TRUSTED_S, Pool
@@ -217,6 +218,28 @@ class Rows:
         """Adds a fact reference to the suppressions of each message; those that are gone are passed over."""
         self._transact(lambda cursor: statements.suppress(cursor, user_id, refs))
 
+    def put_in_place(self, user_id: str, refs: Mapping[int, str], note: NewMessage) -> Added:
+        """Writes a note and adds a fact reference to the suppressions of each message, both or nothing.
+
+        A note that repeats one by its `external_id` gives that one's id. Raises Conflict where it differs.
+        """
+        unnamed, now = str(uuid4()), self._clock().astimezone(UTC)
+        return self._transact(
+            lambda cursor: statements.put_in_place(cursor, user_id, refs, note, unnamed=unnamed, now=now)
+        )
+
+    def pin(self, user_id: str, message_id: int, ref: str, *, pinned: bool) -> None:
+        """Adds a fact reference to what is pinned of a message, or takes it out. Raises NotFound."""
+        self._transact(lambda cursor: statements.pin(cursor, user_id, message_id, ref, pinned=pinned))
+
+    def with_pins(self, user_id: str) -> list[Message]:
+        """The messages of a user of which something is pinned, the first written first."""
+        return self._transact(lambda cursor: statements.with_pins(cursor, user_id))
+
+    def named(self, user_id: str, external_id: str) -> Message | None:
+        """The message of a user by that name."""
+        return self._transact(lambda cursor: statements.named(cursor, user_id, external_id))
+
     def delete_message(self, user_id: str, message_id: int) -> None:
         """Removes a message. Raises NotFound."""
         self._transact(lambda cursor: statements.delete_message(cursor, user_id, message_id))
@@ -257,6 +280,18 @@ class Rows:
         return self._transact(
             lambda cursor: statements.recent_changes(cursor, user_id, limit=limit, before=before)
         )
+
+    def conversations_after(self, user_id: str, after: str, *, limit: int) -> list[tuple[str, datetime]]:
+        """Names and beginnings of a user's conversations by name, from after the given one."""
+        return self._transact(lambda cursor: statements.conversations_after(cursor, user_id, after, limit=limit))
+
+    def user_settings(self, user_id: str) -> UserSettings:
+        """What the user has set; the defaults for what was not, or for a user who is not there."""
+        return self._transact(lambda cursor: statements.user_settings(cursor, user_id))
+
+    def set_user(self, user_id: str, changes: Mapping[str, str | None]) -> UserSettings:
+        """Sets what is given of `timezone`, `recall` and `persona`, also of a user who said nothing yet."""
+        return self._transact(lambda cursor: statements.set_user(cursor, user_id, changes))
 
     def user_timezone(self, user_id: str) -> str:
         """The user's time zone as an IANA name, UTC if none was ever set."""

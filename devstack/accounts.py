@@ -23,11 +23,10 @@ _TABLE_GRANTS = {
     "oboegaki_api": (
         *(
             f"GRANT SELECT, INSERT, DELETE ON {DATABASE}.{table} TO"
-            for table in ("users", "conversations", "messages")
+            for table in ("users", "conversations", "messages", "turns")
         ),
-        f"GRANT SELECT, INSERT, DELETE ON {DATABASE}.turns TO",
-        f"GRANT UPDATE (content, suppressed, metadata, updated_at) ON {DATABASE}.messages TO",
-        f"GRANT UPDATE (timezone) ON {DATABASE}.users TO",
+        f"GRANT UPDATE (content, suppressed, metadata, pinned, updated_at) ON {DATABASE}.messages TO",
+        f"GRANT UPDATE (timezone, recall, persona) ON {DATABASE}.users TO",
         # A key is never changed into another one, nor forgotten.
         f"GRANT SELECT, INSERT ON {DATABASE}.api_keys TO",
         f"GRANT UPDATE (last_used_at, revoked_at) ON {DATABASE}.api_keys TO",

@@ -16,11 +16,12 @@ from faststream.confluent.subscriber.usecase import BatchSubscriber
 from memory_consumer import names
 from memory_consumer.asking.ask import AskStage, Near
 from memory_consumer.asking.windows import WindowExtractor
+from memory_consumer.extractors import offline
 from memory_consumer.filing.project import Fillable, ProjectStage
 from memory_consumer.kafka.errors import translated
 from memory_consumer.learning.deferred import Deferred
 from memory_consumer.learning.extract import ExtractStage
-from memory_consumer.learning.fold import Extractor
+from memory_consumer.learning.extractor import Extractor
 from memory_consumer.learning.tenures import Tenures
 from memory_consumer.letters.letter_box import LetterBox
 from memory_consumer.profiles.stage import ProfileStage
@@ -114,7 +115,7 @@ def build(
         log_level=logging.DEBUG,
         config=config,
     )
-    at_once = extractor if isinstance(extractor, Extractor) else Deferred(extractor.version)
+    at_once = extractor if isinstance(extractor, Extractor) else Deferred(extractor.version, offline.EXTRACTOR)
     tenures = Tenures(settings, at_once, clock)
     extract = ExtractStage(tenures)
     project = ProjectStage(version, embedder, LetterBox(settings), clock, cache)

@@ -1,5 +1,6 @@
 """What the store keeps and gives back."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,11 @@ NAMESPACE = UUID("6f626f65-6761-5b69-8c0f-1d2a4c7e9b30")
 def point_id(message_id: int, fact_hash: str) -> str:
     """The id of the memory that a fact of a message becomes: equal in every version, and never another fact's."""
     return str(uuid5(NAMESPACE, f"{message_id}:{fact_hash}"))
+
+
+def text_hash(text: str) -> str:
+    """The identity of a fact's text: the first 32 hex digits of its SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

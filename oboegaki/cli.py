@@ -15,6 +15,7 @@ from oboegaki import (
     chatting,
     containers,
     doctor,
+    exporting,
     importing,
     instance,
     keys,
@@ -28,6 +29,7 @@ from oboegaki import (
 )
 from oboegaki.client import connected
 from oboegaki.errors import REFUSALS, CommandError
+from oboegaki.formats import file as import_file_format
 from oboegaki.instance import Instance
 
 app = typer.Typer(
@@ -42,6 +44,8 @@ app.add_typer(letters_app, name="dead-letters")
 
 keys_app = typer.Typer(help="Who may ask the API, and for whom.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+user_app = typer.Typer(help="All that is kept of a user.", no_args_is_help=True)
+app.add_typer(user_app, name="user")
 
 steps_app = typer.Typer(help="Steps of docker-compose.yml, which runs them.", no_args_is_help=True)
 app.add_typer(steps_app, name="containers", hidden=True)
@@ -282,13 +286,34 @@ def revoke_key(key_id: Annotated[str, typer.Argument(help="Key id, as `oboegaki 
     Console().print(f"The key {revoked.key_id} is revoked.", markup=False)
 
 
+@user_app.command()
+def export(
+    user: Annotated[str, typer.Argument(help="Whose.")],
+    out: Annotated[Path | None, typer.Option("--out", help="A file; standard output without it.")] = None,
+) -> None:
+    """Write settings, conversations, messages and memories as JSON Lines, which `oboegaki import` takes."""
+    with connected(instance.load()) as client:
+        found = exporting.run(client, user, out)
+    told = f"{found['messages']} messages, {found['memories']} memories."
+    Console(stderr=True).print(told)
+
+
 @app.command(name="import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="JSON Lines, or a JSON object with `messages`.")], user: User
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="From ChatGPT (conversations.json), Open WebUI, Mem0 or `oboegaki user export`; or JSON Lines."
+        ),
+    ],
+    user: User,
 ) -> None:
     """Write a file of messages and wait until all of it is learned; safe to run twice."""
     console = Console()
-    messages = importing.read(file)
+    messages = import_file_format.opened(file)
     with connected(instance.load()) as client:
+        importing.set_user(client, messages.settings, user)
         found = importing.run(client, messages, user, console)
-    console.print(f"{found.messages} messages, {found.added} of them new; all learned.")
+    console.print(f"{messages.name}: {found.messages} messages, {found.added} of them new; all learned.")
+    if found.differing:
+        console.print(f"{found.differing} are there in other words, and were left as they are.")

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from devstack.sockets import socket_path
-from oboegaki.errors import Away, CommandError, NotThere, PartAway
+from oboegaki.errors import Away, CommandError, NotThere, PartAway, Taken
 from oboegaki.instance import Instance
 from oboegaki.remedies import remedies
 
@@ -86,6 +86,8 @@ def _refusal(answer: httpx.Response) -> CommandError:
     match answer.status_code:
         case httpx.codes.SERVICE_UNAVAILABLE:
             return PartAway(_problem(answer))
+        case httpx.codes.CONFLICT:
+            return Taken(_problem(answer))
         case httpx.codes.NOT_FOUND:
             return NotThere(_problem(answer))
         case _:

@@ -25,6 +25,10 @@ class NotThere(CommandError):
     """What was asked for is not there."""
 
 
+class Taken(CommandError):
+    """Something else has that name already."""
+
+
 class PartAway(CommandError):
     """A part that the call needs is away; the same call may work later."""
 

@@ -1,131 +1,121 @@
 """`oboegaki import`: a file of messages into one user's memory, safe to run twice."""
 
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import quote
 
 import stamina
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from oboegaki.client import Client
-from oboegaki.errors import CommandError, PartAway
+from oboegaki.errors import CommandError, PartAway, Taken
+from oboegaki.formats.items import Message
 from oboegaki.showing import waits_for
 
 #: Messages in one call: small enough that the bar moves, large enough that MySQL's commits do not count.
 _BATCH = 200
+#: Characters in one call, well below what the API takes.
+_BATCH_CHARACTERS = 2_000_000
 _WAIT_S = 5.0
 #: How long a part may stay away before an import gives up waiting; what was written is learned all the same.
 _PART_AWAY_S = 60.0
-_FIELDS = ("external_id", "conversation_id", "role", "content", "created_at", "suppressed", "metadata", "agent_id")
+
+
+class Messages(Protocol):
+    """Messages as the API takes them, of which is known how many they are."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Message]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import came to."""
+    """What an import came to: how many messages, of these new, and left alone as they are there in other words."""
 
     messages: int
     added: int
+    differing: int = 0
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """The messages of a JSON Lines file, or of a JSON object with `messages`. Raises CommandError."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as exc:
-        raise CommandError(f"{path} cannot be read: {exc.strerror}.") from exc
-    except UnicodeDecodeError as exc:
-        raise CommandError(f"{path} is not UTF-8 text.") from exc
-    messages = _whole(text)
-    if messages is None:
-        messages = list(_lines(path, text))
-    if not messages:
-        raise CommandError(f"{path} holds no messages.")
-    for number, message in enumerate(messages, 1):
-        if not isinstance(message, dict) or not {"role", "content"} <= message.keys():
-            raise CommandError(f"{path}: message {number} needs at least `role` and `content`.")
-        if not _encodes(message):
-            raise CommandError(f"{path}: message {number} holds half of a surrogate pair, which is no text.")
-    return named(messages, path.stem[:200])
+def run(client: Client, messages: Messages, user: str, console: Console) -> Imported:
+    """Posts the messages and waits, with a bar for each, until all of them are learned.
 
-
-def named(messages: Sequence[dict[str, Any]], file: str) -> list[dict[str, Any]]:
-    """The messages with names where they have none, the same at every import of what they say. Pure.
-
-    The file is the conversation; a message is known by what it says and by how often that was said before it.
+    What is there already is only looked up, by its name: an import that was ended goes on where it got to.
     """
-    said: Counter[str] = Counter()
-    found = []
-    for message in messages:
-        digest = hashlib.sha256(json.dumps([message["role"], message["content"]]).encode()).hexdigest()[:32]
-        said[digest] += 1
-        made = {"conversation_id": f"import/{file}", "external_id": f"import/{file}/{digest}/{said[digest]}"}
-        found.append(made | {name: value for name, value in message.items() if value is not None})
-    return found
-
-
-def _whole(text: str) -> list[Any] | None:
-    try:
-        document = json.loads(text)
-    except ValueError:
-        return None
-    messages = document.get("messages") if isinstance(document, dict) else document
-    return messages if isinstance(messages, list) else None
-
-
-def _lines(path: Path, text: str) -> Iterator[Any]:
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            try:
-                yield json.loads(line)
-            except ValueError as exc:
-                raise CommandError(
-                    f"{path}: line {number} is not JSON. The file has to be JSON Lines, or a JSON object with"
-                    " a list `messages`."
-                ) from exc
-
-
-def run(client: Client, messages: Sequence[dict[str, Any]], user: str, console: Console) -> Imported:
-    """Posts the messages and waits, with a bar for each, until all of them are learned."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console) as progress:
-        added, last = _post(client, messages, user, progress)
-        _wait(client, user, last, added, progress)
-    return Imported(len(messages), added)
+        written = _post(client, messages, user, progress)
+        if written.last:
+            _wait(client, user, written.last, written.added, progress)
+    return Imported(len(messages), written.added, written.differing)
 
 
-def _post(client: Client, messages: Sequence[dict[str, Any]], user: str, progress: Progress) -> tuple[int, int]:
+def set_user(client: Client, settings: Mapping[str, Any] | None, user: str) -> None:
+    """Sets what an export tells of its user."""
+    if settings is not None:
+        client.call("PATCH", f"/v1/users/{quote(user, safe='')}", json=settings)
+
+
+@dataclass(slots=True)
+class _Written:
+    """What was written so far, and the highest id among it."""
+
+    added: int = 0
+    differing: int = 0
+    last: int = 0
+
+
+def _post(client: Client, messages: Messages, user: str, progress: Progress) -> _Written:
     bar = progress.add_task("Writing ", total=len(messages))
-    added, last = 0, 0
-    for start in range(0, len(messages), _BATCH):
-        batch = [{name: m[name] for name in _FIELDS if name in m} for m in messages[start : start + _BATCH]]
-        answer = _posted(client, user, batch, start)
-        added += sum(item["created"] for item in answer["messages"])
-        last = max(last, *(item["message_id"] for item in answer["messages"]))
+    written, before = _Written(), 0
+    for batch in _batches(messages):
+        _post_batch(client, user, batch, before, written)
+        before += len(batch)
         progress.advance(bar, len(batch))
-    return added, last
+    return written
 
 
-def _posted(client: Client, user: str, batch: Sequence[dict[str, Any]], before: int) -> Any:  # noqa: ANN401  JSON
+def _batches(messages: Messages) -> Iterator[list[Message]]:
+    batch: list[Message] = []
+    characters = 0
+    for message in messages:
+        characters += len(str(message["content"]))
+        if batch and (len(batch) == _BATCH or characters > _BATCH_CHARACTERS):
+            yield batch
+            batch, characters = [], len(str(message["content"]))
+        batch.append(message)
+    if batch:
+        yield batch
+
+
+def _post_batch(client: Client, user: str, batch: Sequence[Message], before: int, written: _Written) -> None:
+    try:
+        answer = _posted(client, user, batch, before)
+    except Taken:
+        # All or nothing: the halves tell which messages are there in other words. Those are left as they are.
+        if len(batch) == 1:
+            written.differing += 1
+            return
+        middle = len(batch) // 2
+        _post_batch(client, user, batch[:middle], before, written)
+        _post_batch(client, user, batch[middle:], before + middle, written)
+        return
+    written.added += sum(item["created"] for item in answer["messages"])
+    written.last = max(written.last, *(item["message_id"] for item in answer["messages"]))
+
+
+def _posted(client: Client, user: str, batch: Sequence[Message], before: int) -> Any:  # noqa: ANN401  JSON
     try:
         return client.call("POST", "/v1/messages", json={"user_id": user, "messages": batch})
+    except Taken:
+        raise
     except CommandError as exc:
         raise CommandError(
             f"{exc} The numbers count from message {before + 1} of the file, as 0. The {before} messages before it"
             " are written; import the mended file again, nothing doubles."
         ) from exc
-
-
-def _encodes(message: dict[str, Any]) -> bool:
-    try:
-        json.dumps(message, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _wait(client: Client, user: str, last: int, added: int, progress: Progress) -> None:

@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from chat_api.chat import prompt as prompts
 from chat_api.chat.prompt import Prompt
 from chat_api.chat.repeats import Names
+from chat_api.control.users import RecallPolicy, UserSettings
 from chat_api.errors import Conflict, NotFound
 from chat_api.messages import REPLY_TO, Added, Message, NewMessage
-from chat_api.profile import KnownLine, Profiles
+from chat_api.profile import KnownLine, Profiles, fitting
 from chat_api.recall import Question, Recaller, Recollection, Remembered
 from chat_api.settings import ApiSettings
 from chat_api.store import Rows
@@ -21,8 +22,6 @@ from memory_store.errors import StoreError
 #: In the metadata of a reply that may be asked for again: what it could draw on.
 _DREW_ON = "drew_on"
 
-Policy = Literal["auto", "always", "never"]
-
 
 @dataclass(frozen=True, slots=True)
 class Saying:
@@ -31,7 +30,8 @@ class Saying:
     user_id: str
     message: str
     conversation_id: str | None = None
-    recall: Policy = "auto"
+    #: As the user set it, if None; so is what the assistant is like.
+    recall: RecallPolicy | None = None
     system: str | None = None
     #: Where the request may come again.
     named: Names | None = None
@@ -88,19 +88,22 @@ class Turns:
     def begin(self, saying: Saying) -> Begun | Answer:
         """What was said, written; or the answer that the same request got before. Raises Invalid."""
         started = time.perf_counter()
-        earlier = self._earlier(saying)
+        user = self.user(saying.user_id)
+        recall = saying.recall or user.recall
+        earlier = self._earlier(saying, recall)
         if isinstance(earlier, Answer):
             return earlier
         said = earlier or self._write_said(saying)
         written = time.perf_counter()
-        known = self.known(saying.user_id, saying.recall)
+        known = self.known(saying.user_id, recall)
         known_at = time.perf_counter()
-        found = self.recollection(saying.user_id, saying.message, saying.recall, without=said.message_id)
+        found = self.recollection(saying.user_id, saying.message, recall, without=said.message_id)
         timings = {
             "profile_ms": _milliseconds(known_at - written),
             "recall_ms": found.timings.get("total_ms", 0.0),
         }
-        return Begun(saying, said, known, found, self._prompt(saying, said, known, found), started, timings)
+        prompt = self._prompt(saying, said, known, found, user)
+        return Begun(replace(saying, recall=recall), said, known, found, prompt, started, timings)
 
     def finish(self, begun: Begun, text: str) -> Answer:
         """The reply, written; where another process was faster with the same request, its reply."""
@@ -108,7 +111,7 @@ class Turns:
         try:
             reply = self._write_reply(begun, text)
         except Conflict:
-            earlier = self._earlier(begun.saying)
+            earlier = self._earlier(begun.saying, begun.saying.recall or "never")
             if not isinstance(earlier, Answer):
                 raise
             return earlier
@@ -119,43 +122,51 @@ class Turns:
         }
         return Answer(begun.said, reply, text, begun.known, begun.recollection, timings)
 
-    def known(self, user_id: str, recall: Policy) -> tuple[KnownLine, ...]:
+    def user(self, user_id: str) -> UserSettings:
+        """What the user has set."""
+        return self._rows.user_settings(user_id)
+
+    def known(self, user_id: str, recall: RecallPolicy) -> tuple[KnownLine, ...]:
         """What matters most about the user, unless nothing may be remembered."""
         if recall == "never":
             return ()
         try:
             return self._profiles.of(user_id).lines
         except StoreError:
-            # Chatting goes on without it, as it does without memories.
-            return ()
+            # Chatting goes on without it, as it does without memories; what is pinned stands in the rows.
+            return tuple(fitting(self._profiles.pinned(user_id)))
 
-    def recollection(self, user_id: str, message: str, recall: Policy, *, without: int | None) -> Recollection:
+    def recollection(
+        self, user_id: str, message: str, recall: RecallPolicy, *, without: int | None
+    ) -> Recollection:
         """What is remembered about the message, within the budget; nothing where it is not wanted."""
         if recall == "never" or (recall == "auto" and not self._wants_recall(message)):
             return Recollection()
         question = Question(user_id, limit=self._settings.recall_limit, without=without)
         return prompts.within(self._recaller.recall(question, message), self._settings.memory_tokens)
 
-    def now(self, user_id: str) -> datetime:
+    def now(self, user: UserSettings) -> datetime:
         """The time where the user is."""
-        return self._clock().astimezone(zone(self._rows.user_timezone(user_id)))
+        return self._clock().astimezone(zone(user.timezone))
 
-    def _prompt(self, saying: Saying, said: Added, known: tuple[KnownLine, ...], found: Recollection) -> Prompt:
+    def _prompt(
+        self, saying: Saying, said: Added, known: tuple[KnownLine, ...], found: Recollection, user: UserSettings
+    ) -> Prompt:
         rows = self._rows.last_turns(
             saying.user_id, said.conversation_id, before=said.message_id, limit=self._settings.chat_turns
         )
         turns = prompts.fitting(rows, self._settings.chat_turn_tokens)
         return Prompt(
             message=saying.message,
-            now=self.now(saying.user_id),
+            now=self.now(user),
             turns=list(turns.values()),
             known=prompts.known(known),
             remembered=prompts.remembered(found),
             recent=prompts.recent(found, without=turns),
-            system=saying.system,
+            system=saying.system or user.persona,
         )
 
-    def _earlier(self, saying: Saying) -> Added | Answer | None:
+    def _earlier(self, saying: Saying, recall: RecallPolicy) -> Added | Answer | None:
         """What the same request came to before: its answer, or the row of what was said without one."""
         named = saying.named
         if named is None:
@@ -164,15 +175,15 @@ class Turns:
         for row in rows.values():
             named.check(row)
         if named.reply in rows:
-            return self._replayed(saying, rows.get(named.said), rows[named.reply])
+            return self._replayed(saying, recall, rows.get(named.said), rows[named.reply])
         return _added(rows[named.said]) if named.said in rows else None
 
-    def _replayed(self, saying: Saying, said: Message | None, reply: Message) -> Answer:
+    def _replayed(self, saying: Saying, recall: RecallPolicy, said: Message | None, reply: Message) -> Answer:
         started = time.perf_counter()
         metadata: dict[str, Any] = reply.metadata or {}
         drew_on = metadata.get(_DREW_ON, {})
         found = self._again(saying.user_id, drew_on.get("memories", {}), drew_on.get("pending", []))
-        known = self.known(saying.user_id, saying.recall)
+        known = self.known(saying.user_id, recall)
         # What was said may have been deleted meanwhile; its id still says which row it was.
         asked = _added(said) if said else Added(metadata[REPLY_TO], reply.conversation_id, None, created=False)
         timings = {"total_ms": _milliseconds(time.perf_counter() - started)}

@@ -17,12 +17,13 @@ from chat_api.chat.limit import Limit
 from chat_api.chat.prompt import Prompt, Turn
 from chat_api.chat.repliers import offline
 from chat_api.chat.streaming import Channel, Tasks
-from chat_api.chat.turns import Policy, Turns
+from chat_api.chat.turns import Turns
 from chat_api.chat.upstream import Upstream
 from chat_api.completions import open_webui, refusals, shapes
 from chat_api.completions.prefixes import SentTurn
 from chat_api.completions.shapes import CompletionIn
 from chat_api.completions.statements import History, Place
+from chat_api.control.users import RecallPolicy
 from chat_api.errors import ChatError, NoReply, NotFound
 from chat_api.recall import Recollection
 from chat_api.settings import ApiSettings
@@ -40,7 +41,8 @@ class Asked:
     request: CompletionIn
     user_id: str | None
     conversation_id: str | None = None
-    recall: Policy = "auto"
+    #: As the user set it, if None.
+    recall: RecallPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,11 @@ class Completions:
         place = self._rows.take_history(asked.user_id, history) if sent else None
         return Begun(asked, place, self._prompt(asked.user_id, asked.recall, sent, place))
 
-    def _prompt(self, user_id: str, recall: Policy, sent: list[SentTurn], place: Place | None) -> Prompt:
+    def _prompt(
+        self, user_id: str, asked: RecallPolicy | None, sent: list[SentTurn], place: Place | None
+    ) -> Prompt:
+        user = self._turns.user(user_id)
+        recall = asked or user.recall
         message = next((turn.text for turn in reversed(sent) if turn.role == "user"), "")
         without = place.asked_id if place else None
         found = Recollection()
@@ -165,19 +171,22 @@ class Completions:
             found = self._turns.recollection(user_id, message, recall, without=without)
         return Prompt(
             message=message,
-            now=self._turns.now(user_id),
+            now=self._turns.now(user),
             turns=[Turn(turn.role, turn.text) for turn in sent[:-1]],
             known=prompts.known(self._turns.known(user_id, recall)),
             remembered=prompts.remembered(found),
             recent=prompts.recent(found, without=place.ids if place else ()),
+            system=user.persona,
         )
 
     def _passed_on(self, begun: Begun, upstream: Upstream) -> dict[str, object]:
         request = begun.asked.request
         body = request.passed_on(upstream.model)
+        told = [begun.prompt.system] if begun.prompt.system else []
         if begun.prompt.remembers:
-            notes = f"{_PREFACE}\n\n{prompts.notes(begun.prompt)}"
-            body["messages"] = shapes.with_notes(request.messages, notes)
+            told.append(f"{_PREFACE}\n\n{prompts.notes(begun.prompt)}")
+        if told:
+            body["messages"] = shapes.with_notes(request.messages, "\n\n".join(told))
         return body
 
     async def _write(self, begun: Begun, said: str, *, cut: bool = False) -> None:

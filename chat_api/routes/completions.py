@@ -6,12 +6,12 @@ from fastapi import APIRouter, Header, Path
 from starlette.responses import Response, StreamingResponse
 
 from chat_api.auth.callers import Caller
-from chat_api.chat.turns import Policy
 from chat_api.chat.upstream import Declined
 from chat_api.completions import open_webui, refusals
 from chat_api.completions.completions import Asked
 from chat_api.completions.owner import conversation, owner
 from chat_api.completions.shapes import CompletionIn
+from chat_api.control.users import RecallPolicy
 from chat_api.parts import Called, Parts, Wired
 
 router = APIRouter(prefix="/v1", tags=["openai"])
@@ -32,7 +32,7 @@ async def complete(  # noqa: PLR0917  FastAPI fills them by name
     x_oboegaki_conversation: Named = None,
     x_openwebui_chat_id: ChatId = None,
     x_openwebui_user_id: UserId = None,
-    x_oboegaki_recall: Annotated[Policy, Header(description="As `recall` of /v1/chat.")] = "auto",
+    x_oboegaki_recall: Annotated[RecallPolicy | None, Header(description="As `recall` of /v1/chat.")] = None,
     x_oboegaki_task: Task = None,
 ) -> Response:
     """As OpenAI's, passed through to the language model's server with what is remembered of the user.

@@ -1,14 +1,18 @@
-"""Users: what matters most about them, and how far learning is behind what they said."""
+"""Users: what matters most about them, how far learning is behind, what they set, and all that is kept of them."""
 
+import json
 import time
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
+from fastapi.responses import StreamingResponse
 
-from chat_api.answers import FreshnessOut, ProfileLineOut, ProfileOut
+from chat_api.answers import FreshnessOut, ProfileLineOut, ProfileOut, UserOut
+from chat_api.control import export
 from chat_api.fields import Identifier
 from chat_api.parts import Called, Wired
-from chat_api.requests import FreshnessQuery
+from chat_api.requests import FreshnessQuery, UserEditIn
 
 router = APIRouter(prefix="/v1/users", tags=["users"])
 
@@ -44,3 +48,33 @@ async def freshness(
         unlearned=backlog.unlearned,
         oldest_unlearned_s=backlog.oldest_s,
     )
+
+
+@router.get("/{user_id:path}/export", summary="Export all that is kept of a user")
+def exported(parts: Wired, caller: Called, user_id: UserId) -> StreamingResponse:
+    """A JSON object a line: settings, conversations with their messages, memories with their sources, `end`.
+
+    Without the last line it is not whole. `oboegaki import` takes it.
+    """
+    user_id = caller.named(user_id)
+    # Before the first line, so that whoever is away is told as ever.
+    parts.rows.ping()
+    parts.store.live()
+    lines = export.lines(parts.rows, parts.recaller, user_id, datetime.now(UTC))
+    texts = (f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
+    return StreamingResponse(texts, media_type="application/x-ndjson")
+
+
+# Last, as a user's id may hold slashes.
+@router.get("/{user_id:path}", summary="Read what a user has set")
+def settings(parts: Wired, caller: Called, user_id: UserId) -> UserOut:
+    """The defaults for what was never set, also of a user who said nothing yet."""
+    user_id = caller.named(user_id)
+    return UserOut.of(user_id, parts.rows.user_settings(user_id))
+
+
+@router.patch("/{user_id:path}", summary="Set a user's time zone, recall policy and persona")
+def change(parts: Wired, caller: Called, user_id: UserId, body: UserEditIn) -> UserOut:
+    """What is left out stays."""
+    user_id = caller.named(user_id)
+    return UserOut.of(user_id, parts.rows.set_user(user_id, body.changes()))

@@ -3,7 +3,7 @@
 from memory_consumer.asking.windows import WindowExtractor
 from memory_consumer.extractors import mem0, offline
 from memory_consumer.extractors.model.usage import Report
-from memory_consumer.learning.fold import Extractor
+from memory_consumer.learning.extractor import Extractor
 from memory_consumer.profiles.writer import ProfileWriter
 from memory_consumer.settings import ConsumerSettings
 

@@ -28,7 +28,7 @@ from memory_consumer.settings import ConsumerSettings
 from memory_store.when import dated
 
 #: Counts up with every change to prompts, parsing or grounding that changes what is learned.
-FORMAT = 1
+FORMAT = 2
 
 _MOST_NAME = 40
 _PLAIN = re.compile(r"[A-Za-z0-9._-]+")

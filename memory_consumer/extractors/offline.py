@@ -15,7 +15,7 @@ from memory_consumer.extractors.rules.ruleset import Rules
 from memory_consumer.extractors.rules.sentences import Piece, sentences
 from memory_consumer.extractors.rules.small_talk import is_small_talk
 from memory_consumer.extractors.rules.speakers import Turn, turns
-from memory_consumer.learning.fold import Extractor, Passage
+from memory_consumer.learning.extractor import Extractor, Passage
 from memory_consumer.records.cdc import MessageRow
 
 VERSION = "offline-2"

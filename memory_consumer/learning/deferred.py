@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from memory_consumer.asking.windows import Found, Turn
+from memory_consumer.learning.extractor import Extractor
 from memory_consumer.records.cdc import MessageRow, Written
 from memory_consumer.records.facts import (
     CONTEXT_CHARACTERS,
@@ -25,9 +26,11 @@ from memory_consumer.records.facts import (
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """An extractor that learns in windows; `version` names exactly its behaviour."""
+    """An extractor that learns in windows; `version` names exactly its behaviour, what learns notes included."""
 
     version: str
+    #: What learns a note, at once and without a model.
+    notes: Extractor
 
 
 def written(change: Written, offset: int, version: str, known: FactsRecord | None, now: datetime) -> FactsRecord:
@@ -56,6 +59,11 @@ def written(change: Written, offset: int, version: str, known: FactsRecord | Non
     if row.role not in LEARNED_ROLES:
         return blank.model_copy(update=spoken)
     return blank.model_copy(update=spoken | {"state": "pending", "text": row.content})
+
+
+def dated(record: FactsRecord, row: MessageRow) -> FactsRecord:
+    """A record that was learned at once, as windows show it and tell its words by."""
+    return record.model_copy(update={"said_at": row.said_at, "content_hash": _content_hash(row)})
 
 
 def says_the_same(known: FactsRecord, written: FactsRecord) -> bool:

@@ -5,13 +5,13 @@ the answer of its window. So a change to a message rewrites its own record and e
 its text.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from memory_consumer.learning import deferred
 from memory_consumer.learning.deferred import Deferred
+from memory_consumer.learning.extractor import Extractor
 from memory_consumer.records.cdc import Change, MessageRow, Removed, Written
 from memory_consumer.records.facts import (
     CONTEXT_CHARACTERS,
@@ -47,26 +47,6 @@ class Learned(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """A part of a message that is worth remembering."""
-
-    text: str
-    #: What stands before it in the same message, as far as it helps to understand it.
-    preceding: str = ""
-    #: Who said it, where the message itself tells.
-    speaker: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Extractor:
-    """What finds the facts in a message by itself; `version` names exactly this behaviour."""
-
-    version: str
-    extract: Callable[[MessageRow], tuple[Passage, ...]]
-    language: Callable[[str], str]
-
-
-@dataclass(frozen=True, slots=True)
 class Event:
     """A change with its offset in the messages log."""
 
@@ -95,7 +75,9 @@ def fold(event: Event, learned: Learned, extractor: Extractor | Deferred, now: d
     known = learned.record(event.change.message_id)
     match event.change:
         case Written():
-            if isinstance(extractor, Deferred):
+            if isinstance(extractor, Deferred) and event.change.row.role == "note":
+                own = _noted(event.change, event.offset, extractor, now)
+            elif isinstance(extractor, Deferred):
                 own = deferred.written(event.change, event.offset, extractor.version, known, now)
             else:
                 own = _written(event.change, event.offset, extractor, now)
@@ -182,6 +164,12 @@ def _written(change: Written, offset: int, extractor: Extractor, now: datetime) 
     )
 
 
+def _noted(change: Written, offset: int, extractor: Deferred, now: datetime) -> FactsRecord:
+    """A note beside a model: nobody is asked, as it is to be remembered in its own words."""
+    at_once = replace(extractor.notes, version=extractor.version)
+    return deferred.dated(_written(change, offset, at_once, now), change.row)
+
+
 def _facts(row: MessageRow, extractor: Extractor) -> tuple[Fact, ...]:
     if row.suppressed == "all" or names_another(row.suppressed or (), extractor.version):
         return ()
@@ -203,7 +191,8 @@ def _facts(row: MessageRow, extractor: Extractor) -> tuple[Fact, ...]:
 
 
 def _with_context(record: FactsRecord, before: FactsRecord | None) -> FactsRecord:
-    if before is None or not record.facts:
+    # A note stands for itself, whatever was said before it.
+    if before is None or not record.facts or record.role == "note":
         return record.model_copy(update={"context": None})
     context = Context(message_id=before.message_id, revision=before.revision, text=before.said)
     return record.model_copy(update={"context": context})

@@ -22,7 +22,8 @@ from memory_consumer.kafka.log_reader import LogReader
 from memory_consumer.kafka.transactions import Consumed, Outgoing, TransactionalWriter
 from memory_consumer.learning import deferred
 from memory_consumer.learning.deferred import Deferred
-from memory_consumer.learning.fold import Event, Extractor, fold, set_aside
+from memory_consumer.learning.extractor import Extractor
+from memory_consumer.learning.fold import Event, fold, set_aside
 from memory_consumer.learning.ledger import Ledger
 from memory_consumer.profiles import record as profile
 from memory_consumer.profiles import upkeep

@@ -12,7 +12,7 @@ from memory_consumer.errors import Fenced, LearningError, Transient
 from memory_consumer.kafka.log_reader import topic_id
 from memory_consumer.kafka.transactions import TransactionalWriter
 from memory_consumer.learning.deferred import Deferred
-from memory_consumer.learning.fold import Extractor
+from memory_consumer.learning.extractor import Extractor
 from memory_consumer.learning.tenure import OpenWriter, Tenure
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.stages.attempts import named

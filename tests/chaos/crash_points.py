@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from memory_consumer.asking.windows import Found, Window, WindowExtractor
 from memory_consumer.kafka.transactions import Consumed, Outgoing, TransactionalWriter
-from memory_consumer.learning.fold import Extractor, Passage
+from memory_consumer.learning.extractor import Extractor, Passage
 from memory_consumer.records.cdc import MessageRow
 from memory_consumer.settings import ConsumerSettings
 from memory_store.models import Filing, Profile, Vectors

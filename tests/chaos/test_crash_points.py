@@ -102,7 +102,7 @@ class Life:
         self._partition = partition
         self._version = version
         self._fate = fate
-        extractor = fated(offline.EXTRACTOR, fate) if model is None else Deferred(model.version)
+        extractor = fated(offline.EXTRACTOR, fate) if model is None else Deferred(model.version, offline.EXTRACTOR)
         self._tenures = Tenures(settings, extractor, now, partial(FatedWriter, fate=fate))
         # Who waits between two tries is not what is tried here.
         at_once = Backoff(first=0, most=0)

@@ -82,7 +82,7 @@ def test_mem0s_own_prompt_is_asked_where_it_is_set() -> None:
     tally = Tally()
     with llm_server(says({"memory": [{"id": "0", "attributed_to": "user", **TEA["memory"][0]}]})) as server:
         extractor = mem0.build(settings(llm_url=server.url, extract_prompt="mem0"), tally)
-        assert extractor.version == "mem0-1-mem0-m"
+        assert extractor.version == "mem0-2-mem0-m"
         assert extractor.extract(WINDOW) == (Found("User drinks tea", (101,), "en"),)
         extractor.close()
 
@@ -116,12 +116,12 @@ def test_settings_that_do_not_fit_are_refused_with_what_to_do(chosen: Mapping[st
 @pytest.mark.parametrize(
     ("model", "named"),
     [
-        ("qwen3:4b", "mem0-1-compact-qwen3-4b"),
+        ("qwen3:4b", "mem0-2-compact-qwen3-4b"),
         (
             "hf.co/unsloth/Qwen3-4B-Instruct-2507-GGUF:Q4_K_M",
-            "mem0-1-compact-sloth-Qwen3-4B-Instruct-2507-GGUF-Q4_K_M-8d8d0f0c",
+            "mem0-2-compact-sloth-Qwen3-4B-Instruct-2507-GGUF-Q4_K_M-8d8d0f0c",
         ),
-        ("モデル", "mem0-1-compact--94591749"),
+        ("モデル", "mem0-2-compact--94591749"),
     ],
 )
 def test_the_version_names_format_prompt_and_model_in_plain_characters(model: str, named: str) -> None:
@@ -257,7 +257,7 @@ def test_a_profile_is_written_by_the_same_model_in_one_call() -> None:
         extractor.close()
 
     assert (line.text, [source.message_id for source in line.sources]) == ("A baker with a dog.", [1, 2])
-    assert (writer.author, len(server.asked)) == ("profile-1-mem0-1-compact-m", 1)
+    assert (writer.author, len(server.asked)) == ("profile-1-mem0-2-compact-m", 1)
     assert server.prompts[0].splitlines()[0] == "1. User has a dog. (2026-03-02)"
 
 

@@ -66,3 +66,19 @@ def test_without_a_model_the_reply_tells_what_is_remembered(client: httpx.Client
     answer = client.post("/v1/chat", json={"user_id": user, "message": "What am I allergic to?"}).json()
 
     assert "buckwheat" in answer["reply"]
+
+
+def test_a_memory_that_is_added_is_learned_word_for_word_and_its_correction_in_its_place(
+    client: httpx.Client, user: str
+) -> None:
+    asked = {"user_id": user}
+    told = asked | {"text": "Hi! I am allergic to nuts.\nAm I?", "pinned": True, "conversation_id": "c"}
+    added = client.post("/v1/memories", json=told).raise_for_status().json()
+    before = texts(client, user)
+    url = f"/v1/memories/{added['id']}"
+    corrected = client.patch(url, params=asked, json={"text": "お茶が好き。"}).raise_for_status().json()
+    after = texts(client, user)
+
+    assert (before, after) == (["Hi! I am allergic to nuts.\nAm I?"], ["お茶が好き。"])
+    assert client.get(f"/v1/memories/{corrected['id']}/why", params=asked).json()["in_place_of"] == added["id"]
+    assert [line["text"] for line in client.get(f"/v1/users/{user}/profile").json()["lines"]] == ["お茶が好き。"]

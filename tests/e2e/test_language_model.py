@@ -115,7 +115,7 @@ def test_status_tells_the_extractor_and_what_asking_costs(api: httpx.Client) -> 
     learned(api, "ken", say(api, "ken", "猫を飼っています。"))
     by_name = {stage["name"]: stage for stage in stages(api)}
 
-    assert by_name["extract"]["extractor"] == "mem0-1-compact-m"
+    assert by_name["extract"]["extractor"] == "mem0-2-compact-m"
     assert by_name["ask"]["calls"] >= 1
     assert by_name["ask"]["prompt_characters"] > 1000
 

@@ -1,5 +1,6 @@
 """Users whose names look alike are different users, on every route (design, rule 12)."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -45,7 +46,13 @@ ROUTES = [
     Route("GET", "/v1/memories?user_id={user_id}&query=tea", {"memories": [], "pending": []}),
     Route("GET", "/v1/memories?user_id={user_id}", {"memories": [], "pending": []}),
     Route("GET", "/v1/memories/{memory_id}?user_id={user_id}", 404),
+    Route("GET", "/v1/memories/{memory_id}/why?user_id={user_id}", 404),
+    Route("PATCH", "/v1/memories/{memory_id}?user_id={user_id}", 404, {"text": "taken over", "pinned": True}),
     Route("DELETE", "/v1/memories/{memory_id}?user_id={user_id}", 404),
+    Route("POST", "/v1/memories", {"created": True}, {"text": "hi", "external_id": "x", "pinned": True}),
+    Route("GET", "/v1/users/{user_id}", {"persona": None}),
+    Route("PATCH", "/v1/users/{user_id}", {"persona": "Rude."}, {"persona": "Rude."}),
+    Route("GET", "/v1/users/{user_id}/export", {"type": "end", "messages": 0, "memories": 0}),
     Route("GET", "/v1/users/{user_id}/profile", {"lines": [], "updated_at": None}),
     Route("GET", "/v1/users/{user_id}/freshness?wait_for={message_id}&timeout=0", 404),
     Route("GET", "/v1/users/{user_id}/freshness", {"unlearned": 0}),
@@ -80,8 +87,9 @@ def state(api: Api, user: str) -> tuple[object, ...]:
     """Everything the user can see."""
     found = api.recall(user, "tea")
     listed = api.client.get("/v1/conversations/c/messages", params={"user_id": user})
-    profile = api.client.get(f"/v1/users/{quote(user, safe='')}/profile")
-    return found["memories"], found["pending"], listed.json(), profile.json()
+    address = f"/v1/users/{quote(user, safe='')}"
+    told = [api.client.get(each).json() for each in (f"{address}/profile", address)]
+    return found["memories"], found["pending"], listed.json(), *told
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
@@ -96,7 +104,8 @@ def test_a_user_sees_and_touches_nothing_of_another_whose_name_looks_alike(
     body = {"user_id": theirs, **(route.body or {})} if route.method == "POST" else route.body
     answer = api.client.request(route.method, address, json=body)
 
-    shown = answer.json()
+    # An export is a line of JSON for each thing that there is.
+    shown = json.loads(answer.text.splitlines()[-1])
     wanted = {"status": route.expected} if isinstance(route.expected, int) else route.expected
     assert {field: shown[field] for field in wanted} == wanted
     assert "I drink tea" not in answer.text

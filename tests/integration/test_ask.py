@@ -15,6 +15,7 @@ from memory_consumer import names
 from memory_consumer.asking.ask import TRIES, AskStage
 from memory_consumer.asking.windows import Found, Window
 from memory_consumer.errors import Busy, Fenced, Invalid, Transient
+from memory_consumer.extractors import offline
 from memory_consumer.kafka.log_reader import topic_id
 from memory_consumer.learning.deferred import Deferred
 from memory_consumer.learning.tenure import Tenure
@@ -27,7 +28,13 @@ from tests.support.services import now
 
 
 def opened(settings: ConsumerSettings) -> Tenure:
-    return Tenure(settings, ALICE, log_id=topic_id(settings, FACTS), extractor=Deferred("scripted-1"), clock=now)
+    return Tenure(
+        settings,
+        ALICE,
+        log_id=topic_id(settings, FACTS),
+        extractor=Deferred("scripted-1", offline.EXTRACTOR),
+        clock=now,
+    )
 
 
 def latest(logs: Logs) -> dict[int, FactsRecord]:
@@ -77,7 +84,7 @@ def learn_as_pending(settings: ConsumerSettings, logs: Logs, count: int) -> None
     """Runs the extract stage alone."""
 
     async def run() -> None:
-        async with learning(settings, Deferred("scripted-1")):
+        async with learning(settings, Deferred("scripted-1", offline.EXTRACTOR)):
             await eventually_read(lambda: len(states(logs)) == count)
 
     asyncio.run(run())

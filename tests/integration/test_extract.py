@@ -18,7 +18,7 @@ from memory_consumer.extractors import offline
 from memory_consumer.kafka.log_reader import topic_id
 from memory_consumer.kafka.transactions import Consumed, Outgoing, TransactionalWriter
 from memory_consumer.learning.extract import ExtractStage
-from memory_consumer.learning.fold import Passage
+from memory_consumer.learning.extractor import Passage
 from memory_consumer.learning.ledger import Ledger
 from memory_consumer.learning.tenure import Tenure
 from memory_consumer.learning.tenures import Tenures

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from memory_consumer import names
 from memory_consumer.extractors.offline import EXTRACTOR
-from memory_consumer.learning.fold import Extractor, Passage
+from memory_consumer.learning.extractor import Extractor, Passage
 from memory_consumer.letters import redriving
 from memory_consumer.partition import partition_of
 from memory_consumer.records.cdc import MessageRow

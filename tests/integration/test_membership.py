@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from memory_consumer import names
 from memory_consumer.errors import Transient
 from memory_consumer.extractors.offline import EXTRACTOR
-from memory_consumer.learning.fold import Extractor, Passage
+from memory_consumer.learning.extractor import Extractor, Passage
 from memory_consumer.records.cdc import MessageRow
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.stages.retry import Backoff

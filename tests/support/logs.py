@@ -22,7 +22,7 @@ from memory_consumer.filing.project import Fillable, ProjectStage
 from memory_consumer.kafka.log_reader import LogReader
 from memory_consumer.learning.deferred import Deferred
 from memory_consumer.learning.extract import ExtractStage
-from memory_consumer.learning.fold import Extractor
+from memory_consumer.learning.extractor import Extractor
 from memory_consumer.learning.tenures import Tenures
 from memory_consumer.letters.letter_box import LetterBox
 from memory_consumer.partition import partition_of
@@ -214,7 +214,7 @@ async def asking(
     concurrency: int = 2,
 ) -> AsyncIterator[AskStage]:
     """The extract and the model stage at work."""
-    tenures = Tenures(settings, Deferred(model.version), now)
+    tenures = Tenures(settings, Deferred(model.version, offline.EXTRACTOR), now)
     policy = WindowPolicy(idle=idle)
     stage = AskStage(tenures, model, near, policy, clock=now, concurrency=concurrency, backoff=PROMPT)
     async with beside_extract(settings, tenures, stage):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chat_api.settings import Account
 from memory_consumer.extractors import offline
-from memory_consumer.learning.fold import Passage
+from memory_consumer.learning.extractor import Passage
 from memory_consumer.records import cdc, facts
 from memory_consumer.records.facts import CONTEXT_CHARACTERS
 from memory_store.embedded import EmbeddedStore
@@ -123,4 +123,4 @@ def _turn_before(living: Mapping[int, Living], row: Living) -> str:
         and other.role in _CONTEXT_ROLES
         and other.suppressed is None
     ]
-    return before[-1] if before else ""
+    return before[-1] if before and row.role != "note" else ""

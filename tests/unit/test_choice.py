@@ -15,7 +15,7 @@ URL = "http://127.0.0.1:1/v1"
     [
         ("auto", None, None, False),
         ("auto", URL, None, True),
-        ("auto", URL, "mem0-1-compact-m", True),
+        ("auto", URL, "mem0-2-compact-m", True),
         ("auto", URL, "offline-1", False),
         ("mem0", URL, "offline-1", True),
         ("offline", URL, None, False),
@@ -43,4 +43,4 @@ def test_without_a_model_what_users_say_is_kept_in_their_words() -> None:
 def test_the_version_names_prompt_and_model() -> None:
     settings = ConsumerSettings(llm_url=URL, llm_model="qwen3:4b")
 
-    assert chosen(settings, None, Tally()).version == "mem0-1-compact-qwen3-4b"
+    assert chosen(settings, None, Tally()).version == "mem0-2-compact-qwen3-4b"

@@ -1,5 +1,6 @@
 """Files to import: what is taken, and what is said of what is not."""
 
+import json
 from pathlib import Path
 
 import httpx
@@ -9,6 +10,8 @@ from rich.console import Console
 from oboegaki import importing
 from oboegaki.client import Client
 from oboegaki.errors import CommandError
+from oboegaki.formats.file import opened
+from oboegaki.formats.plain import Namer
 
 LINE = '{"role": "user", "content": "お茶が好き"}'
 
@@ -17,6 +20,11 @@ def file(folder: Path, text: str) -> Path:
     path = folder / "messages.jsonl"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def named(*messages: dict[str, str]) -> list[dict[str, str]]:
+    namer = Namer("diary")
+    return [namer.named(message) for message in messages]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +39,7 @@ def file(folder: Path, text: str) -> Path:
     ],
 )
 def test_json_lines_and_an_object_with_messages_are_read(tmp_path: Path, text: str) -> None:
-    [message] = importing.read(file(tmp_path, text))
+    [message] = opened(file(tmp_path, text))
 
     assert (message["role"], message["content"]) == ("user", "お茶が好き")
 
@@ -43,13 +51,18 @@ def test_json_lines_and_an_object_with_messages_are_read(tmp_path: Path, text: s
         ('{"messages": []}', "holds no messages"),
         (f"{LINE}\nnot json", "line 2 is not JSON"),
         (f'{LINE}\n{{"role": "user"}}', "message 2 needs at least `role` and `content`"),
-        ("[1]", "message 1 needs"),
+        ("[1]", "is nothing that can be imported"),
+        (f"{LINE}\n[1]", "what stands after message 1 is no object"),
+        ('{"a": 1}', "is nothing that can be imported"),
+        (f"[{LINE}", "line 1 is not JSON"),
+        (f"[{LINE} {LINE}]", "line 1 is not JSON"),
+        (f"{LINE}\n{'[' * 100_000}", "line 2 is nested too deeply"),
         ('{"role": "user", "content": "\\ud800"}', "message 1 holds half of a surrogate pair"),
     ],
 )
 def test_what_cannot_be_imported_is_said_with_its_place(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(CommandError, match=told):
-        importing.read(file(tmp_path, text))
+        opened(file(tmp_path, text))
 
 
 def test_a_file_that_is_not_there_or_no_text_is_said_so(tmp_path: Path) -> None:
@@ -57,15 +70,15 @@ def test_a_file_that_is_not_there_or_no_text_is_said_so(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe\x00")
 
     with pytest.raises(CommandError, match="cannot be read: No such file"):
-        importing.read(tmp_path / "nothing")
+        opened(tmp_path / "nothing")
     with pytest.raises(CommandError, match="is not UTF-8"):
-        importing.read(binary)
+        opened(binary)
 
 
 def test_what_has_no_name_gets_one_that_is_the_same_at_the_next_import() -> None:
     tea, dog = {"role": "user", "content": "I like tea."}, {"role": "user", "content": "I have a dog."}
-    first = importing.named([tea, tea], "diary")
-    longer = importing.named([dog, tea, tea], "diary")
+    first = named(tea, tea)
+    longer = named(dog, tea, tea)
 
     assert first == longer[1:]
     assert len({message["external_id"] for message in longer}) == 3
@@ -75,7 +88,7 @@ def test_what_has_no_name_gets_one_that_is_the_same_at_the_next_import() -> None
 def test_names_that_are_there_stay() -> None:
     said = {"role": "user", "content": "I like tea.", "external_id": "x", "conversation_id": "c"}
 
-    assert importing.named([said], "diary") == [said]
+    assert named(said) == [said]
 
 
 def test_an_import_waits_for_memories_that_are_not_there_yet() -> None:
@@ -90,3 +103,22 @@ def test_an_import_waits_for_memories_that_are_not_there_yet() -> None:
         done = importing.run(Client(http), [{"role": "user", "content": "お茶"}], "hanako", Console(quiet=True))
 
     assert (done.added, answers) == (1, [])
+
+
+def test_what_is_there_in_other_words_is_left_and_told_and_the_rest_is_written() -> None:
+    posted: list[str] = []
+
+    def api(request: httpx.Request) -> httpx.Response:
+        if request.url.path != "/v1/messages":
+            return httpx.Response(200, json={"unlearned": 0})
+        contents = [message["content"] for message in json.loads(request.content)["messages"]]
+        if "taken" in contents:
+            return httpx.Response(409, json={"title": "Conflict", "detail": "It is taken."})
+        posted.extend(contents)
+        return httpx.Response(201, json={"messages": [{"message_id": 1, "created": True}] * len(contents)})
+
+    said = [{"role": "user", "content": text} for text in ("a", "b", "taken", "c", "d")]
+    with httpx.Client(transport=httpx.MockTransport(api), base_url="http://oboegaki") as http:
+        done = importing.run(Client(http), said, "hanako", Console(quiet=True))
+
+    assert (done.messages, done.added, done.differing, posted) == (5, 4, 1, ["a", "b", "c", "d"])

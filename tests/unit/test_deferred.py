@@ -10,17 +10,20 @@ import pytest
 from memory_consumer.asking import open_windows
 from memory_consumer.asking.open_windows import OpenWindow
 from memory_consumer.asking.windows import Found
+from memory_consumer.extractors import offline
+from memory_consumer.filing.filings import filing
 from memory_consumer.learning import deferred
 from memory_consumer.learning.deferred import Deferred
+from memory_consumer.learning.extractor import Extractor
 from memory_consumer.learning.fold import Event, fold
 from memory_consumer.learning.ledger import Ledger
 from memory_consumer.records.cdc import decode
 from memory_consumer.records.facts import FactsRecord, fact_hash
-from memory_store.models import point_id
+from memory_store.models import point_id, text_hash
 from tests.support import events
 from tests.support.events import START, Row
 
-MODEL = Deferred("mem0-1")
+MODEL = Deferred("mem0-1", offline.EXTRACTOR)
 
 BREAD = Row(1, "I bake bread.")
 YEARS = Row(2, "I have done so for 8 years.")
@@ -74,6 +77,35 @@ def test_a_message_that_is_delivered_again_while_it_is_pending_changes_nothing(l
     happens(ledger, BREAD)
 
     assert happens(ledger, BREAD) == []
+
+
+def test_a_note_is_learned_at_once_in_its_own_words_and_no_model_is_asked(ledger: Ledger) -> None:
+    happens(ledger, BREAD)
+    [record] = happens(ledger, Row(2, " I like tea.\nLots of it. ", role="note"))
+
+    assert (record.state, texts(record), record.context) == ("learned", ["I like tea.\nLots of it."], None)
+    assert record.extractor == "mem0-1"
+    assert window(ledger).learns == (1,)
+
+
+@pytest.mark.parametrize("extractor", [MODEL, offline.EXTRACTOR])
+def test_the_id_of_a_notes_memory_follows_from_its_row_and_words_whatever_learns_it(
+    ledger: Ledger, extractor: Deferred | Extractor
+) -> None:
+    change = decode(events.key(7), events.written(Row(7, " I like tea. ", role="note")))
+    assert change is not None
+    [record] = fold(Event(change, 7), ledger, extractor, START)
+
+    assert [each.id for each in filing(record, 7).memories] == [point_id(7, text_hash("I like tea."))]
+
+
+@pytest.mark.parametrize("suppressed", ["all", [f"mem0-1:{fact_hash('I like tea.')}"], ["offline-2:abc"]])
+def test_a_suppressed_note_is_learned_as_nothing(ledger: Ledger, suppressed: str | list[str]) -> None:
+    note = Row(1, "I like tea.", role="note")
+    happens(ledger, note)
+    [record] = happens(ledger, note.edited(suppressed=suppressed))
+
+    assert (record.state, record.facts) == ("learned", ())
 
 
 @pytest.mark.parametrize("role", ["assistant", "system", "tool"])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from memory_consumer.asking import open_windows
 from memory_consumer.asking.open_windows import OpenWindow
 from memory_consumer.asking.windows import Found
+from memory_consumer.extractors import offline
 from memory_consumer.learning import deferred
 from memory_consumer.learning.deferred import Deferred
 from memory_consumer.learning.fold import Event, fold
@@ -22,7 +23,7 @@ from memory_consumer.records.facts import FactsRecord
 from tests.support import events
 from tests.support.events import START, Row
 
-MODEL = Deferred("mem0-1")
+MODEL = Deferred("mem0-1", offline.EXTRACTOR)
 IDS = range(1, 6)
 
 

@@ -188,7 +188,10 @@ def expected(rows: dict[int, Row]) -> dict[int, tuple[list[str], str]]:
         before = [
             rows[other].content for other in sorted(rows) if other < message and rows[other].suppressed is None
         ]
-        found[message] = ([row.content] if usable else [], before[-1] if usable and before else "")
+        found[message] = (
+            [row.content] if usable else [],
+            before[-1] if usable and before and row.role != "note" else "",
+        )
     return found
 
 

@@ -87,7 +87,7 @@ def test_another_wording_is_another_extractor() -> None:
     words = [compact.ENGLISH, compact.JAPANESE, compact.FOR_MEM0, mem0_parts.load().system_prompt]
     digest = hashlib.sha256("".join(map(repr, words)).encode()).hexdigest()[:16]
 
-    assert (mem0.FORMAT, digest) == (1, "f5a847fb3da41431")
+    assert (mem0.FORMAT, digest) == (2, "f5a847fb3da41431")
 
 
 def test_a_window_of_the_usual_size_is_asked_about_once() -> None:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chat_api.profile import NOTE_CHARACTERS
 from memory_consumer.extractors import offline
-from memory_consumer.learning.fold import Passage
+from memory_consumer.learning.extractor import Passage
 from memory_consumer.records import cdc
 from memory_consumer.records.cdc import MessageRow
 from tests.support import events
@@ -355,3 +356,12 @@ def test_the_longest_message_of_any_kind_comes_to_an_end(unit: str) -> None:
 
     assert len(passages(text)) <= offline.MOST_FACTS
     assert len(passages(f"{text}?")) <= offline.MOST_FACTS
+
+
+@given(st.text(min_size=1, max_size=NOTE_CHARACTERS).filter(str.strip))
+def test_a_note_of_no_more_than_a_memorys_length_is_one_memory_word_for_word(text: str) -> None:
+    assert [each.text for each in passages(text, role="note")] == [text.strip()]
+
+
+def test_the_api_takes_no_longer_memory_than_learning_keeps_in_one() -> None:
+    assert NOTE_CHARACTERS == offline.FACT_CHARACTERS

@@ -1,0 +1,1 @@
+"""Users in control of their memories: added, corrected, pinned, filtered, explained, exported."""
