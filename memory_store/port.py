@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from memory_store.models import Filing, Hit, Memory, Page, Profile, Query, Receipt, Vectors
+from memory_store.models import Extent, Filing, Hit, Memory, Page, Profile, Query, Receipt, Vectors
 
 
 class MemoryVersion(Protocol):
@@ -66,6 +66,19 @@ class MemoryVersion(Protocol):
 
     def count(self) -> int:
         """How many memories there are."""
+
+    def count_of(self, extent: Extent) -> int:
+        """How many memories of these messages there are, and lines of the profile that rest on one of them."""
+
+    def purge(self) -> None:
+        """Leaves nothing in the files of what was removed: they are written anew where something was.
+
+        Nothing can be filed meanwhile, about 5 s per 50,000 memories. On a server, that is the server's to do.
+        """
+
+    @property
+    def purged(self) -> bool | None:
+        """Whether nothing of what was removed is left in the files; None where they are a server's."""
 
     def vectors_of(self, memory_ids: Sequence[str]) -> dict[str, tuple[list[float], list[float]]]:
         """Text and context vectors by id: equal ones applied are equal here, bit for bit, in every version."""

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from memory_store.errors import Refused
 from memory_store.filings import current
-from memory_store.models import Filing, Hit, Memory, Page, Profile, Query, Receipt, Vectors
+from memory_store.models import Extent, Filing, Hit, Memory, Page, Profile, Query, Receipt, Vectors
 from memory_store.payload import microseconds
 from memory_store.points import Near, Points, Profiles, Receipts, Scores, Where
 from memory_store.scoring import COMMON, reachable, score, shares
@@ -135,6 +135,23 @@ class FiledVersion:
     def count(self) -> int:
         return self._points.count()
 
+    def count_of(self, extent: Extent) -> int:
+        where = Where(
+            user_id=extent.user_id,
+            conversation_id=extent.conversation_id,
+            up_to=None if extent.alone else extent.up_to,
+            message_ids=(extent.up_to,) if extent.alone else None,
+        )
+        return self._points.count(where) + self._lines_of(extent)
+
+    def purge(self) -> None:
+        with self._filing:
+            self._points.purge()
+
+    @property
+    def purged(self) -> bool | None:
+        return self._points.purged
+
     def vectors_of(self, memory_ids: Sequence[str]) -> dict[str, tuple[list[float], list[float]]]:
         ids = [each for each in memory_ids if _is_id(each)]
         return self._points.vectors(ids) if ids else {}
@@ -145,6 +162,13 @@ class FiledVersion:
             self._points.close()
             self._receipts.close()
             self._profiles.close()
+
+    def _lines_of(self, extent: Extent) -> int:
+        profile = self.profile(extent.user_id)
+        if profile is None or extent.conversation_id is not None:
+            # A line does not know its conversation. It goes in the transaction in which its facts go.
+            return 0
+        return sum(any(extent.covers(s.message_id, None) for s in line.sources) for line in profile.lines)
 
     def _hits(self, query: Query) -> tuple[list[Hit], bool]:
         """The best, and whether none of them was replaced while they were read."""
