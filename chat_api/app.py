@@ -12,6 +12,9 @@ from fastapi.security import HTTPBearer
 
 from chat_api import problems
 from chat_api.chat import Chat
+from chat_api.erasing.erasures import Erasures
+from chat_api.erasing.looking import Looking
+from chat_api.erasing.parts import Trail
 from chat_api.errors import Unavailable
 from chat_api.freshness import Freshness
 from chat_api.gates import AddressGate, JsonGate, KeyGate, SizeGate
@@ -19,7 +22,7 @@ from chat_api.parts import Parts
 from chat_api.profile import Profiles
 from chat_api.recall import Recaller
 from chat_api.replies import ModelReplier, OfflineReplier, Replier
-from chat_api.routes import admin, chat, conversations, health, memories, messages, users
+from chat_api.routes import admin, chat, conversations, erasures, health, memories, messages, users
 from chat_api.settings import ApiSettings
 from chat_api.store import Rows
 from memory_store.port import Embedder, MemoryStore
@@ -55,17 +58,23 @@ def create_app(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     stages: Callable[[], Sequence[Mapping[str, Any]]] = tuple,
     verify: Callable[[str | None, bool], Iterator[Mapping[str, Any]]] = _verify_elsewhere,
+    trail: Trail | None = None,
 ) -> FastAPI:
     """The app, ready to be served. What is passed in stays the caller's to close.
 
     `stages` tells what the learning in this process has done, for `/v1/admin/status`; `verify` checks rows, logs
-    and memories against each other, for `/v1/admin/verify`.
+    and memories against each other, for `/v1/admin/verify`; `trail` tells what the logs still hold of something
+    erased, where this process learns.
     """
+    erased = Erasures(rows, store, within=settings.erased_within, clock=clock, trail=trail)
     own = ModelReplier(settings) if replier is None and settings.llm_url else None
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
+        looking = Looking(erased.look_after, erased.asked, settings.erased_within)
+        looking.start()
         yield
+        looking.stop()
         if own is not None:
             own.close()
 
@@ -96,6 +105,7 @@ def create_app(
         profiles=profiles,
         freshness=Freshness(rows, store, clock, sleep),
         chat=Chat(settings, rows, recaller, profiles, replier=replier or own or OfflineReplier(), clock=clock),
+        erasures=erased,
         stages=stages,
         verify=verify,
     )
@@ -108,7 +118,7 @@ def create_app(
 def _mount(app: FastAPI) -> None:
     # The key is checked at the gate, before anything is read; this only documents it.
     keyed = [Depends(HTTPBearer(auto_error=False, description="The admin key."))]
-    for routes in (messages, conversations, memories, users, chat, admin):
+    for routes in (messages, conversations, memories, users, chat, erasures, admin):
         app.include_router(routes.router, dependencies=keyed)
     app.include_router(health.router)
 

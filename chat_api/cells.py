@@ -31,8 +31,8 @@ def message(row: Mapping[str, Any]) -> Message:
         suppressed=_suppressed(row["suppressed"]),
         metadata=None if row["metadata"] is None else json.loads(row["metadata"]),
         agent_id=row["agent_id"],
-        said_at=_utc(row["created_at"]).astimezone(offset),
-        updated_at=_utc(row["updated_at"]),
+        said_at=utc(row["created_at"]).astimezone(offset),
+        updated_at=utc(row["updated_at"]),
         revision=row["revision"],
     )
 
@@ -45,8 +45,8 @@ def change(row: Mapping[str, Any]) -> Change:
         role=row["role"],
         revision=row["revision"],
         suppressed=bool(row["suppressed"]),
-        said_at=_utc(row["created_at"]),
-        updated_at=_utc(row["updated_at"]),
+        said_at=utc(row["created_at"]),
+        updated_at=utc(row["updated_at"]),
     )
 
 
@@ -55,9 +55,9 @@ def conversation(row: Mapping[str, Any]) -> Conversation:
     last = row["last_said_at"]
     return Conversation(
         conversation_id=row["conversation_id"],
-        created_at=_utc(row["created_at"]),
+        created_at=utc(row["created_at"]),
         messages=row["messages"],
-        last_said_at=None if last is None else _utc(last),
+        last_said_at=None if last is None else utc(last),
     )
 
 
@@ -90,5 +90,6 @@ def _suppressed(cell: str | None) -> Suppressed:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _utc(naive: datetime) -> datetime:
+def utc(naive: datetime) -> datetime:
+    """A time as a session in UTC reads it."""
     return naive.replace(tzinfo=UTC)

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from chat_api.auth.callers import Caller
 from chat_api.chat import Chat
+from chat_api.erasing.erasures import Erasures
 from chat_api.freshness import Freshness
 from chat_api.profile import Profiles
 from chat_api.recall import Recaller
@@ -27,6 +28,7 @@ class Parts:
     profiles: Profiles
     freshness: Freshness
     chat: Chat
+    erasures: Erasures
     #: What the learning in this process has done; empty where it runs elsewhere.
     stages: Callable[[], Sequence[Mapping[str, Any]]]
     #: Checks a user, or everybody, and mends where told to; each mapping is a line of the answer.

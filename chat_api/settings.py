@@ -110,6 +110,13 @@ class ApiSettings(BaseSettings):
         default=timedelta(seconds=120),
         description="How long a reply may take before the request ends with status 502.",
     )
+    erased_within: timedelta = Field(
+        default=timedelta(hours=24),
+        ge=timedelta(minutes=1),
+        description="The promise for erased text: within this time of the call it is gone from both logs and from"
+        " the files of the memories, where learning runs. A hundredth of it, a minute at most, lies between two"
+        " looks at how far it is.",
+    )
     system_prompt: str = Field(
         default=_SYSTEM_PROMPT,
         description="What the model is told before the memories and the conversation.",

@@ -23,10 +23,11 @@ _TABLE_GRANTS = {
     "oboegaki_api": (
         *(
             f"GRANT SELECT, INSERT, DELETE ON {DATABASE}.{table} TO"
-            for table in ("users", "conversations", "messages")
+            for table in ("users", "conversations", "messages", "erasures")
         ),
         f"GRANT UPDATE (content, suppressed, metadata, updated_at) ON {DATABASE}.messages TO",
         f"GRANT UPDATE (timezone) ON {DATABASE}.users TO",
+        f"GRANT UPDATE (parts, done_at) ON {DATABASE}.erasures TO",
     ),
     # An incremental snapshot marks its chunks in this table.
     "oboegaki_debezium": (f"GRANT INSERT, DELETE ON {DATABASE}.debezium_signal TO",),

@@ -39,4 +39,5 @@ def read(parts: Wired, conversation_id: ConversationId, query: Annotated[Message
 @router.delete("/{conversation_id:path}", summary="Delete a conversation")
 def delete(parts: Wired, conversation_id: ConversationId, query: Annotated[UserQuery, Query()]) -> DeletedOut:
     """With all its messages; what was learned from them is no longer recalled, from now on."""
-    return DeletedOut(deleted=parts.rows.delete_conversation(query.user_id, conversation_id))
+    erasure = parts.erasures.conversation(query.user_id, conversation_id)
+    return DeletedOut(deleted=erasure.rows, erasure_id=erasure.id)

@@ -52,9 +52,12 @@ def edit(parts: Wired, message_id: MessageId, query: Annotated[UserQuery, Query(
 
 
 @router.delete("/{message_id}", summary="Delete a message", status_code=204)
-def delete(parts: Wired, message_id: MessageId, query: Annotated[UserQuery, Query()]) -> None:
-    """It is gone, and what was learned from it is no longer recalled, from now on."""
-    parts.rows.delete_message(query.user_id, message_id)
+def delete(parts: Wired, message_id: MessageId, query: Annotated[UserQuery, Query()], response: Response) -> None:
+    """It is gone, and what was learned from it is no longer recalled, from now on.
+
+    The header `Erasure-Id` names the erasure that tells how far its words are gone everywhere.
+    """
+    response.headers["Erasure-Id"] = parts.erasures.message(query.user_id, message_id).id
 
 
 def check_length(settings: ApiSettings, text: str, *, field: str = "content") -> None:
