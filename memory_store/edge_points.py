@@ -5,7 +5,7 @@ The engine leaves what was removed in its files for good, so they are written an
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,14 @@ class EdgePoints:
         with _translated():
             self._shard.optimize()
 
-    def purge(self) -> None:
+    def purge(self, ends: Callable[[], bool]) -> None:
         if not self._unpurged.exists():
             return
         with _translated():
             part, new = _beside(self._path, "part"), _beside(self._path, "new")
             shutil.rmtree(part, ignore_errors=True)
-            self._copy(part)
+            if not self._copied(part, ends):
+                return
             part.rename(new)
             sync_folder(new.parent)
             _replace(self._path)
@@ -141,20 +142,20 @@ class EdgePoints:
         with _translated():
             self._shard.close()
 
-    def _copy(self, path: Path) -> None:
-        """Makes a shard of all points that there are; each is as it was, bit for bit."""
-        copy = _created(path, self._dim)
-        offset = None
+    def _copied(self, path: Path, ends: Callable[[], bool]) -> bool:
+        """Makes a shard of all points that there are, each as it is, bit for bit; False where it gave up."""
+        copy, offset = _created(path, self._dim), None
         while True:
             request = edge.ScrollRequest(limit=_BATCH, with_payload=True, with_vector=True, offset=offset)
             records, offset = self._shard.scroll(request)
             points = [edge.Point(each.id, each.vector or {}, each.payload or {}) for each in records]
             if points:
                 copy.update(edge.UpdateOperation.upsert_points(points))
-            if offset is None:
+            if offset is None or ends():
                 break
         copy.flush()
         copy.close()
+        return offset is None
 
 
 def _created(path: Path, dim: int) -> edge.EdgeShard:

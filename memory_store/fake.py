@@ -1,6 +1,6 @@
 """A store in memory and an embedder without a model, for fast tests; the contract suite runs on them too."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from threading import RLock
 
@@ -136,8 +136,9 @@ class _Points:
     def count(self, where: Where = EVERYTHING) -> int:
         return len(self._rows_where(where))
 
-    def purge(self) -> None:
-        self._open()
+    def purge(self, ends: Callable[[], bool]) -> None:
+        if not ends():
+            self._open()
 
     @property
     def purged(self) -> bool:

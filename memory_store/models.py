@@ -128,6 +128,11 @@ class Extent:
     #: Only the message `up_to` itself.
     alone: bool = False
 
+    @property
+    def first(self) -> int:
+        """The least id that one of them can have."""
+        return self.up_to if self.alone else 0
+
     def covers(self, message_id: int, conversation_id: str | None) -> bool:
         """Whether a message of that user is among them; one whose conversation is not known is taken for one."""
         if self.alone:

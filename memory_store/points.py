@@ -1,6 +1,6 @@
 """What a vector engine must do for a version of the store. The rules of a version are in `version`, not here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -82,8 +82,11 @@ class Points(Protocol):
     def vectors(self, ids: Sequence[str]) -> dict[str, tuple[list[float], list[float]]]:
         """Text and context vectors by id."""
 
-    def purge(self) -> None:
-        """Leaves nothing in the files of what was removed, as far as they are this process's to write."""
+    def purge(self, ends: Callable[[], bool]) -> None:
+        """Leaves nothing in the files of what was removed, as far as they are this process's to write.
+
+        Once `ends` says so it gives up, and everything is as before.
+        """
 
     @property
     def purged(self) -> bool | None:

@@ -1,6 +1,6 @@
 """What a store of memories and an embedder promise. All of it is synchronous and safe to call from any thread."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -70,10 +70,17 @@ class MemoryVersion(Protocol):
     def count_of(self, extent: Extent) -> int:
         """How many memories of these messages there are, and lines of the profile that rest on one of them."""
 
-    def purge(self) -> None:
+    def erase(self, extent: Extent) -> int:
+        """Removes these memories and lines, durably on return; answers how many there were.
+
+        For a version that nothing is filed into any more: what is filed later stays.
+        """
+
+    def purge(self, ends: Callable[[], bool] = lambda: False) -> None:
         """Leaves nothing in the files of what was removed: they are written anew where something was.
 
-        Nothing can be filed meanwhile, about 5 s per 50,000 memories. On a server, that is the server's to do.
+        Nothing can be filed meanwhile, some seconds per 50,000 memories; once `ends` says so it gives up, and
+        everything is as before. On a server, that is the server's to do.
         """
 
     @property

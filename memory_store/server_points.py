@@ -1,6 +1,6 @@
 """Points, receipts and profiles in two collections of a Qdrant server."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from uuid import uuid5
@@ -119,7 +119,7 @@ class ServerPoints:
         found: dict[str, Any] = {str(record.id): record.vector for record in records}
         return {each: (vectors[TEXT], vectors[CONTEXT]) for each, vectors in found.items()}
 
-    def purge(self) -> None:
+    def purge(self, _ends: Callable[[], bool]) -> None:
         """Nothing to do: the server writes its segments anew by itself, when enough was removed from one."""
 
     @property

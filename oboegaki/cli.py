@@ -15,6 +15,7 @@ from oboegaki import (
     chatting,
     containers,
     doctor,
+    forgetting,
     importing,
     instance,
     letters,
@@ -37,6 +38,9 @@ app = typer.Typer(
 
 letters_app = typer.Typer(help="What was set aside because it could not be learned.", no_args_is_help=True)
 app.add_typer(letters_app, name="dead-letters")
+
+user_app = typer.Typer(help="What belongs to one user.", no_args_is_help=True)
+app.add_typer(user_app, name="user")
 
 steps_app = typer.Typer(help="Steps of docker-compose.yml, which runs them.", no_args_is_help=True)
 app.add_typer(steps_app, name="containers", hidden=True)
@@ -226,6 +230,18 @@ def redrive(
     found = letters.redrive(loaded, wanted, Console(quiet=as_json))
     letters.show_redriven(found, Console(), as_json=as_json)
     raise typer.Exit(0 if found.well else 1)
+
+
+@user_app.command()
+def forget(
+    user: Annotated[str, typer.Argument(help="Whose memory.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Until all of it is gone; it may take hours.")] = False,
+) -> None:
+    """Forget everything that a user said, and show how far it is gone."""
+    with connected(instance.load()) as client:
+        forgetting.forget(client, user, Console(), wait=wait, sure=lambda asked: yes or typer.confirm(asked))
 
 
 @app.command(name="import")

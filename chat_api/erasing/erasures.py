@@ -13,7 +13,7 @@ from chat_api.erasing.parts import ELSEWHERE, Erasure, Filed, Told, Trail, looke
 from chat_api.erasing.sql import Asked, no_erasure
 from chat_api.errors import ChatError
 from chat_api.store import Rows
-from memory_store.errors import StoreError
+from memory_store.errors import StoreError, WrongLayout
 from memory_store.models import Extent
 from memory_store.port import MemoryStore
 
@@ -79,7 +79,7 @@ class Erasures:
     def _asked(self, extent: Extent) -> Asked:
         at = self._clock()
         # Before the rows go: what is filed now is what was found.
-        found = looked((), self._filed(extent), None)
+        found = looked((), self._filed(extent, look_only=True), None)
         parts = tuple(replace(each, done=False) for each in found)
         return Asked(str(uuid4()), at, at + self._within, parts)
 
@@ -105,17 +105,29 @@ class Erasures:
             return self._trail(extents)
         return [None] * len(extents)
 
-    def _filed(self, extent: Extent, *, is_over: bool = False) -> dict[str, Filed]:
+    def _filed(self, extent: Extent, *, is_over: bool = False, look_only: bool = False) -> dict[str, Filed]:
         """What each version still holds; none while the store is away."""
         with suppress(StoreError):
-            return {name: self._held(name, extent, is_over) for name in self._store.versions()}
+            live = self._store.live().name
+            found = {}
+            for name in self._store.versions():
+                # Nothing is filed into the others any more, so nothing takes it out of them but this.
+                if name != live and not look_only:
+                    self._take_out(name, extent)
+                found[name] = self._held(name, extent, is_over=is_over or name != live)
+            return found
         return {}
 
-    def _held(self, name: str, extent: Extent, is_over: bool) -> Filed:
+    def _take_out(self, name: str, extent: Extent) -> None:
+        # What another embedder built cannot be opened, and is told as not done.
+        with suppress(WrongLayout):
+            self._store.open(name).erase(extent)
+
+    def _held(self, name: str, extent: Extent, *, is_over: bool) -> Filed:
         try:
             version = self._store.open(name)
             receipt = version.receipts([extent.up_to]).get(extent.up_to)
             gone = extent.up_to == 0 or (receipt is not None and receipt.state == "deleted")
             return Filed(version.count_of(extent), version.purged, deleted=gone or is_over)
-        except StoreError:
+        except WrongLayout:
             return Filed(None, None, deleted=False)

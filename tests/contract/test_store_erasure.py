@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from memory_store.models import Extent
+from memory_store.models import Extent, SourceRef
 from memory_store.port import MemoryVersion
 from tests.contract.making import file, filing, gone, line, profile, recalled
 from tests.contract.stores import embedded
@@ -46,6 +46,26 @@ def test_lines_of_a_profile_count_while_they_rest_on_what_is_to_go(version: Memo
     assert version.count_of(Extent("bob", 9)) == 0
 
 
+def test_what_is_erased_goes_with_all_that_rests_on_it_and_nothing_else(version: MemoryVersion) -> None:
+    cited = (SourceRef(message_id=1, revision="r1"), SourceRef(message_id=9, revision="r1"))
+    file(
+        version,
+        filing(1, "I like tea"),
+        filing(2, "I own a cat"),
+        filing(9, "I like tea and cats", sources=cited),
+        filing(3, "It snows", user_id="bob"),
+    )
+    version.apply_profiles([profile(line(1, "Likes tea"), line(9, "Owns a cat"))])
+
+    erased = [version.erase(Extent("alice", 1)) for _ in range(2)]
+
+    assert erased == [3, 0]
+    assert sorted(memory.text for memory in version.scan()) == ["I own a cat", "It snows"]
+    known = version.profile("alice")
+    assert known is not None
+    assert [each.text for each in known.lines] == ["Owns a cat"]
+
+
 def test_once_purged_nothing_that_was_removed_is_in_any_file_and_the_rest_is_as_it_was(tmp_path: Path) -> None:
     with embedded(tmp_path) as store:
         version = store.create("v1")
@@ -67,6 +87,19 @@ def test_once_purged_nothing_that_was_removed_is_in_any_file_and_the_rest_is_as_
     with embedded(tmp_path) as store:
         assert store.open("v1").count() == len(left) + 1
         assert files_with(tmp_path, SECRET) == []
+
+
+def test_a_purge_that_is_told_to_end_leaves_everything_as_it_was_and_can_be_done_later(tmp_path: Path) -> None:
+    with embedded(tmp_path) as store:
+        version = store.create("v1")
+        file(version, *(filing(number, f"Message {number}") for number in range(1, 400)), filing(400, SECRET))
+        file(version, gone(400, "deleted", offset=9))
+
+        version.purge(lambda: True)
+        ended = version.purged, version.count()
+        version.purge()
+
+        assert (ended, version.purged, version.count()) == ((False, 399), True, 399)
 
 
 def test_what_was_removed_before_a_restart_is_purged_after_it(tmp_path: Path) -> None:

@@ -146,6 +146,24 @@ def test_it_is_done_once_every_part_is_and_not_before(api: Api, rows: Rows, user
     assert found["done_at"] >= found["asked_at"]
 
 
+def test_former_versions_into_which_nothing_is_filed_any_more_are_emptied_too(
+    api: Api, rows: Rows, user: str
+) -> None:
+    message = api.say(user, "I drink tea")
+    api.learn(user, message)
+    api.store.create("v2")
+    api.store.activate("v2")
+    api.learn(user, message)
+    erasure = forget(api, user)
+    with erasing(rows, api) as erased:
+        erased.look_after()
+
+    former, live = (each for each in told(api, erasure)["parts"] if each["part"] == "store")
+    assert (former["name"], former["found"], former["removed"], former["done"]) == ("v1", 1, 1, True)
+    # The live one is emptied by what is learned, so that nothing comes after it.
+    assert (live["name"], live["found"], live["removed"], live["done"]) == ("v2", 1, 0, False)
+
+
 def test_while_a_part_is_away_the_others_are_looked_at(api: Api, rows: Rows, user: str) -> None:
     api.learn(user, api.say(user, "I drink tea"))
     erasure, trail = forget(api, user), Trail()
