@@ -10,6 +10,7 @@ from chat_api.auth.keys import ApiKey, Kind
 from chat_api.control.notes import Noted
 from chat_api.control.passages import passage
 from chat_api.control.users import RecallPolicy, UserSettings
+from chat_api.erasing.parts import Erasure, Kind, Part, Scope
 from chat_api.messages import Added, Conversation, Message, Role
 from chat_api.profile import KnownLine
 from chat_api.recall import Remembered
@@ -116,6 +117,7 @@ class DeletedOut(_Answer):
     """How many messages went."""
 
     deleted: int
+    erasure_id: str = Field(description="To ask how far their words are gone everywhere.")
 
 
 class SourceOut(_Answer):
@@ -459,3 +461,58 @@ class KeysOut(_Answer):
 def sources(rows: Sequence[Message]) -> list[SourceOut]:
     """Rows as sources of what was recalled."""
     return [SourceOut.of(row) for row in rows]
+
+
+class ErasureAskedOut(_Answer):
+    """That something is being erased."""
+
+    erasure_id: str = Field(description="To ask how far it is: `GET /v1/erasures/{erasure_id}`.")
+
+
+class ErasedPartOut(_Answer):
+    """One place that held what is erased."""
+
+    part: Kind
+    name: str = Field(description="Of the table, the log or the version; empty where another process has them.")
+    found: int | None = Field(description="How much was there; null where it cannot be counted.")
+    removed: int | None = Field(description="How much of it is gone.")
+    deadline: datetime
+    done: bool | None = Field(description="Null where only another process can tell.")
+
+    @classmethod
+    def of(cls, part: Part, deadline: datetime) -> Self:
+        counted = part.found is not None and part.left is not None
+        removed = (part.found or 0) - (part.left or 0) if counted else None
+        return cls(
+            part=part.kind, name=part.name, found=part.found, removed=removed, deadline=deadline, done=part.done
+        )
+
+
+class ErasureOut(_Answer):
+    """How far something that was erased is gone."""
+
+    erasure_id: str
+    user_id: str
+    scope: Scope
+    conversation_id: str | None
+    message_id: int | None
+    asked_at: datetime
+    deadline: datetime = Field(description="When all of it is gone, where learning runs.")
+    done: bool
+    done_at: datetime | None
+    parts: list[ErasedPartOut]
+
+    @classmethod
+    def of(cls, erasure: Erasure) -> Self:
+        return cls(
+            erasure_id=erasure.id,
+            user_id=erasure.user_id,
+            scope=erasure.scope,
+            conversation_id=erasure.conversation_id,
+            message_id=erasure.up_to if erasure.scope == "message" else None,
+            asked_at=erasure.asked_at,
+            deadline=erasure.deadline,
+            done=erasure.done_at is not None,
+            done_at=erasure.done_at,
+            parts=[ErasedPartOut.of(part, erasure.deadline) for part in erasure.parts],
+        )

@@ -23,6 +23,9 @@ from chat_api.chat.upstream import Upstream
 from chat_api.completions.completions import Completions
 from chat_api.completions.refusals import InTheirShape
 from chat_api.control.notes import Notes
+from chat_api.erasing.erasures import Erasures
+from chat_api.erasing.looking import Looking
+from chat_api.erasing.parts import Trail
 from chat_api.errors import Unavailable
 from chat_api.freshness import Freshness
 from chat_api.gates import AddressGate, JsonGate, KeyGate, SizeGate
@@ -33,6 +36,7 @@ from chat_api.routes import (
     admin,
     chat,
     conversations,
+    erasures,
     health,
     keys,
     memories,
@@ -78,23 +82,29 @@ def create_app(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     stages: Callable[[], Sequence[Mapping[str, Any]]] = tuple,
     verify: Callable[[str | None, bool], Iterator[Mapping[str, Any]]] = _verify_elsewhere,
+    trail: Trail | None = None,
 ) -> FastAPI:
     """The app, ready to be served. What is passed in stays the caller's to close.
 
     `stages` tells what the learning in this process has done, for `/v1/admin/status`; `verify` checks rows, logs
-    and memories against each other, for `/v1/admin/verify`.
+    and memories against each other, for `/v1/admin/verify`; `trail` tells what the logs still hold of something
+    erased, where this process learns.
     """
     upstream = Upstream(settings) if replier is None and settings.llm_url else None
     if replier is None:
         replier = ModelReplier(settings, upstream) if upstream else OfflineReplier()
+    erased = Erasures(rows, store, within=settings.erased_within, clock=clock, trail=trail)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
+        looking = Looking(erased.look_after, erased.asked, settings.erased_within)
+        looking.start()
         yield
         await talk.close()
         await completions.close()
         if upstream is not None:
             await upstream.aclose()
+        looking.stop()
 
     app = FastAPI(
         title="oboegaki",
@@ -132,6 +142,7 @@ def create_app(
         notes=Notes(rows, recaller, profiles),
         chat=talk,
         completions=completions,
+        erasures=erased,
         stages=stages,
         verify=verify,
     )
@@ -144,7 +155,7 @@ def create_app(
 def _mount(app: FastAPI) -> None:
     # The key is checked at the gate, before anything is read; this only documents it.
     keyed = [Depends(HTTPBearer(auto_error=False, description="A key, or the admin key of the settings."))]
-    for routes in (messages, conversations, memories, users, chat, completion_routes, admin, keys):
+    for routes in (messages, conversations, memories, users, erasures, chat, completion_routes, admin, keys):
         app.include_router(routes.router, dependencies=keyed)
     app.include_router(health.router)
 

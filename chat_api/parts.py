@@ -12,6 +12,7 @@ from chat_api.auth.key_ring import KeyRing
 from chat_api.chat.chat import Chat
 from chat_api.completions.completions import Completions
 from chat_api.control.notes import Notes
+from chat_api.erasing.erasures import Erasures
 from chat_api.errors import Forbidden
 from chat_api.freshness import Freshness
 from chat_api.profile import Profiles
@@ -36,6 +37,7 @@ class Parts:
     notes: Notes
     chat: Chat
     completions: Completions
+    erasures: Erasures
     #: What the learning in this process has done; empty where it runs elsewhere.
     stages: Callable[[], Sequence[Mapping[str, Any]]]
     #: Checks a user, or everybody, and mends where told to; each mapping is a line of the answer.

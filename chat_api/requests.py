@@ -193,8 +193,8 @@ class ChatIn(_Body):
     recall: RecallPolicy | None = Field(
         default=None,
         description="Whether the reply may draw on memories. `auto`: where the message asks for something that was"
-        " said before; the profile is always known. `never`: on nothing, not even the profile. As the user set it, if"
-        " left out.",
+        " said before; the profile is always known. `never`: on nothing, not even the profile. As the user set it,"
+        " if left out.",
     )
     system: Content | None = Field(
         default=None,

@@ -172,6 +172,12 @@ class ApiSettings(BaseSettings):
         default=False,
         description="Whether `X-OpenWebUI-User-Id` says whose memory a chat completion is about where it comes"
         " with the admin key. Only where nobody but Open WebUI has that key.",
+    erased_within: timedelta = Field(
+        default=timedelta(hours=24),
+        ge=timedelta(minutes=1),
+        description="The promise for erased text: within this time of the call it is gone from both logs and from"
+        " the files of the memories, where learning runs. A hundredth of it, a minute at most, lies between two"
+        " looks at how far it is.",
     )
     system_prompt: str = Field(
         default=_SYSTEM_PROMPT,

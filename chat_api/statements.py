@@ -201,10 +201,6 @@ def with_pins(cursor: Cursor, user_id: str) -> list[Message]:
     return [cells.message(row) for row in _all(cursor, sql, user_id)]
 
 
-def named(cursor: Cursor, user_id: str, external_id: str) -> Message | None:
-    return _by_external_ids(cursor, user_id, [external_id]).get(external_id)
-
-
 def messages(cursor: Cursor, user_id: str, conversation_id: str, *, limit: int, after: int) -> list[Message]:
     there = "SELECT 1 FROM conversations WHERE user_id = %s AND conversation_id = %s"
     if not _all(cursor, there, user_id, conversation_id):

@@ -17,6 +17,9 @@ from chat_api.auth.keys import ApiKey, NewKey
 from chat_api.completions import statements as turns
 from chat_api.completions.statements import History, Place
 from chat_api.control.users import UserSettings
+from chat_api.erasing import sql as erasing
+from chat_api.erasing.parts import Erasure
+from chat_api.erasing.sql import Asked
 from chat_api.errors import ChatError, Faulty, Invalid, Unavailable
 from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
 from chat_api.pool import TRUSTED_S, Pool
@@ -28,7 +31,7 @@ T = TypeVar("T")
 _CONNECT_S = 5
 #: Longer than a statement of ours takes; a server that hangs holds nobody up for longer.
 _ANSWER_S = 10
-#: Longer than the deletion of a huge conversation takes.
+#: Longer than the deletion of a huge conversation, or of all of a user, takes.
 _DELETED_S = 60
 #: A lock is held for a transaction of a few milliseconds; waiting longer means that something hangs.
 _LOCK_S = 5
@@ -236,10 +239,6 @@ class Rows:
         """The messages of a user of which something is pinned, the first written first."""
         return self._transact(lambda cursor: statements.with_pins(cursor, user_id))
 
-    def named(self, user_id: str, external_id: str) -> Message | None:
-        """The message of a user by that name."""
-        return self._transact(lambda cursor: statements.named(cursor, user_id, external_id))
-
     def delete_message(self, user_id: str, message_id: int) -> None:
         """Removes a message. Raises NotFound."""
         self._transact(lambda cursor: statements.delete_message(cursor, user_id, message_id))
@@ -249,6 +248,36 @@ class Rows:
         return self._transact(
             lambda cursor: statements.delete_conversation(cursor, user_id, conversation_id), _DELETED_S
         )
+
+    def erase_user(self, user_id: str, asked: Asked) -> Erasure:
+        """Removes all rows of a user, in one transaction, and notes that it is to be gone everywhere."""
+        return self._transact(lambda cursor: erasing.erase_user(cursor, user_id, asked), _DELETED_S)
+
+    def erase_conversation(self, user_id: str, conversation_id: str, asked: Asked) -> Erasure:
+        """The same of a conversation. Raises NotFound."""
+        return self._transact(
+            lambda cursor: erasing.erase_conversation(cursor, user_id, conversation_id, asked), _DELETED_S
+        )
+
+    def erase_message(self, user_id: str, message_id: int, asked: Asked) -> Erasure:
+        """The same of a message. Raises NotFound."""
+        return self._transact(lambda cursor: erasing.erase_message(cursor, user_id, message_id, asked))
+
+    def erasure(self, erasure_id: str) -> Erasure:
+        """An erasure, whoever's it is. Raises NotFound."""
+        return self._transact(lambda cursor: erasing.one(cursor, erasure_id))
+
+    def erasures_under_way(self) -> list[Erasure]:
+        """Those that are not done, the first asked for first; at most a hundred."""
+        return self._transact(erasing.under_way)
+
+    def note_erasure(self, erasure: Erasure) -> None:
+        """Keeps how far its parts have got."""
+        self._transact(lambda cursor: erasing.note(cursor, erasure))
+
+    def forget_erasures(self, before: datetime) -> int:
+        """Removes erasures that were done before then; answers how many."""
+        return self._transact(lambda cursor: erasing.forget_done(cursor, before))
 
     def conversations(
         self, user_id: str, *, limit: int, before: tuple[datetime, str] | None = None

@@ -23,13 +23,14 @@ _TABLE_GRANTS = {
     "oboegaki_api": (
         *(
             f"GRANT SELECT, INSERT, DELETE ON {DATABASE}.{table} TO"
-            for table in ("users", "conversations", "messages", "turns")
+            for table in ("users", "conversations", "messages", "turns", "erasures")
         ),
         f"GRANT UPDATE (content, suppressed, metadata, pinned, updated_at) ON {DATABASE}.messages TO",
         f"GRANT UPDATE (timezone, recall, persona) ON {DATABASE}.users TO",
         # A key is never changed into another one, nor forgotten.
         f"GRANT SELECT, INSERT ON {DATABASE}.api_keys TO",
         f"GRANT UPDATE (last_used_at, revoked_at) ON {DATABASE}.api_keys TO",
+        f"GRANT UPDATE (parts, done_at) ON {DATABASE}.erasures TO",
     ),
     # An incremental snapshot marks its chunks in this table.
     "oboegaki_debezium": (f"GRANT INSERT, DELETE ON {DATABASE}.debezium_signal TO",),

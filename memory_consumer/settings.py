@@ -94,8 +94,9 @@ class ConsumerSettings(BaseSettings):
     erased_within: timedelta = Field(
         default=timedelta(hours=24),
         ge=timedelta(minutes=1),
-        description="The promise for erased text: compaction has removed it from both logs within this time"
-        " of the next write to its partition.",
+        description="The promise for erased text: within this time of the call it is gone from both logs and from"
+        " the files of the memories, where learning runs. A hundredth of it, a minute at most, lies between two"
+        " looks at how far it is.",
     )
     extractor: Literal["auto", "offline", "mem0"] = Field(
         default="auto",

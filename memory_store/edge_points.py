@@ -1,6 +1,11 @@
-"""Points in a shard of qdrant-edge, Qdrant's own engine in this process."""
+"""Points in a shard of qdrant-edge, Qdrant's own engine in this process.
 
-from collections.abc import Iterator, Sequence
+The engine leaves what was removed in its files for good, so they are written anew from what is left: aside first
+(`.points.part`), then under the name `.points.new`, which is whole, then in the place of the former ones.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,9 +16,10 @@ import qdrant_edge as edge
 from numpy.typing import NDArray
 
 from memory_store.errors import Unavailable
+from memory_store.files import sync_folder
 from memory_store.models import Memory
 from memory_store.payload import CONTEXT, TEXT, WORDS, from_payload, to_payload
-from memory_store.points import Near, Point, Scores, Where
+from memory_store.points import EVERYTHING, Near, Point, Scores, Where
 
 #: Points per call. The engine holds Python's interpreter lock throughout a call, so calls are kept short.
 _BATCH = 256
@@ -30,34 +36,45 @@ _INDEXES: dict[str, edge.PayloadSchemaType | edge.KeywordIndexParams] = {
 class EdgePoints:
     """Points by id; durable once flushed. Searching is exact."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, dim: int) -> None:
+        self._path = path
+        self._dim = dim
+        #: Says that something was removed which is still in the files.
+        self._unpurged = path.with_name("unpurged")
         with _translated():
+            _end_replacing(path)
             self._shard = edge.EdgeShard.load(str(path))
 
     @staticmethod
     def create(path: Path, dim: int) -> None:
         """Makes an empty shard in a folder that does not exist yet."""
-        # No graph (m=0): a user's points are few enough to look at all of them, 7 ms for 50,000, and building
-        # a graph would stop the whole process for a minute.
-        graph = edge.HnswIndexConfig(m=0, ef_construct=4, full_scan_threshold=10_000)
-        vectors = {
-            name: edge.EdgeVectorParams(size=dim, distance=edge.Distance.Cosine) for name in (TEXT, CONTEXT)
-        }
         with _translated():
-            path.mkdir()
-            config = edge.EdgeConfig(
-                vectors=vectors, sparse_vectors={WORDS: edge.EdgeSparseVectorParams()}, hnsw_config=graph
-            )
-            shard = edge.EdgeShard.create(str(path), config)
-            for field, schema in _INDEXES.items():
-                shard.update(edge.UpdateOperation.create_field_index(field, schema))
-            shard.flush()
-            shard.close()
+            _created(path, dim).close()
 
     def compact(self) -> None:
         """Rewrites large segments that deletions have hollowed out. Stops the process: 0.5 s per 50,000 points."""
         with _translated():
             self._shard.optimize()
+
+    def purge(self, ends: Callable[[], bool]) -> None:
+        if not self._unpurged.exists():
+            return
+        with _translated():
+            part, new = _beside(self._path, "part"), _beside(self._path, "new")
+            shutil.rmtree(part, ignore_errors=True)
+            if not self._copied(part, ends):
+                return
+            part.rename(new)
+            sync_folder(new.parent)
+            _replace(self._path)
+            # The former one ends with whoever still reads from it.
+            self._shard = edge.EdgeShard.load(str(self._path))
+            _end_replacing(self._path)
+            self._unpurged.unlink()
+
+    @property
+    def purged(self) -> bool:
+        return not self._unpurged.exists()
 
     def upsert(self, points: Sequence[Point]) -> None:
         for start in range(0, len(points), _BATCH):
@@ -68,6 +85,10 @@ class EdgePoints:
     def delete(self, ids: Sequence[str]) -> None:
         if ids:
             with _translated():
+                # Before it is so: a stop in between must not leave something that nobody knows of.
+                if not self._unpurged.exists():
+                    self._unpurged.touch()
+                    sync_folder(self._unpurged.parent)
                 self._shard.update(edge.UpdateOperation.delete_points(list(ids)))
 
     def flush(self) -> None:
@@ -106,9 +127,10 @@ class EdgePoints:
             records, _ = self._shard.scroll(request)
         return [_from_edge(record) for record in records]
 
-    def count(self) -> int:
+    def count(self, where: Where = EVERYTHING) -> int:
+        wanted = None if where == EVERYTHING else _filter(where)
         with _translated():
-            return self._shard.count(edge.CountRequest(exact=True))
+            return self._shard.count(edge.CountRequest(exact=True, filter=wanted))
 
     def vectors(self, ids: Sequence[str]) -> dict[str, tuple[list[float], list[float]]]:
         with _translated():
@@ -119,6 +141,57 @@ class EdgePoints:
     def close(self) -> None:
         with _translated():
             self._shard.close()
+
+    def _copied(self, path: Path, ends: Callable[[], bool]) -> bool:
+        """Makes a shard of all points that there are, each as it is, bit for bit; False where it gave up."""
+        copy, offset = _created(path, self._dim), None
+        while True:
+            request = edge.ScrollRequest(limit=_BATCH, with_payload=True, with_vector=True, offset=offset)
+            records, offset = self._shard.scroll(request)
+            points = [edge.Point(each.id, each.vector or {}, each.payload or {}) for each in records]
+            if points:
+                copy.update(edge.UpdateOperation.upsert_points(points))
+            if offset is None or ends():
+                break
+        copy.flush()
+        copy.close()
+        return offset is None
+
+
+def _created(path: Path, dim: int) -> edge.EdgeShard:
+    # No graph (m=0): a user's points are few enough to look at all of them, 7 ms for 50,000, and building
+    # a graph would stop the whole process for a minute.
+    graph = edge.HnswIndexConfig(m=0, ef_construct=4, full_scan_threshold=10_000)
+    vectors = {name: edge.EdgeVectorParams(size=dim, distance=edge.Distance.Cosine) for name in (TEXT, CONTEXT)}
+    path.mkdir()
+    config = edge.EdgeConfig(
+        vectors=vectors, sparse_vectors={WORDS: edge.EdgeSparseVectorParams()}, hnsw_config=graph
+    )
+    shard = edge.EdgeShard.create(str(path), config)
+    for field, schema in _INDEXES.items():
+        shard.update(edge.UpdateOperation.create_field_index(field, schema))
+    shard.flush()
+    return shard
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f".{path.name}.{what}")
+
+
+def _replace(path: Path) -> None:
+    """Puts the new files in the place of the former ones, which whoever has them open may go on reading."""
+    path.rename(_beside(path, "old"))
+    _beside(path, "new").rename(path)
+    sync_folder(path.parent)
+
+
+def _end_replacing(path: Path) -> None:
+    """Ends what a stop cut off, and removes what is not needed any more."""
+    if not path.exists():
+        _beside(path, "new").rename(path)
+        sync_folder(path.parent)
+    for left in ("part", "new", "old"):
+        shutil.rmtree(_beside(path, left), ignore_errors=True)
 
 
 @contextmanager
@@ -139,6 +212,8 @@ def _filter(where: Where) -> edge.Filter:
         must.append(edge.FieldCondition("conversation_id", match=edge.MatchValue(where.conversation_id)))
     if where.message_ids is not None:
         must.append(edge.FieldCondition("message_id", match=edge.MatchAny(list(where.message_ids))))
+    if where.up_to is not None:
+        must.append(edge.FieldCondition("message_id", range=edge.RangeFloat(lte=where.up_to)))
     if where.since_us is not None or where.until_us is not None:
         said = edge.RangeFloat(gte=where.since_us, lt=where.until_us)
         must.append(edge.FieldCondition("said_at_us", range=said))

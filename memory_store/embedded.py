@@ -67,7 +67,7 @@ class EmbeddedStore:
                 self._check_there(name)
                 folder = self._folder / name
                 check(name, json.loads((folder / "version.json").read_text(encoding="utf-8")), self._layout)
-                points = EdgePoints(folder / "points")
+                points = EdgePoints(folder / "points", self._layout.dim)
                 # Now rather than later, as it stops the whole process.
                 points.compact()
                 receipts, profiles = SqliteReceipts(folder / "receipts.db"), SqliteProfiles(folder / "profiles.db")

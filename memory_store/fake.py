@@ -1,6 +1,6 @@
 """A store in memory and an embedder without a model, for fast tests; the contract suite runs on them too."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from threading import RLock
 
@@ -16,7 +16,7 @@ from memory_store.payload import (
     profile_to_payload,
     to_payload,
 )
-from memory_store.points import Near, Point, Scores, Where
+from memory_store.points import EVERYTHING, Near, Point, Scores, Where
 from memory_store.version import FiledVersion, checked_name
 
 
@@ -133,8 +133,16 @@ class _Points:
         rows = sorted(self._rows_where(where), key=lambda row: row.memory.said_at, reverse=True)
         return [_as_stored(row.memory) for row in rows[:limit]]
 
-    def count(self) -> int:
-        return len(self._open())
+    def count(self, where: Where = EVERYTHING) -> int:
+        return len(self._rows_where(where))
+
+    def purge(self, ends: Callable[[], bool]) -> None:
+        if not ends():
+            self._open()
+
+    @property
+    def purged(self) -> bool:
+        return True
 
     def vectors(self, ids: Sequence[str]) -> dict[str, tuple[list[float], list[float]]]:
         rows = self._rows_where(Where(ids=tuple(ids)))
@@ -210,6 +218,7 @@ def _meets(memory: Memory, where: Where) -> bool:
         and (where.since_us is None or said >= where.since_us)
         and (where.until_us is None or said < where.until_us)
         and (where.message_ids is None or memory.message_id in where.message_ids)
+        and (where.up_to is None or memory.message_id <= where.up_to)
         and (where.ids is None or memory.id in where.ids)
         and (where.supersedes is None or not set(where.supersedes).isdisjoint(memory.supersedes))
     )

@@ -125,6 +125,30 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """A user's messages up to one: all of them, or those of a conversation, or that one alone."""
+
+    user_id: str
+    up_to: int
+    conversation_id: str | None = None
+    #: Only the message `up_to` itself.
+    alone: bool = False
+
+    @property
+    def first(self) -> int:
+        """The least id that one of them can have."""
+        return self.up_to if self.alone else 0
+
+    def covers(self, message_id: int, conversation_id: str | None) -> bool:
+        """Whether a message of that user is among them; one whose conversation is not known is taken for one."""
+        if self.alone:
+            return message_id == self.up_to
+        return message_id <= self.up_to and (
+            self.conversation_id is None or conversation_id in (None, self.conversation_id)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A memory that was found, and how near it is, at most 1: see docs/decisions/0010."""
 

@@ -1,6 +1,6 @@
 """What a vector engine must do for a version of the store. The rules of a version are in `version`, not here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,9 +30,13 @@ class Where:
     conversation_id: str | None = None
     message_ids: tuple[int, ...] | None = None
     ids: tuple[str, ...] | None = None
+    #: Only those of messages up to this one.
+    up_to: int | None = None
     #: Only those that name one of these as superseded.
     supersedes: tuple[str, ...] | None = None
 
+
+EVERYTHING = Where()
 
 Scores = dict[str, float]
 
@@ -72,11 +76,21 @@ class Points(Protocol):
     def newest(self, where: Where, limit: int) -> list[Memory]:
         """The latest said of such memories; those said at the same time in any order."""
 
-    def count(self) -> int:
-        """How many points there are."""
+    def count(self, where: Where = EVERYTHING) -> int:
+        """How many such points there are."""
 
     def vectors(self, ids: Sequence[str]) -> dict[str, tuple[list[float], list[float]]]:
         """Text and context vectors by id."""
+
+    def purge(self, ends: Callable[[], bool]) -> None:
+        """Leaves nothing in the files of what was removed, as far as they are this process's to write.
+
+        Once `ends` says so it gives up, and everything is as before.
+        """
+
+    @property
+    def purged(self) -> bool | None:
+        """Whether nothing of what was removed is left in the files; None where they are a server's."""
 
     def close(self) -> None:
         """Lets go of everything; twice is once."""

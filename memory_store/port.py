@@ -1,12 +1,12 @@
 """What a store of memories and an embedder promise. All of it is synchronous and safe to call from any thread."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memory_store.models import Filing, Hit, Memory, Page, Profile, Query, Receipt, Vectors
+from memory_store.models import Extent, Filing, Hit, Memory, Page, Profile, Query, Receipt, Vectors
 
 
 class MemoryVersion(Protocol):
@@ -66,6 +66,26 @@ class MemoryVersion(Protocol):
 
     def count(self) -> int:
         """How many memories there are."""
+
+    def count_of(self, extent: Extent) -> int:
+        """How many memories of these messages there are, and lines of the profile that rest on one of them."""
+
+    def erase(self, extent: Extent) -> int:
+        """Removes these memories and lines, durably on return; answers how many there were.
+
+        For a version that nothing is filed into any more: what is filed later stays.
+        """
+
+    def purge(self, ends: Callable[[], bool] = lambda: False) -> None:
+        """Leaves nothing in the files of what was removed: they are written anew where something was.
+
+        Nothing can be filed meanwhile, some seconds per 50,000 memories; once `ends` says so it gives up, and
+        everything is as before. On a server, that is the server's to do.
+        """
+
+    @property
+    def purged(self) -> bool | None:
+        """Whether nothing of what was removed is left in the files; None where they are a server's."""
 
     def vectors_of(self, memory_ids: Sequence[str]) -> dict[str, tuple[list[float], list[float]]]:
         """Text and context vectors by id: equal ones applied are equal here, bit for bit, in every version."""

@@ -1,6 +1,6 @@
 """Points, receipts and profiles in two collections of a Qdrant server."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from uuid import uuid5
@@ -22,7 +22,7 @@ from memory_store.payload import (
     receipt_to_payload,
     to_payload,
 )
-from memory_store.points import Near, Point, Scores, Where
+from memory_store.points import EVERYTHING, Near, Point, Scores, Where
 from memory_store.server_errors import translated
 
 _BATCH = 256
@@ -108,15 +108,23 @@ class ServerPoints:
             records, _ = client.scroll(self._collection.name, _filter(where), limit=limit, order_by=latest_first)
         return [_from_record(record) for record in records]
 
-    def count(self) -> int:
+    def count(self, where: Where = EVERYTHING) -> int:
+        wanted = None if where == EVERYTHING else _filter(where)
         with self._collection.client() as client:
-            return client.count(self._collection.name, exact=True).count
+            return client.count(self._collection.name, wanted, exact=True).count
 
     def vectors(self, ids: Sequence[str]) -> dict[str, tuple[list[float], list[float]]]:
         with self._collection.client() as client:
             records = client.retrieve(self._collection.name, list(ids), with_payload=False, with_vectors=True)
         found: dict[str, Any] = {str(record.id): record.vector for record in records}
         return {each: (vectors[TEXT], vectors[CONTEXT]) for each, vectors in found.items()}
+
+    def purge(self, _ends: Callable[[], bool]) -> None:
+        """Nothing to do: the server writes its segments anew by itself, when enough was removed from one."""
+
+    @property
+    def purged(self) -> None:
+        return None
 
     def close(self) -> None:
         self._collection.close()
@@ -189,6 +197,8 @@ def _filter(where: Where) -> models.Filter:
     if where.message_ids is not None:
         among = models.MatchAny(any=list(where.message_ids))
         must.append(models.FieldCondition(key="message_id", match=among))
+    if where.up_to is not None:
+        must.append(models.FieldCondition(key="message_id", range=models.Range(lte=where.up_to)))
     if where.since_us is not None or where.until_us is not None:
         said = models.Range(gte=where.since_us, lt=where.until_us)
         must.append(models.FieldCondition(key="said_at_us", range=said))

@@ -1,7 +1,7 @@
 """A version of the store: the rules of filing, searching and paging, over any engine."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from threading import Lock
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from memory_store.errors import Refused
 from memory_store.filings import current
-from memory_store.models import Filing, Hit, Memory, Page, Profile, Query, Receipt, Vectors
+from memory_store.models import Extent, Filing, Hit, Memory, Page, Profile, ProfileLine, Query, Receipt, Vectors
 from memory_store.payload import microseconds
 from memory_store.points import Near, Points, Profiles, Receipts, Scores, Where
 from memory_store.scoring import COMMON, reachable, score, shares
@@ -135,6 +135,26 @@ class FiledVersion:
     def count(self) -> int:
         return self._points.count()
 
+    def count_of(self, extent: Extent) -> int:
+        return self._points.count(_where(extent)) + self._lines_of(extent)
+
+    def erase(self, extent: Extent) -> int:
+        with self._filing:
+            # A memory is filed under the latest of the messages that it rests on.
+            theirs = self._points.find(Where(user_id=extent.user_id, conversation_id=extent.conversation_id))
+            rests = [m for m in theirs if any(extent.covers(s.message_id, None) for s in m.sources)]
+            self._points.delete([memory.id for memory in rests])
+            self._points.flush()
+            return len(rests) + self._erase_lines(extent)
+
+    def purge(self, ends: Callable[[], bool] = lambda: False) -> None:
+        with self._filing:
+            self._points.purge(ends)
+
+    @property
+    def purged(self) -> bool | None:
+        return self._points.purged
+
     def vectors_of(self, memory_ids: Sequence[str]) -> dict[str, tuple[list[float], list[float]]]:
         ids = [each for each in memory_ids if _is_id(each)]
         return self._points.vectors(ids) if ids else {}
@@ -145,6 +165,22 @@ class FiledVersion:
             self._points.close()
             self._receipts.close()
             self._profiles.close()
+
+    def _erase_lines(self, extent: Extent) -> int:
+        profile = self.profile(extent.user_id)
+        if profile is None:
+            return 0
+        kept = tuple(line for line in profile.lines if not _rests_on(line, extent))
+        if len(kept) < len(profile.lines):
+            self._profiles.put([replace(profile, lines=kept)])
+        return len(profile.lines) - len(kept)
+
+    def _lines_of(self, extent: Extent) -> int:
+        profile = self.profile(extent.user_id)
+        if profile is None or extent.conversation_id is not None:
+            # A line does not know its conversation. It goes in the transaction in which its facts go.
+            return 0
+        return sum(_rests_on(line, extent) for line in profile.lines)
 
     def _hits(self, query: Query) -> tuple[list[Hit], bool]:
         """The best, and whether none of them was replaced while they were read."""
@@ -190,6 +226,21 @@ class FiledVersion:
 
     def _said_at(self, user_id: str, said_us: int) -> list[Memory]:
         return list(self._points.find(Where(user_id=user_id, since_us=said_us, until_us=said_us + 1)))
+
+
+def _where(extent: Extent) -> Where:
+    """What is filed under these messages."""
+    return Where(
+        user_id=extent.user_id,
+        conversation_id=extent.conversation_id,
+        up_to=None if extent.alone else extent.up_to,
+        message_ids=(extent.up_to,) if extent.alone else None,
+    )
+
+
+def _rests_on(line: ProfileLine, extent: Extent) -> bool:
+    """Whether it rests on one of them, as far as can be told: a line does not know its conversation."""
+    return any(extent.covers(source.message_id, None) for source in line.sources)
 
 
 def _cut(scores: Scores, limit: int) -> Scores | None:

@@ -16,6 +16,7 @@ from oboegaki import (
     containers,
     doctor,
     exporting,
+    forgetting,
     importing,
     instance,
     keys,
@@ -44,7 +45,7 @@ app.add_typer(letters_app, name="dead-letters")
 
 keys_app = typer.Typer(help="Who may ask the API, and for whom.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
-user_app = typer.Typer(help="All that is kept of a user.", no_args_is_help=True)
+user_app = typer.Typer(help="What belongs to one user.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 
 steps_app = typer.Typer(help="Steps of docker-compose.yml, which runs them.", no_args_is_help=True)
@@ -296,6 +297,18 @@ def export(
         found = exporting.run(client, user, out)
     told = f"{found['messages']} messages, {found['memories']} memories."
     Console(stderr=True).print(told)
+
+
+@user_app.command()
+def forget(
+    user: Annotated[str, typer.Argument(help="Whose memory.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Until all of it is gone; it may take hours.")] = False,
+) -> None:
+    """Forget everything that a user said, and show how far it is gone."""
+    with connected(instance.load()) as client:
+        forgetting.forget(client, user, Console(), wait=wait, sure=lambda asked: yes or typer.confirm(asked))
 
 
 @app.command(name="import")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from chat_api import binlog
@@ -13,6 +14,8 @@ from chat_api.errors import ChatError, Unavailable
 from chat_api.errors import Refused as Unsafe
 from chat_api.store import Rows
 from memory_consumer import app, names, opening
+from memory_consumer.erasing.housekeeping import Housekeeper
+from memory_consumer.erasing.sweeping import Sweeper
 from memory_consumer.errors import LearnedOtherwise, LearningError, LostRecords, Refused
 from memory_consumer.extractors.choice import chosen, goes_on_without, profile_writer
 from memory_consumer.extractors.model.usage import Tally
@@ -26,6 +29,7 @@ from memory_store.port import Embedder, MemoryStore
 from memory_store.recall import Recall
 from memory_store.superseding import superseded
 from memory_store.vector_cache import VectorCache
+from oboegaki import erasing
 from oboegaki.healing import Healer
 from oboegaki.instance import Instance
 from oboegaki.opening import opened_version
@@ -71,6 +75,7 @@ class Learner:
         self._tally = Tally()
         self._extractor = ""
         self._running: app.Learning | None = None
+        self._housekeeper: Housekeeper | None = None
         self._waiting_for: str | None = "not started yet"
         self.refusal: LearnedOtherwise | None = None
 
@@ -78,7 +83,8 @@ class Learner:
         """What each stage has done and what it waits for."""
         if self._running is None:
             return ({"name": "learning", "waiting_for": self._waiting_for},)
-        return [*(self._told(report.as_dict()) for report in self._running.reports()), self._healer.stage()]
+        stages = [*(self._told(report.as_dict()) for report in self._running.reports()), self._healer.stage()]
+        return stages if self._housekeeper is None else [*stages, self._housekeeper.stage()]
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Learns until told to stop; ends at once with a `refusal` where the set-up is for other memories.
@@ -122,6 +128,8 @@ class Learner:
                 await asyncio.wait({beginning})
                 if self._running is not None:
                     await in_thread(self._healer.stop)
+                    if self._housekeeper is not None:
+                        await in_thread(self._housekeeper.stop)
                     await self._running.stop()
         except TimeoutError:
             _log.warning("Kafka hangs, so it hears of this stop by its own time-outs; nothing is lost.")
@@ -167,7 +175,15 @@ class Learner:
         self._extractor = extractor.version
         self._running = learning
         self._healer.start()
+        self._housekeeper = self._keeping_house(learning)
+        self._housekeeper.start()
         _log.info("Learning has started.", extra={"action": "learning_started"})
+
+    def _keeping_house(self, learning: app.Learning) -> Housekeeper:
+        consumer = self._instance.consumer
+        sweeper = Sweeper(consumer, lambda: datetime.now(UTC))
+        purge = partial(erasing.purge, self._store)
+        return Housekeeper(sweeper, lambda: learning.extract.owned, purge, consumer.erased_within)
 
     def _check_binlog(self) -> None:
         # With MySQL away there is still to be learned what was written before.

@@ -30,6 +30,7 @@ from memory_store.errors import NoLiveVersion, Unavailable
 from memory_store.layout import layout_of
 from memory_store.opening import opened_store
 from memory_store.port import MemoryStore
+from oboegaki import erasing
 from oboegaki.client import CONTROL_SOCKET
 from oboegaki.errors import CommandError
 from oboegaki.instance import Instance
@@ -93,6 +94,7 @@ def serve(instance: Instance, *, rebuild: bool = False, api: bool = True, learns
             embedder=embedder,
             stages=lambda: (*learner.stages(), watch.stage()) if learns else (),
             verify=partial(_verified, verifies, stopping.is_set),
+            trail=erasing.Erasing(instance.consumer, lambda: datetime.now(UTC)).trail if learns else None,
         )
         sockets = _listening(instance, parts, public=api)
         asyncio.run(_serve(app, learner if learns else None, watch, sockets, stopping))

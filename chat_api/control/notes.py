@@ -52,7 +52,7 @@ class Notes:
 
     def add(self, user_id: str, note: NewMessage) -> Noted:
         """Writes a note. A repeat by `external_id` changes nothing. Raises Conflict where that one differs."""
-        known = None if note.external_id is None else self._rows.named(user_id, note.external_id)
+        known = None if note.external_id is None else self._named(user_id, note.external_id)
         if note.pinned is not None and known is None:
             self._check_room(user_id, note.content)
         # A repeat that names no conversation means the one it is in.
@@ -66,13 +66,16 @@ class Notes:
         The same again is the same answer. Raises NotFound, Conflict where it was corrected otherwise already, and
         the store's errors.
         """
-        corrected = self._rows.named(user_id, _correction_of(memory_id))
+        corrected = self._named(user_id, _correction_of(memory_id))
         if corrected is not None and corrected.suppressed is None:
             return self._again(user_id, corrected, change)
         remembered = self._recaller.one(user_id, memory_id)
         if change.text is not None and change.text.strip() != remembered.memory.text:
             return self._correct(user_id, remembered, change)
         return self._mark(user_id, remembered, change)
+
+    def _named(self, user_id: str, external_id: str) -> Message | None:
+        return self._rows.named(user_id, [external_id]).get(external_id)
 
     def _again(self, user_id: str, row: Message, change: MemoryChange) -> Noted:
         if change.text is not None and change.text.strip() != row.content.strip():

@@ -45,5 +45,5 @@ def delete(
     parts: Wired, caller: Called, conversation_id: ConversationId, query: Annotated[UserQuery, Query()]
 ) -> DeletedOut:
     """With all its messages; what was learned from them is no longer recalled, from now on."""
-    user_id = caller.named(query.user_id)
-    return DeletedOut(deleted=parts.rows.delete_conversation(user_id, conversation_id))
+    erasure = parts.erasures.conversation(caller.named(query.user_id), conversation_id)
+    return DeletedOut(deleted=erasure.rows, erasure_id=erasure.id)

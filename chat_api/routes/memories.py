@@ -42,7 +42,7 @@ _METADATA = {
 
 
 @router.get("", summary="Recall, or list what is remembered", openapi_extra=_METADATA)
-def recall(parts: Wired, query: Annotated[MemoriesQuery, Query()]) -> MemoriesOut:
+def recall(parts: Wired, caller: Called, query: Annotated[MemoriesQuery, Query()]) -> MemoriesOut:
     """With `query` the best memories for it; without, all of them by time, page by page.
 
     `pending` holds what was said too recently to be learned. Nothing that was edited or deleted is returned, and

@@ -60,9 +60,14 @@ def edit(
 
 
 @router.delete("/{message_id}", summary="Delete a message", status_code=204)
-def delete(parts: Wired, caller: Called, message_id: MessageId, query: Annotated[UserQuery, Query()]) -> None:
-    """It is gone, and what was learned from it is no longer recalled, from now on."""
-    parts.rows.delete_message(caller.named(query.user_id), message_id)
+def delete(
+    parts: Wired, caller: Called, message_id: MessageId, query: Annotated[UserQuery, Query()], response: Response
+) -> None:
+    """It is gone, and what was learned from it is no longer recalled, from now on.
+
+    The header `Erasure-Id` names the erasure that tells how far its words are gone everywhere.
+    """
+    response.headers["Erasure-Id"] = parts.erasures.message(caller.named(query.user_id), message_id).id
 
 
 def check_length(settings: ApiSettings, text: str, *, field: str = "content") -> None:

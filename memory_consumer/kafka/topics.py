@@ -28,7 +28,8 @@ _log = logging.getLogger(__name__)
 _TIMEOUT_S = 10.0
 _FOREVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 #: A wrong value of these throws nothing away: it erases late, or refuses what is to be written.
-_HARMLESS = frozenset({"segment.ms", "max.compaction.lag.ms", "max.message.bytes"})
+_HARMLESS = frozenset({"segment.ms", "max.compaction.lag.ms", "file.delete.delay.ms", "max.message.bytes"})
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +70,29 @@ def specs(settings: ConsumerSettings) -> tuple[TopicSpec, ...]:
     )
 
 
+def segment_time(erased_within: timedelta) -> timedelta:
+    """How old a segment may be before the next record begins another one."""
+    return erased_within / 4
+
+
 def _compacted(erased_within: timedelta) -> dict[str, str]:
-    # A segment rolls after a quarter of the promised time and is cleaned after another half, so that the
-    # cleaner's own delay still fits.
-    promised_ms = int(erased_within.total_seconds() * 1000)
+    # A segment ends after a quarter of the promised time and is cleaned after half of it, so that the cleaner's
+    # own pauses, 15 seconds, still fit.
     return {
         "cleanup.policy": "compact",
         "retention.ms": "-1",
-        "segment.ms": str(promised_ms // 4),
-        "max.compaction.lag.ms": str(promised_ms // 2),
+        "segment.ms": str(segment_time(erased_within) // _MILLISECOND),
+        "max.compaction.lag.ms": str(erased_within // 2 // _MILLISECOND),
+        # How long files stay after they were cleaned or left.
+        "file.delete.delay.ms": "1000",
         "max.message.bytes": str(names.MAX_RECORD_BYTES),
     }
+
+
+def facts_logs(settings: ConsumerSettings) -> list[str]:
+    """Of every version, as each may hold words; also the one of these settings. Raises Transient."""
+    former = [name for name in _partitions(AdminClient(settings.client())) if name.startswith(names.facts_log(""))]
+    return sorted({names.facts_log(settings.facts_version), *former})
 
 
 def ensure(settings: ConsumerSettings) -> None:

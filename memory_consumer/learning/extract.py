@@ -49,6 +49,11 @@ class ExtractStage:
         self._set_aside.forget(gone)
         self.report.owned = len(self._tenures)
 
+    @property
+    def owned(self) -> tuple[int, ...]:
+        """The partitions that are ours now."""
+        return self._tenures.owned
+
     async def handle(self, records: Sequence[Message], consumer: BatchConsumer) -> None:
         """Learns a batch; what cannot be learned now is read again later."""
         batches = by_partition(records)

@@ -16,6 +16,7 @@ from memory_consumer.errors import Transient
 from memory_consumer.profiles.record import ProfileRecord
 from memory_consumer.records.facts import FactsRecord
 from memory_store.cache_file import CacheFile
+from memory_store.models import Extent
 
 #: Raise it whenever the tables change: a ledger of another format is read again from the log.
 _FORMAT = "3"
@@ -206,6 +207,16 @@ class Ledger:
             (before.timestamp(), _MOST_UNWRITTEN),
         )
         return [user for (user,) in found]
+
+    def with_words(self, extent: Extent, most: int) -> list[int]:
+        """The first of these messages that are not deleted."""
+        found = self._file.db.execute(
+            "SELECT message_id FROM records WHERE user_id = ? AND message_id BETWEEN ? AND ?"
+            " AND conversation_id = coalesce(?, conversation_id) AND json_extract(record, '$.state') <> 'deleted'"
+            " ORDER BY message_id LIMIT ?",
+            (extent.user_id, extent.first, extent.up_to, extent.conversation_id, most),
+        )
+        return [message_id for (message_id,) in found]
 
     def start_anew(self) -> None:
         """Throws everything away, as if nothing had been read from the log yet."""

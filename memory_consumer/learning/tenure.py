@@ -30,12 +30,12 @@ from memory_consumer.profiles import upkeep
 from memory_consumer.profiles.record import ProfileRecord
 from memory_consumer.profiles.upkeep import DueProfile
 from memory_consumer.records import cdc, dead_letters, facts
-from memory_consumer.records.cdc import Change, Written
+from memory_consumer.records.cdc import Change, Removed, Written
 from memory_consumer.records.dead_letters import GivenUp, Place
 from memory_consumer.records.facts import LEARNED_ROLES, FactsRecord
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.stages.attempts import Went
-from memory_store.models import Memory
+from memory_store.models import Extent, Memory
 
 _log = logging.getLogger(__name__)
 
@@ -203,6 +203,24 @@ class Tenure:
         """Writes what a model wrote, without what changed meanwhile. Raises Transient and Fenced."""
         with self._alone(), self._batch():
             self._write([], profiles=[upkeep.kept_of(self._ledger, written)])
+
+    def erase(self, extent: Extent) -> int:
+        """Writes of a version that nobody learns any more what the deletion of these messages would have written.
+
+        Answers how many records. Raises Transient and Fenced.
+        """
+        written = 0
+        with self._alone():
+            while ids := self._ledger.with_words(extent, _CAUGHT_UP):
+                records: dict[int, FactsRecord] = {}
+                with self._batch():
+                    for message_id in ids:
+                        gone = Event(Removed(message_id, self._clock()), 0)
+                        changed = fold(gone, self._ledger, self._extractor, self._clock())
+                        records |= {record.message_id: record for record in changed}
+                    self._write(list(records.values()))
+                written += len(records)
+        return written
 
     def close(self, *, wait: bool = True) -> bool:
         """Gives the partition up; twice is once. Answers False where it would wait for what is under way."""

@@ -45,7 +45,7 @@ class Means:
     #: Has the connector start again, where asking came to nothing: debezium/dbz#2275.
     restart: Callable[[], None]
     #: Writes records to Kafka.
-    write: Callable[[Sequence[Outgoing]], None]
+    write: Callable[[Sequence[Outgoing]], object]
     embedder: Embedder
     clock: Callable[[], datetime]
 

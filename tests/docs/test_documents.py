@@ -8,7 +8,18 @@ import pytest
 from fastapi.routing import APIRoute
 from typer.main import get_group
 
-from chat_api.routes import admin, chat, completions, conversations, health, keys, memories, messages, users
+from chat_api.routes import (
+    admin,
+    chat,
+    completions,
+    conversations,
+    erasures,
+    health,
+    keys,
+    memories,
+    messages,
+    users,
+)
 from oboegaki.cli import app
 from tests.docs.pages import DECISIONS, PAGES, READMES, ROOT, Page
 
@@ -20,7 +31,7 @@ every_decision = pytest.mark.parametrize("page", DECISIONS, ids=str)
 _PATH = re.compile(r"[A-Za-z_.][\w.-]*(?:/[\w.*-]+)*/(?:[\w.*-]+)?")
 #: Made at run time, beside the project; or another machine's; or of tenants, `shop` and `shop2`.
 _ELSEWHERE = (".oboegaki/", ".venv/", "shop/", "shop2/")
-_ROUTED = (admin, chat, completions, conversations, health, keys, memories, messages, users)
+_ROUTED = (admin, chat, completions, conversations, erasures, health, keys, memories, messages, users)
 
 
 @every_page

@@ -36,6 +36,8 @@ class Route:
         return f"{self.method} {self.address}"
 
 
+NOBODYS = "00000000-0000-4000-8000-000000000000"
+
 ROUTES = [
     Route("GET", "/v1/messages/{message_id}?user_id={user_id}", 404),
     Route("PATCH", "/v1/messages/{message_id}?user_id={user_id}", 404, {"content": "taken over"}),
@@ -56,6 +58,8 @@ ROUTES = [
     Route("GET", "/v1/users/{user_id}/profile", {"lines": [], "updated_at": None}),
     Route("GET", "/v1/users/{user_id}/freshness?wait_for={message_id}&timeout=0", 404),
     Route("GET", "/v1/users/{user_id}/freshness", {"unlearned": 0}),
+    Route("DELETE", "/v1/users/{user_id}", {}),
+    Route("GET", "/v1/erasures/{erasure_id}", 404),
     Route("POST", "/v1/messages", {"created": True}, {"role": "user", "content": "hi", "external_id": "x"}),
     Route(
         "POST",
@@ -99,7 +103,8 @@ def test_a_user_sees_and_touches_nothing_of_another_whose_name_looks_alike(
 ) -> None:
     mine, theirs = f"{user}{one}", f"{user}{other}"
     before = known(api, mine)
-    names = {"message_id": before.message, "memory_id": before.memory, "conversation_id": "c"}
+    names: dict[str, object] = {"message_id": before.message, "memory_id": before.memory, "conversation_id": "c"}
+    names["erasure_id"] = NOBODYS
     address = route.address.format(user_id=quote(theirs, safe=""), **names)
     body = {"user_id": theirs, **(route.body or {})} if route.method == "POST" else route.body
     answer = api.client.request(route.method, address, json=body)

@@ -19,7 +19,12 @@ from tests.support.services import delete_topics, free_ports, set_topic
 
 LOGS = (names.MESSAGES, FACTS, names.DEAD_LETTERS, names.CONTROL)
 COMPACTED = {"cleanup.policy": ("delete", "compact,delete"), "retention.ms": ("604800000",)}
-HARMLESS = {"segment.ms": "604800000", "max.compaction.lag.ms": "604800000", "max.message.bytes": "1048588"}
+HARMLESS = {
+    "segment.ms": "604800000",
+    "max.compaction.lag.ms": "604800000",
+    "file.delete.delay.ms": "60000",
+    "max.message.bytes": "1048588",
+}
 KEPT = {"cleanup.policy": ("compact",), "retention.ms": ("604800000",), "retention.bytes": ("1000000",)}
 LOSING = [(topic, name, value) for topic in LOGS for name, values in COMPACTED.items() for value in values] + [
     (topic, name, value)

@@ -15,6 +15,7 @@ from memory_consumer.learning.ledger import Ledger
 from memory_consumer.profiles.record import Cited, ProfileRecord, Told, line
 from memory_consumer.records.cdc import decode
 from memory_consumer.records.facts import FactsRecord
+from memory_store.models import Extent
 from tests.support import events
 from tests.support.events import START, Row
 
@@ -198,3 +199,16 @@ def test_only_users_whose_facts_changed_in_this_batch_are_touched(tmp_path: Path
     ledger.close()
 
     assert [sorted(each) for each in (first, nobody, second)] == [[SAFE.user_id], [], [SAFE.user_id]]
+
+
+def test_the_messages_of_an_extent_that_are_not_deleted_are_told(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "l.db", log_id="a")
+    rows = [Row(1, "tea"), Row(2, "cat", conversation_id="c2"), Row(3, "dog"), Row(4, "rain", user_id="bob")]
+    with ledger.batch():
+        for row in rows:
+            record_of(ledger, row.id, events.written(row))
+        record_of(ledger, 1, events.removed(1))
+
+    told = [Extent("alice", 9), Extent("alice", 2), Extent("alice", 9, "c2"), Extent("alice", 3, alone=True)]
+    assert [ledger.with_words(each, 10) for each in told] == [[2, 3], [2], [2], [3]]
+    assert ledger.with_words(Extent("alice", 9), 1) == [2]

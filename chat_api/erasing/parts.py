@@ -1,0 +1,140 @@
+"""An erasure and the parts that held what it is about. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from memory_store.models import Extent
+
+Scope = Literal["user", "conversation", "message"]
+Kind = Literal["rows", "messages_log", "facts_log", "dead_letters", "ledger", "store", "cache"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One place that held what is erased. What cannot be counted there is None."""
+
+    kind: Kind
+    name: str
+    #: The most that was ever counted there.
+    found: int | None = None
+    left: int | None = None
+    #: None where only another process could tell.
+    done: bool | None = False
+
+    @property
+    def place(self) -> tuple[Kind, str]:
+        """What it is known by."""
+        return self.kind, self.name
+
+    def after(self, later: "Part") -> "Part":
+        """The part as a later look has it: what was found stays found, and what is done stays done."""
+        if self.done or later.done is None:
+            return self
+        counts = [each for each in (self.found, later.left) if each is not None]
+        return replace(later, found=max(counts, default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What was asked to be erased: a user's messages up to one, a conversation's of them, or that one."""
+
+    id: str
+    user_id: str
+    scope: Scope
+    conversation_id: str | None
+    up_to: int
+    asked_at: datetime
+    deadline: datetime
+    parts: tuple[Part, ...]
+    done_at: datetime | None = None
+
+    @property
+    def extent(self) -> Extent:
+        """The messages that are meant."""
+        return Extent(self.user_id, self.up_to, self.conversation_id, alone=self.scope == "message")
+
+    @property
+    def rows(self) -> int:
+        """How many messages went."""
+        return next(each.found or 0 for each in self.parts if each.kind == "rows")
+
+    def is_done(self, now: datetime) -> bool:
+        """Whether every part is; what this process cannot tell of counts as done once its time is over."""
+        return all(each.done or (each.done is None and now >= self.deadline) for each in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What a version of the store still holds of it."""
+
+    #: None where it cannot be read, as one that another embedder built.
+    left: int | None
+    #: None where a server keeps the files.
+    purged: bool | None
+    #: Whether the last of the messages is known there to be deleted, and so all of them.
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the process that learns tells of its logs and caches."""
+
+    parts: tuple[Part, ...]
+    #: Whether all that was said before has been learned and filed, so that nothing of it can come any more; None
+    #: where that is not known here.
+    settled: bool | None
+
+
+#: Where another process learns.
+ELSEWHERE = Told(
+    (
+        Part("messages_log", "", done=None),
+        Part("facts_log", "", done=None),
+        Part("dead_letters", "", done=None),
+        Part("ledger", "", done=None),
+        Part("cache", "", done=None),
+    ),
+    settled=None,
+)
+
+
+class Trail(Protocol):
+    """Tells where in the logs there is something left. Raises Unavailable."""
+
+    def __call__(self, extents: Sequence[Extent]) -> Sequence[Told]:
+        """What is left of each of them."""
+
+
+def looked(before: Sequence[Part], filed: Mapping[str, Filed], told: Told | None) -> tuple[Part, ...]:
+    """The parts as they are after a look: `told` is None where another process learns."""
+    stores = [_store(name, each, told) for name, each in sorted(filed.items())]
+    others = told.parts if told is not None else ()
+    known = {each.place: each for each in before}
+    for later in (*stores, *others):
+        known[later.place] = known[later.place].after(later) if later.place in known else _first(later)
+    return tuple(known.values())
+
+
+def _store(name: str, filed: Filed, told: Told | None) -> Part:
+    settled = filed.deleted if told is None or told.settled is None else told.settled
+    done = filed.left == 0 and filed.purged is not False and settled
+    return Part("store", name, left=filed.left, done=done)
+
+
+def _first(part: Part) -> Part:
+    return replace(part, found=part.left)
+
+
+def as_json(parts: Iterable[Part]) -> list[dict[str, Any]]:
+    """The parts as they are kept."""
+    return [
+        {"kind": each.kind, "name": each.name, "found": each.found, "left": each.left, "done": each.done}
+        for each in parts
+    ]
+
+
+def from_json(kept: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:
+    """The parts that were kept."""
+    return tuple(Part(**each) for each in kept)

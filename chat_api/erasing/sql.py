@@ -1,0 +1,135 @@
+"""The SQL of erasures. Each function is part of a transaction that `store` begins and ends."""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from chat_api import cells
+from chat_api.erasing.parts import Erasure, Part, as_json, from_json
+from chat_api.errors import NotFound
+from chat_api.statements import Cell, Cursor, delete_message
+
+_COLUMNS = "id, user_id, conversation_id, scope, up_to, asked_at, deadline, parts, done_at"
+
+#: Every further table that holds what a user said or set.
+OF_A_USER = ("users", "turns")
+#: Erasures that are looked after at a time.
+_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An erasure that is asked for: its id is drawn by the caller, and its other parts looked at before."""
+
+    id: str
+    at: datetime
+    deadline: datetime
+    parts: tuple[Part, ...] = ()
+
+
+def erase_user(cursor: Cursor, user_id: str, asked: Asked) -> Erasure:
+    """Removes all rows of a user; one who is not there is erased, too."""
+    # Whoever makes a new conversation holds the user until their rows are there to be deleted.
+    _all(cursor, "SELECT user_id FROM users WHERE user_id = %s FOR UPDATE", user_id)
+    _run(cursor, "DELETE FROM conversations WHERE user_id = %s", user_id)
+    up_to, rows = _delete_messages(cursor, "user_id = %s", user_id)
+    for table in OF_A_USER:
+        _run(cursor, f"DELETE FROM {table} WHERE user_id = %s", user_id)  # noqa: S608  constants
+    return _noted(
+        cursor, Erasure(asked.id, user_id, "user", None, up_to, asked.at, asked.deadline, asked.parts), rows
+    )
+
+
+def erase_conversation(cursor: Cursor, user_id: str, conversation_id: str, asked: Asked) -> Erasure:
+    """Removes a conversation. Raises NotFound."""
+    # The conversation first: whoever posts into it holds it until their rows are there to be deleted.
+    where = "user_id = %s AND conversation_id = %s"
+    if not _run(cursor, f"DELETE FROM conversations WHERE {where}", user_id, conversation_id):  # noqa: S608  constants
+        raise NotFound("This user has no such conversation.")
+    up_to, rows = _delete_messages(cursor, where, user_id, conversation_id)
+    erasure = Erasure(
+        asked.id, user_id, "conversation", conversation_id, up_to, asked.at, asked.deadline, asked.parts
+    )
+    return _noted(cursor, erasure, rows)
+
+
+def erase_message(cursor: Cursor, user_id: str, message_id: int, asked: Asked) -> Erasure:
+    """Removes a message. Raises NotFound."""
+    delete_message(cursor, user_id, message_id)
+    erasure = Erasure(asked.id, user_id, "message", None, message_id, asked.at, asked.deadline, asked.parts)
+    return _noted(cursor, erasure, 1)
+
+
+def one(cursor: Cursor, erasure_id: str) -> Erasure:
+    """An erasure, whoever's it is. Raises NotFound."""
+    rows = _all(cursor, f"SELECT {_COLUMNS} FROM erasures WHERE id = %s", erasure_id)  # noqa: S608  constants
+    if not rows:
+        raise no_erasure()
+    return _erasure(rows[0])
+
+
+def under_way(cursor: Cursor) -> list[Erasure]:
+    """Those that are not done, the first asked for first."""
+    sql = f"SELECT {_COLUMNS} FROM erasures WHERE done_at IS NULL ORDER BY asked_at LIMIT %s"  # noqa: S608  constants
+    return [_erasure(row) for row in _all(cursor, sql, _AT_ONCE)]
+
+
+def note(cursor: Cursor, erasure: Erasure) -> None:
+    """Keeps how far its parts are. What is done stays done, whoever else looked meanwhile."""
+    sql = "UPDATE erasures SET parts = %s, done_at = %s WHERE id = %s AND done_at IS NULL"
+    done_at = None if erasure.done_at is None else cells.stored(erasure.done_at)
+    _run(cursor, sql, json.dumps(as_json(erasure.parts)), done_at, erasure.id)
+
+
+def forget_done(cursor: Cursor, before: datetime) -> int:
+    """Removes erasures that were done before then: they hold whose it was. Answers how many."""
+    return _run(cursor, "DELETE FROM erasures WHERE done_at < %s", cells.stored(before))
+
+
+def no_erasure() -> NotFound:
+    """The refusal for one that is not there, or somebody else's."""
+    return NotFound("There is no such erasure.")
+
+
+def _delete_messages(cursor: Cursor, where: str, *values: Cell) -> tuple[int, int]:
+    """The last id and the number of what was deleted."""
+    [row] = _all(cursor, f"SELECT MAX(id) AS last FROM messages WHERE {where}", *values)  # noqa: S608  constants
+    # By id, so that whoever has heard of the last one's deletion has heard of all.
+    rows = _run(cursor, f"DELETE FROM messages WHERE {where} ORDER BY id", *values)  # noqa: S608  constants
+    return row["last"] or 0, rows
+
+
+def _noted(cursor: Cursor, erasure: Erasure, rows: int) -> Erasure:
+    parts = (Part("rows", "messages", found=rows, left=0, done=True), *erasure.parts)
+    _run(
+        cursor,
+        f"INSERT INTO erasures ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, NULL)",  # noqa: S608  constants
+        *(erasure.id, erasure.user_id, erasure.conversation_id, erasure.scope, erasure.up_to),
+        *(cells.stored(erasure.asked_at), cells.stored(erasure.deadline), json.dumps(as_json(parts))),
+    )
+    return replace(erasure, parts=parts)
+
+
+def _erasure(row: dict[str, Any]) -> Erasure:
+    return Erasure(
+        id=row["id"],
+        user_id=row["user_id"],
+        scope=row["scope"],
+        conversation_id=row["conversation_id"],
+        up_to=row["up_to"],
+        asked_at=cells.utc(row["asked_at"]),
+        deadline=cells.utc(row["deadline"]),
+        parts=from_json(json.loads(row["parts"])),
+        done_at=None if row["done_at"] is None else cells.utc(row["done_at"]),
+    )
+
+
+def _run(cursor: Cursor, sql: str, *values: Cell) -> int:
+    cursor.execute(sql, values)
+    return cursor.rowcount
+
+
+def _all(cursor: Cursor, sql: str, *values: Cell) -> list[dict[str, Any]]:
+    cursor.execute(sql, values)
+    return cursor.fetchall()

@@ -1,0 +1,286 @@
+"""Forgetting over HTTP, on real rows: a user, a conversation, a message, and who may ask how far it is."""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from chat_api.auth.callers import Caller
+from chat_api.erasing.erasures import KEPT, Erasures
+from chat_api.erasing.parts import Part, Told
+from chat_api.erasing.sql import OF_A_USER
+from chat_api.errors import NotFound, Unavailable
+from chat_api.messages import NewMessage
+from chat_api.store import Rows
+from memory_store.models import Extent
+from tests.support.api import Api, MySql, execute, new_store, new_user, serving, settings_for
+from tests.support.services import now
+
+ADMIN = Caller("admin", "admin")
+WITHIN = timedelta(hours=1)
+
+
+def forget(api: Api, user: str) -> str:
+    answer = api.client.delete(f"/v1/users/{quote(user, safe='')}")
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["erasure_id"])
+
+
+def told(api: Api, erasure_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = api.client.get(f"/v1/erasures/{erasure_id}").raise_for_status().json()
+    return found
+
+
+def part(erasure: dict[str, Any], kind: str) -> dict[str, Any]:
+    [found] = [each for each in erasure["parts"] if each["part"] == kind]
+    return dict(found)
+
+
+def counted(erasure: dict[str, Any], kind: str) -> tuple[Any, ...]:
+    found = part(erasure, kind)
+    return found["found"], found["removed"], found["done"]
+
+
+def listed(api: Api, user: str) -> list[str]:
+    found = api.client.get("/v1/memories", params={"user_id": user}).json()
+    return [each["text"] for each in found["memories"]] + [each["content"] for each in found["pending"]]
+
+
+class Trail:
+    """Tells what a test wants it to."""
+
+    def __init__(self) -> None:
+        self.left = 0
+        self.settled = False
+        self.away = False
+
+    def __call__(self, extents: Sequence[Extent]) -> Sequence[Told]:
+        if self.away:
+            raise Unavailable("Kafka is away.")
+        log = Part("messages_log", "log", left=self.left, done=self.left == 0)
+        return [Told((log,), self.settled)] * len(extents)
+
+
+@contextmanager
+def erasing(
+    rows: Rows, api: Api, trail: Trail | None = None, ahead: timedelta = timedelta(0)
+) -> Iterator[Erasures]:
+    """What looks after erasures, at a time that far ahead."""
+    yield Erasures(rows, api.store, within=WITHIN, clock=lambda: now() + ahead, trail=trail)
+
+
+def test_of_a_user_who_is_forgotten_nothing_is_recalled_from_then_on(api: Api, user: str) -> None:
+    learned = api.say(user, "I drink tea", conversation_id="c")
+    api.learn(user, learned)
+    api.know(user, ("I drink tea", [learned]))
+    api.say(user, "I own a cat")
+
+    erasure = told(api, forget(api, user))
+
+    assert listed(api, user) == []
+    assert api.client.get(f"/v1/users/{user}/profile").json()["lines"] == []
+    assert api.client.get("/v1/conversations", params={"user_id": user}).json()["conversations"] == []
+    assert (erasure["scope"], erasure["user_id"], erasure["done"]) == ("user", user, False)
+    assert counted(erasure, "rows") == (2, 2, True)
+    # A memory, and the line of the profile that rests on it.
+    assert counted(erasure, "store") == (2, 0, False)
+
+
+def test_what_a_forgotten_user_says_afterwards_is_learned_as_ever(api: Api, rows: Rows, user: str) -> None:
+    before = api.say(user, "I drink tea", conversation_id="c", external_id="x")
+    api.learn(user, before)
+    erasure = forget(api, user)
+    after = api.say(user, "I drink coffee", conversation_id="c", external_id="x")
+    api.learn(user, after)
+    api.learn_deletion(user, before)
+
+    with erasing(rows, api) as erased:
+        erased.look_after()
+
+    assert listed(api, user) == ["I drink coffee"]
+    assert counted(told(api, erasure), "store") == (1, 1, True)
+
+
+def test_a_conversation_and_a_message_are_erased_in_the_same_way(api: Api, user: str) -> None:
+    one, two, three = (api.say(user, text, conversation_id="c") for text in ("tea", "cat", "rain"))
+    other = api.say(user, "snow", conversation_id="d")
+    for each in (one, two, three, other):
+        api.learn(user, each)
+    answer = api.client.delete(f"/v1/messages/{one}", params={"user_id": user})
+    of_message = told(api, answer.headers["Erasure-Id"])
+    of_conversation = api.client.delete("/v1/conversations/c", params={"user_id": user}).json()
+
+    assert (answer.status_code, answer.text, of_conversation["deleted"]) == (204, "", 2)
+    assert (of_message["scope"], of_message["message_id"]) == ("message", one)
+    assert (counted(of_message, "rows"), counted(of_message, "store")) == ((1, 1, True), (1, 0, False))
+    found = told(api, of_conversation["erasure_id"])
+    assert (found["scope"], found["conversation_id"]) == ("conversation", "c")
+    assert (counted(found, "rows"), counted(found, "store")) == ((2, 2, True), (3, 0, False))
+    assert listed(api, user) == ["snow"]
+
+
+def test_it_is_done_once_every_part_is_and_not_before(api: Api, rows: Rows, user: str) -> None:
+    message = api.say(user, "I drink tea")
+    api.learn(user, message)
+    erasure, trail = forget(api, user), Trail()
+    trail.left = 3
+    with erasing(rows, api, trail) as erased:
+        erased.look_after()
+        assert (counted(told(api, erasure), "messages_log"), told(api, erasure)["done"]) == ((3, 0, False), False)
+        trail.left = 0
+        api.learn_deletion(user, message)
+        erased.look_after()
+        # It could still be on its way from one log to the other.
+        assert (counted(told(api, erasure), "store"), told(api, erasure)["done"]) == ((1, 1, False), False)
+        trail.settled = True
+        erased.look_after()
+
+    found = told(api, erasure)
+    assert (counted(found, "messages_log"), counted(found, "store")) == ((3, 3, True), (1, 1, True))
+    assert found["done"]
+    assert found["done_at"] >= found["asked_at"]
+
+
+def test_former_versions_into_which_nothing_is_filed_any_more_are_emptied_too(
+    api: Api, rows: Rows, user: str
+) -> None:
+    message = api.say(user, "I drink tea")
+    api.learn(user, message)
+    api.store.create("v2")
+    api.store.activate("v2")
+    api.learn(user, message)
+    erasure = forget(api, user)
+    with erasing(rows, api) as erased:
+        erased.look_after()
+
+    former, live = (each for each in told(api, erasure)["parts"] if each["part"] == "store")
+    assert (former["name"], former["found"], former["removed"], former["done"]) == ("v1", 1, 1, True)
+    # The live one is emptied by what is learned, so that nothing comes after it.
+    assert (live["name"], live["found"], live["removed"], live["done"]) == ("v2", 1, 0, False)
+
+
+def test_while_a_part_is_away_the_others_are_looked_at(api: Api, rows: Rows, user: str) -> None:
+    api.learn(user, api.say(user, "I drink tea"))
+    erasure, trail = forget(api, user), Trail()
+    trail.away = True
+    with erasing(rows, api, trail) as erased:
+        erased.look_after()
+        assert not told(api, erasure)["done"]
+    closed = new_store()
+    closed.close()
+    Erasures(rows, closed, within=WITHIN, clock=now, trail=trail).look_after()
+
+    assert counted(told(api, erasure), "store") == (1, 0, False)
+
+
+def test_what_only_another_process_can_tell_is_said_so_and_is_over_at_the_deadline(
+    api: Api, rows: Rows, user: str
+) -> None:
+    message = api.say(user, "I drink tea")
+    api.learn(user, message)
+    erasure = forget(api, user)
+    api.learn_deletion(user, message)
+    with erasing(rows, api) as erased:
+        erased.look_after()
+    found = told(api, erasure)
+    assert (counted(found, "facts_log"), found["done"]) == ((None, None, None), False)
+
+    with erasing(rows, api, ahead=timedelta(hours=25)) as erased:
+        erased.look_after()
+
+    assert told(api, erasure)["done"]
+
+
+def test_an_erasure_that_is_done_is_forgotten_itself_after_its_term(api: Api, rows: Rows, user: str) -> None:
+    erasure, trail = forget(api, user), Trail()
+    trail.settled = True
+    with erasing(rows, api, trail) as erased:
+        erased.look_after()
+        assert told(api, erasure)["done"]
+    with erasing(rows, api, ahead=KEPT + timedelta(minutes=1)) as later:
+        later.look_after()
+
+    assert api.client.get(f"/v1/erasures/{erasure}").status_code == 404
+
+
+def test_only_who_may_name_the_user_can_ask_about_an_erasure_also_after_the_user_is_gone(
+    api: Api, rows: Rows, user: str
+) -> None:
+    api.say(user, "I drink tea")
+    erasure = forget(api, user)
+    with erasing(rows, api) as erased:
+        assert erased.one(ADMIN, erasure).user_id == user
+        assert erased.one(Caller("k", "user", user), erasure).user_id == user
+        for stranger in (Caller("k", "user", f"{user}x"), Caller("k", "tenant", "acme")):
+            with pytest.raises(NotFound) as there:
+                erased.one(stranger, erasure)
+            with pytest.raises(NotFound) as nowhere:
+                erased.one(stranger, "00000000-0000-4000-8000-000000000000")
+            # Nothing tells whether it is there.
+            assert str(there.value) == str(nowhere.value)
+
+
+def test_whoever_says_something_while_they_are_forgotten_keeps_all_of_it_or_nothing(api: Api, user: str) -> None:
+    api.say(user, "before", conversation_id="c0")
+
+    def say(number: int) -> None:
+        api.rows.add_messages(user, [NewMessage("user", f"said {number}", f"c{number % 7}")])
+
+    with ThreadPoolExecutor(6) as threads:
+        saying = [threads.submit(say, number) for number in range(60)]
+        erasures = [threads.submit(forget, api, user) for _ in range(3)]
+        assert all(each.exception() is None for each in saying)
+        assert len({each.result() for each in erasures}) == 3
+
+    conversations = {each.conversation_id: each.messages for each in api.rows.conversations(user, limit=100)}
+    left = api.rows.recent_changes(user, limit=1000)
+    counted_by_conversation = dict.fromkeys(conversations, 0)
+    for change in left:
+        counted_by_conversation[change.conversation_id] += 1
+    assert counted_by_conversation == conversations
+    assert all(conversations.values())
+
+
+def test_a_user_with_a_hundred_thousand_messages_is_forgotten_in_one_call(
+    mysql: MySql, rows: Rows, user: str
+) -> None:
+    execute(
+        mysql.root,
+        "SET SESSION cte_max_recursion_depth = 200000",
+        f"INSERT INTO users (user_id) VALUES ('{user}')",  # noqa: S608
+        f"INSERT INTO conversations (user_id, conversation_id) VALUES ('{user}', 'c')",  # noqa: S608
+        "INSERT INTO messages (user_id, conversation_id, role, content, created_at, utc_offset_minutes)"  # noqa: S608
+        " WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
+        f" SELECT '{user}', 'c', 'user', REPEAT('I drink tea. ', 20), NOW(), 0 FROM n",
+    )
+    started = time.perf_counter()
+    with serving(settings_for(mysql.api), rows, new_store()) as client:
+        erasure = client.delete(f"/v1/users/{user}").raise_for_status().json()["erasure_id"]
+        found = client.get(f"/v1/erasures/{erasure}").json()
+    print(f"{time.perf_counter() - started:.1f} s")  # noqa: T201  shown with -s
+
+    assert counted(found, "rows") == (100_000, 100_000, True)
+    assert execute(mysql.root, f"SELECT COUNT(*) FROM messages WHERE user_id = '{user}'") == [(0,)]  # noqa: S608
+
+
+def test_every_table_that_holds_something_of_a_user_is_emptied(mysql: MySql) -> None:
+    """A table that comes later is either emptied or named here, with why it stays."""
+    holding = execute(
+        mysql.root,
+        "SELECT table_name FROM information_schema.columns"
+        " WHERE table_schema = 'chat' AND column_name = 'user_id'",
+    )
+    stays = {"erasures"}  # it tells its user how far the erasure is, and goes after its term
+
+    assert {str(row[0]) for row in holding} - stays == {"conversations", "messages", *OF_A_USER}
+
+
+def test_forgetting_who_was_never_there_is_forgetting(api: Api) -> None:
+    erasure = told(api, forget(api, f"{new_user()}/with a slash"))
+
+    assert counted(erasure, "rows") == (0, 0, True)

@@ -1,0 +1,121 @@
+"""What is left in the logs of messages that were erased: every record with words counts, also a replaced one."""
+
+from pathlib import Path
+
+import pytest
+
+from memory_consumer.erasing.traces import Learned, Spoken, letters_of, traces
+from memory_consumer.extractors import offline
+from memory_consumer.learning.fold import Event, fold
+from memory_consumer.learning.ledger import Ledger
+from memory_consumer.profiles import record as profile
+from memory_consumer.profiles import upkeep
+from memory_consumer.records import cdc, facts
+from memory_store.models import Extent
+from tests.support import events
+from tests.support.events import START, Row
+
+TEA, CAT = Row(1, "I drink tea.", conversation_id="a"), Row(2, "I own a cat.", conversation_id="b")
+THEIRS = Row(3, "It rains.", user_id="bob", conversation_id="a")
+ALL = Extent("alice", 9)
+
+
+class Logs:
+    """Both logs as learning writes them, nothing compacted."""
+
+    def __init__(self, folder: Path) -> None:
+        self._ledger = Ledger(folder / "ledger.db", log_id="log")
+        self.messages: list[tuple[bytes, bytes]] = []
+        self.facts: list[tuple[bytes, bytes]] = []
+
+    def happen(self, row: Row, op: str = "c") -> None:
+        """An event, and what is learned from it."""
+        value = events.removed(row.id) if op == "d" else events.written(row, op)
+        self.messages.append((events.key(row.id), value))
+        change = cdc.decode(*self.messages[-1])
+        assert change is not None
+        with self._ledger.batch():
+            records = fold(Event(change, len(self.messages)), self._ledger, offline.EXTRACTOR, START)
+            profiles = upkeep.changed(self._ledger, self._ledger.touched, START)
+            for each in profiles:
+                self._ledger.put_profile(each)
+        self.facts += [facts.encode(each) for each in records] + [profile.encode(each) for each in profiles]
+
+    def compacted(self) -> None:
+        """Of each key the latest record only."""
+        self.messages = list(dict(self.messages).items())
+        self.facts = list(dict(self.facts).items())
+
+    def left(self, extent: Extent) -> tuple[int, int, bool | None]:
+        """What is told of them."""
+        spoken, learned = Spoken(extent.user_id), Learned(extent.user_id)
+        for record in self.messages:
+            spoken.take(record)
+        for record in self.facts:
+            learned.take(record)
+        found = traces(extent, spoken, learned)
+        return found.messages, found.facts, found.deleted
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Logs:
+    return Logs(tmp_path)
+
+
+def test_what_was_said_and_edited_is_left_until_both_logs_are_compacted(logs: Logs) -> None:
+    logs.happen(TEA)
+    logs.happen(TEA.edited(content="I drink coffee."), "u")
+    # Each with the profile that tells it.
+    assert logs.left(Extent("alice", 1, alone=True)) == (2, 4, False)
+    logs.happen(TEA, "d")
+    assert logs.left(Extent("alice", 1, alone=True)) == (2, 4, True)
+
+    logs.compacted()
+
+    assert logs.left(Extent("alice", 1, alone=True)) == (0, 0, True)
+
+
+def test_words_that_others_hold_as_their_context_or_in_a_profile_are_left_too(logs: Logs) -> None:
+    logs.happen(TEA)
+    logs.happen(Row(4, "I own a dog.", conversation_id="a"))
+    logs.compacted()
+    # The record of the other holds it as the turn before it, and the profile tells both.
+    assert logs.left(Extent("alice", 1, alone=True)) == (1, 3, False)
+
+    logs.happen(TEA, "d")
+    logs.compacted()
+
+    assert logs.left(Extent("alice", 1, alone=True)) == (0, 0, True)
+    assert logs.left(Extent("alice", 4, alone=True))[:2] == (1, 2)
+
+
+def test_only_a_users_own_up_to_a_message_and_of_a_conversation_are_meant(logs: Logs) -> None:
+    for row in (TEA, CAT, THEIRS, Row(4, "I live in Oslo.", conversation_id="b")):
+        logs.happen(row)
+
+    assert [logs.left(Extent("alice", up_to))[0] for up_to in (1, 2, 3, 4)] == [1, 2, 2, 3]
+    assert [logs.left(Extent("alice", up_to, "b"))[0] for up_to in (1, 2, 9)] == [0, 1, 2]
+    assert logs.left(Extent("bob", 9))[0] == 1
+
+
+def test_of_a_last_message_that_no_log_has_it_cannot_be_told(logs: Logs) -> None:
+    logs.happen(TEA)
+
+    assert logs.left(ALL)[2] is None
+    assert logs.left(Extent("nobody", 0)) == (0, 0, True)
+
+
+@pytest.mark.parametrize(
+    "record", [(b"no key", b"{}"), (b'{"id":1}', b"no event"), (b'{"sweep":1}', b"{}"), (None, None)]
+)
+def test_what_cannot_be_read_is_passed_over(record: tuple[bytes | None, bytes | None]) -> None:
+    spoken, learned = Spoken("alice"), Learned("alice")
+    spoken.take(record)
+    learned.take(record)
+
+    assert traces(ALL, spoken, learned).facts == 0
+
+
+def test_letters_are_counted_by_the_messages_they_are_about() -> None:
+    assert letters_of(Extent("alice", 2), [1, 2, 3], {}) == 2
+    assert letters_of(Extent("alice", 9, "a"), [1, 2, 3], {1: "a", 2: "b"}) == 1
