@@ -51,7 +51,7 @@ ENV PATH=/opt/oboegaki/bin:$PATH \
     OBOEGAKI_HOME=/oboegaki
 WORKDIR /
 USER 10001:10001
-EXPOSE 8420
+EXPOSE 8420 8425
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8420/health/ready', timeout=4)"]
 ENTRYPOINT ["oboegaki"]

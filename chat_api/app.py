@@ -15,11 +15,12 @@ from chat_api.chat import Chat
 from chat_api.errors import Unavailable
 from chat_api.freshness import Freshness
 from chat_api.gates import AddressGate, JsonGate, KeyGate, SizeGate
+from chat_api.metering import Meter, Metered, Routed, Unmetered
 from chat_api.parts import Parts
 from chat_api.profile import Profiles
 from chat_api.recall import Recaller
 from chat_api.replies import ModelReplier, OfflineReplier, Replier
-from chat_api.routes import admin, chat, conversations, health, memories, messages, users
+from chat_api.routes import admin, chat, conversations, health, memories, messages, metrics, users
 from chat_api.settings import ApiSettings
 from chat_api.store import Rows
 from memory_store.port import Embedder, MemoryStore
@@ -55,13 +56,17 @@ def create_app(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     stages: Callable[[], Sequence[Mapping[str, Any]]] = tuple,
     verify: Callable[[str | None, bool], Iterator[Mapping[str, Any]]] = _verify_elsewhere,
+    meter: Meter | None = None,
+    exposition: Callable[[], bytes] = bytes,
 ) -> FastAPI:
     """The app, ready to be served. What is passed in stays the caller's to close.
 
     `stages` tells what the learning in this process has done, for `/v1/admin/status`; `verify` checks rows, logs
-    and memories against each other, for `/v1/admin/verify`.
+    and memories against each other, for `/v1/admin/verify`. `meter` is told of requests, recalls and replies;
+    `exposition` is what `/metrics` answers.
     """
-    own = ModelReplier(settings) if replier is None and settings.llm_url else None
+    meter = meter or Unmetered()
+    own = ModelReplier(settings, meter) if replier is None and settings.llm_url else None
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -86,6 +91,7 @@ def create_app(
         pending_limit=settings.pending_limit,
         least=_least(settings.min_score, embedder),
         clock=clock,
+        meter=meter,
     )
     profiles = Profiles(rows, store)
     app.state.parts = Parts(
@@ -98,10 +104,14 @@ def create_app(
         chat=Chat(settings, rows, recaller, profiles, replier=replier or own or OfflineReplier(), clock=clock),
         stages=stages,
         verify=verify,
+        metrics=exposition,
     )
     problems.install(app)
     _mount(app)
+    app.add_middleware(Routed)
     _guard(app, settings)
+    # Outside of everything, so that what the gates refuse is counted.
+    app.add_middleware(Metered, meter=meter)
     return app
 
 
@@ -111,6 +121,7 @@ def _mount(app: FastAPI) -> None:
     for routes in (messages, conversations, memories, users, chat, admin):
         app.include_router(routes.router, dependencies=keyed)
     app.include_router(health.router)
+    app.include_router(metrics.router, dependencies=keyed)
 
 
 def _guard(app: FastAPI, settings: ApiSettings) -> None:
@@ -118,7 +129,8 @@ def _guard(app: FastAPI, settings: ApiSettings) -> None:
     app.add_middleware(JsonGate)
     app.add_middleware(SizeGate, max_bytes=settings.max_body_bytes)
     app.add_middleware(AddressGate)
-    app.add_middleware(KeyGate, key=settings.api_key)
+    open_to_all = ("/health/live", "/health/ready", *(["/metrics"] if settings.metrics_open else []))
+    app.add_middleware(KeyGate, key=settings.api_key, open_to_all=open_to_all)
     app.add_middleware(problems.LastResort)
 
 

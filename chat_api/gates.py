@@ -1,6 +1,7 @@
 """What a request has to pass before it is read: the key, the address, the size."""
 
 import hmac
+from collections.abc import Collection
 from urllib.parse import unquote_to_bytes
 
 from pydantic import SecretStr
@@ -15,14 +16,15 @@ _ADMIN = Caller("admin", "admin")
 
 
 class KeyGate:
-    """Lets through who sends the admin key; health is open."""
+    """Lets through who sends the admin key; some paths are open to all."""
 
-    def __init__(self, app: ASGIApp, key: SecretStr) -> None:
+    def __init__(self, app: ASGIApp, key: SecretStr, open_to_all: Collection[str]) -> None:
         self._app = app
         self._key = key.get_secret_value().encode()
+        self._open_to_all = frozenset(open_to_all)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in ("/health/live", "/health/ready"):
+        if scope["type"] != "http" or scope["path"] in self._open_to_all:
             await self._app(scope, receive, send)
             return
         if self._has_key(scope):

@@ -1,7 +1,8 @@
 """Who answers: a language model on an OpenAI-compatible server, or nobody, said plainly."""
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 
 from chat_api.errors import NoReply
 from chat_api.fields import plain
+from chat_api.metering import Meter, Unmetered
 from chat_api.settings import ApiSettings
 
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff66-\uff9d]")
@@ -71,10 +73,26 @@ class _Completion(BaseModel):
     choices: list[_Choice]
 
 
+class _Usage(BaseModel):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _Costs(BaseModel):
+    usage: _Usage | None = None
+
+
 class ModelReplier:
     """Asks the server of the settings; its time-out covers all attempts' answers one by one."""
 
-    def __init__(self, settings: ApiSettings) -> None:
+    def __init__(
+        self,
+        settings: ApiSettings,
+        meter: Meter | None = None,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._meter = meter or Unmetered()
+        self._timer = timer
         self._model = settings.llm_model
         self._system = settings.system_prompt
         self._most_characters = settings.max_content_characters
@@ -87,12 +105,28 @@ class ModelReplier:
 
     def reply(self, prompt: Prompt) -> str:
         """The model's reply."""
-        text = _text(self._answer(prompt))
+        text = _text(self._metered(prompt))
         if not text.strip():
             raise NoReply("The language model answered with nothing. What was said is kept.")
         if len(text) > self._most_characters:
             raise NoReply("The language model answered with more than a message may hold. What was said is kept.")
         return text
+
+    def _metered(self, prompt: Prompt) -> bytes:
+        asked = self._timer()
+        try:
+            answer = self._answer(prompt)
+        except NoReply:
+            self._meter.asked_for_reply(self._timer() - asked, answered=False)
+            raise
+        used = _usage(answer)
+        self._meter.asked_for_reply(
+            self._timer() - asked,
+            answered=True,
+            prompt_tokens=used.prompt_tokens,
+            answer_tokens=used.completion_tokens,
+        )
+        return answer
 
     def _answer(self, prompt: Prompt) -> bytes:
         try:
@@ -143,6 +177,14 @@ def _text(answer: bytes) -> str:
         raise NoReply(
             "The language model's server sent something that is no reply. What was said is kept."
         ) from exc
+
+
+def _usage(answer: bytes) -> _Usage:
+    try:
+        return _Costs.model_validate_json(answer).usage or _Usage()
+    except ValueError:
+        # Many a server tells nothing, or something else: then the tokens are not counted.
+        return _Usage()
 
 
 def _messages(system: str, prompt: Prompt) -> list[ChatCompletionMessageParam]:

@@ -46,6 +46,10 @@ class ApiSettings(BaseSettings):
         min_length=16,
         description="The admin key: whoever has it may read and write every user's memory.",
     )
+    metrics_open: bool = Field(
+        default=False,
+        description="Whether `GET /metrics` answers without a key. It names no user and quotes nothing.",
+    )
     mysql_host: str = Field(default="127.0.0.1", description="Machine that MySQL runs on.")
     mysql_port: int = Field(default=8421, ge=1, le=65535, description="Port that MySQL listens on.")
     mysql_password: SecretStr = Field(

@@ -14,6 +14,7 @@ from mysql.connector.errors import ConnectionTimeoutError, ReadTimeoutError, Wri
 from chat_api import statements
 from chat_api.errors import ChatError, Faulty, Invalid, Unavailable
 from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
+from chat_api.metering import Meter, Unmetered
 from chat_api.pool import TRUSTED_S, Pool
 from chat_api.settings import Account
 from chat_api.statements import Cursor
@@ -156,9 +157,16 @@ class Rows:
         pool_size: int,
         clock: Callable[[], datetime],
         trusted_s: float = TRUSTED_S,
+        meter: Meter | None = None,
     ) -> None:
         self._pool = Pool(lambda: _Link(account), pool_size, trusted_s=trusted_s)
         self._clock = clock
+        self._meter = meter or Unmetered()
+
+    @property
+    def lent(self) -> int:
+        """Connections in use at this moment."""
+        return self._pool.lent
 
     def close(self) -> None:
         """Closes the connections."""
@@ -179,7 +187,9 @@ class Rows:
         What repeats an earlier message (same `external_id`) gives that one's id. Raises Conflict where it differs.
         """
         unnamed, now = str(uuid4()), self._clock().astimezone(UTC)
-        return self._transact(lambda cursor: statements.add(cursor, user_id, messages, unnamed, now))
+        added = self._transact(lambda cursor: statements.add(cursor, user_id, messages, unnamed, now))
+        self._meter.wrote("added", sum(each.created for each in added))
+        return added
 
     def get(self, user_id: str, message_id: int) -> Message:
         """A message. Raises NotFound."""
@@ -191,21 +201,27 @@ class Rows:
 
     def edit(self, user_id: str, message_id: int, edit: Edit) -> Message:
         """The message as edited; an edit that changes nothing writes nothing. Raises NotFound."""
-        return self._transact(lambda cursor: statements.edit(cursor, user_id, message_id, edit))
+        edited = self._transact(lambda cursor: statements.edit(cursor, user_id, message_id, edit))
+        self._meter.wrote("edited", 1)
+        return edited
 
     def suppress(self, user_id: str, refs: Mapping[int, str]) -> None:
         """Adds a fact reference to the suppressions of each message; those that are gone are passed over."""
         self._transact(lambda cursor: statements.suppress(cursor, user_id, refs))
+        self._meter.wrote("suppressed", len(refs))
 
     def delete_message(self, user_id: str, message_id: int) -> None:
         """Removes a message. Raises NotFound."""
         self._transact(lambda cursor: statements.delete_message(cursor, user_id, message_id))
+        self._meter.wrote("deleted", 1)
 
     def delete_conversation(self, user_id: str, conversation_id: str) -> int:
         """Removes a conversation and tells how many messages went with it. Raises NotFound."""
-        return self._transact(
+        gone = self._transact(
             lambda cursor: statements.delete_conversation(cursor, user_id, conversation_id), _DELETED_S
         )
+        self._meter.wrote("deleted", gone)
+        return gone
 
     def conversations(
         self, user_id: str, *, limit: int, before: tuple[datetime, str] | None = None

@@ -17,7 +17,7 @@ from memory_consumer import app, names, opening
 from memory_consumer.control import VersionRecord
 from memory_consumer.errors import LearnedOtherwise, LearningError, LostRecords, Refused
 from memory_consumer.extractors.choice import chosen, goes_on_without, profile_writer
-from memory_consumer.extractors.model.usage import Tally
+from memory_consumer.extractors.model.usage import Call, Tally
 from memory_consumer.kafka.log_reader import topic_id
 from memory_consumer.threads import in_thread
 from memory_consumer.verify.look import Line
@@ -30,6 +30,7 @@ from memory_store.superseding import superseded
 from memory_store.vector_cache import VectorCache
 from oboegaki.healing import Healer
 from oboegaki.instance import Instance
+from oboegaki.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class Learner:
         cache: VectorCache | None = None,
         rebuild: bool = False,
         heal: Callable[[], Iterable[Line]],
+        metrics: Metrics,
     ) -> None:
         """With `rebuild`, the memories are built anew from what was learned, once.
 
@@ -70,6 +72,7 @@ class Learner:
         self._healer = Healer(lambda: Snapshots(instance.consumer), heal)
         self._recall = Recall(store, embedder)
         self._tally = Tally()
+        self._metrics = metrics
         self._extractor = ""
         self._running: app.Learning | None = None
         self._waiting_for: str | None = "not started yet"
@@ -80,6 +83,14 @@ class Learner:
         if self._running is None:
             return ({"name": "learning", "waiting_for": self._waiting_for},)
         return [*(self._told(report.as_dict()) for report in self._running.reports()), self._healer.stage()]
+
+    def lag(self) -> Mapping[tuple[str, int], int]:
+        """By stage and partition, at most how many records are not handled yet."""
+        return {} if self._running is None else self._running.lag()
+
+    def oldest(self) -> Mapping[str, datetime | None]:
+        """When the oldest record that each stage has in hand was written to Kafka."""
+        return {} if self._running is None else {name: at.oldest() for name, at in self._running.hands.items()}
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Learns until told to stop; ends at once with a `refusal` where the set-up is for other memories.
@@ -136,7 +147,7 @@ class Learner:
         consumer = self._instance.consumer
         known = await in_thread(opening.version_so_far, consumer)
         built_by = None if known is None else known.extractor
-        extractor = await in_thread(chosen, consumer, built_by, self._tally)
+        extractor = await in_thread(chosen, consumer, built_by, self._asked)
         if goes_on_without(consumer, built_by):
             _log.warning(_GOES_ON, consumer.facts_version, extra={"action": "learning_goes_on"})
         version = await in_thread(self._open, known, extractor.version)
@@ -154,6 +165,7 @@ class Learner:
             near=self._near,
             cache=self._cache,
             writer=profile_writer(extractor),
+            meter=self._metrics,
         )
         await learning.start()
         self._extractor = extractor.version
@@ -174,6 +186,15 @@ class Learner:
                 embedder=self._embedder.name,
                 rebuild=self._rebuild,
             )
+
+    def _asked(self, call: Call) -> None:
+        self._tally(call)
+        self._metrics.asked_to_learn(
+            call.seconds,
+            answered=call.answered,
+            prompt_tokens=call.prompt_tokens,
+            answer_tokens=call.answer_tokens,
+        )
 
     def _check_binlog(self) -> None:
         # With MySQL away there is still to be learned what was written before.

@@ -30,6 +30,7 @@ FIXED = frozenset(
     f"OBOEGAKI_{name}"
     for name in (
         *("HOME", "DIST", "CONTAINERS", "MYSQL_HOST", "MYSQL_PORT", "MYSQL_PASSWORD"),
+        *("METRICS_HOST", "METRICS_PORT"),
         *("SECRETS_HOME", "STORE", "QDRANT_URL", "QDRANT_API_KEY"),
         *("KAFKA", "KAFKA_PORT", "KAFKA_CONTROLLER_PORT", "KAFKA_USER", "KAFKA_PASSWORD", "CONNECT_PORT"),
     )

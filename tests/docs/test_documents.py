@@ -8,7 +8,7 @@ import pytest
 from fastapi.routing import APIRoute
 from typer.main import get_group
 
-from chat_api.routes import admin, chat, conversations, health, memories, messages, users
+from chat_api.routes import admin, chat, conversations, health, memories, messages, metrics, users
 from oboegaki.cli import app
 from tests.docs.pages import DECISIONS, PAGES, READMES, ROOT, Page
 
@@ -20,7 +20,7 @@ every_decision = pytest.mark.parametrize("page", DECISIONS, ids=str)
 _PATH = re.compile(r"[A-Za-z_.][\w.-]*(?:/[\w.*-]+)*/(?:[\w.*-]+)?")
 #: Made at run time, beside the project; or another machine's.
 _ELSEWHERE = (".oboegaki/", ".venv/")
-_ROUTED = (admin, chat, conversations, health, memories, messages, users)
+_ROUTED = (admin, chat, conversations, health, memories, messages, metrics, users)
 
 
 @every_page
