@@ -23,6 +23,9 @@ _INTRODUCTION = """\
 # Its embedding model and how many consumers learn; the model is downloaded at the first start.
 #OBOEGAKI_TEI_MODEL=Qwen/Qwen3-Embedding-0.6B
 #OBOEGAKI_CONSUMERS=1
+
+# Where Grafana answers, on loopback: `docker compose --profile monitoring up`, see docs/operations.md.
+#OBOEGAKI_GRAFANA_PORT=3000
 """
 
 #: What docker-compose.yml sets by itself: in containers there is nothing to choose.
