@@ -43,7 +43,7 @@ RUN rm -rf /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensur
     && groupadd --gid 10001 oboegaki \
     && useradd --uid 10001 --gid 10001 --home-dir /oboegaki --no-create-home --shell /usr/sbin/nologin oboegaki \
     && install -d -m 0700 -o 10001 -g 10001 /oboegaki /oboegaki/mysql /oboegaki/kafka /oboegaki/connect \
-        /oboegaki/qdrant
+        /oboegaki/qdrant /oboegaki/grafana
 # The root file system may be read-only: all that is written is in the home, or in /tmp.
 ENV PATH=/opt/oboegaki/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -51,7 +51,7 @@ ENV PATH=/opt/oboegaki/bin:$PATH \
     OBOEGAKI_HOME=/oboegaki
 WORKDIR /
 USER 10001:10001
-EXPOSE 8420
+EXPOSE 8420 8425
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:8420/health/ready', timeout=4)"]
 LABEL org.opencontainers.image.title=oboegaki \

@@ -6,7 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chat_api.auth.keys import ApiKey, Kind
+from chat_api.auth.keys import ApiKey
+from chat_api.auth.keys import Kind as KeyKind
 from chat_api.control.notes import Noted
 from chat_api.control.passages import passage
 from chat_api.control.users import RecallPolicy, UserSettings
@@ -421,7 +422,7 @@ class KeyOut(_Answer):
     """What is known of a key; its text is kept nowhere."""
 
     key_id: str
-    kind: Kind
+    kind: KeyKind
     bound_to: str | None = Field(description="The user or the tenant; null for an admin's.")
     label: str | None
     trusts_user_header: bool

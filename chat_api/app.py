@@ -29,6 +29,7 @@ from chat_api.erasing.parts import Trail
 from chat_api.errors import Unavailable
 from chat_api.freshness import Freshness
 from chat_api.gates import AddressGate, JsonGate, KeyGate, SizeGate
+from chat_api.metering import Meter, Metered, Routed, Unmetered
 from chat_api.parts import Parts
 from chat_api.profile import Profiles
 from chat_api.recall import Recaller
@@ -41,6 +42,7 @@ from chat_api.routes import (
     keys,
     memories,
     messages,
+    metrics,
     users,
 )
 from chat_api.routes import (
@@ -83,14 +85,18 @@ def create_app(
     stages: Callable[[], Sequence[Mapping[str, Any]]] = tuple,
     verify: Callable[[str | None, bool], Iterator[Mapping[str, Any]]] = _verify_elsewhere,
     trail: Trail | None = None,
+    meter: Meter | None = None,
+    exposition: Callable[[], bytes] = bytes,
 ) -> FastAPI:
     """The app, ready to be served. What is passed in stays the caller's to close.
 
     `stages` tells what the learning in this process has done, for `/v1/admin/status`; `verify` checks rows, logs
     and memories against each other, for `/v1/admin/verify`; `trail` tells what the logs still hold of something
-    erased, where this process learns.
+    erased, where this process learns. `meter` is told of requests, recalls and replies; `exposition` is what
+    `/metrics` answers.
     """
-    upstream = Upstream(settings) if replier is None and settings.llm_url else None
+    meter = meter or Unmetered()
+    upstream = Upstream(settings, meter) if replier is None and settings.llm_url else None
     if replier is None:
         replier = ModelReplier(settings, upstream) if upstream else OfflineReplier()
     erased = Erasures(rows, store, within=settings.erased_within, clock=clock, trail=trail)
@@ -123,6 +129,7 @@ def create_app(
         pending_limit=settings.pending_limit,
         least=_least(settings.min_score, embedder),
         clock=clock,
+        meter=meter,
     )
     profiles = Profiles(rows, store)
     ring = KeyRing(rows, clock)
@@ -145,10 +152,14 @@ def create_app(
         erasures=erased,
         stages=stages,
         verify=verify,
+        metrics=exposition,
     )
     problems.install(app)
     _mount(app)
+    app.add_middleware(Routed)
     _guard(app, settings, _admission(settings, ring, clock))
+    # Outside of everything, so that what the gates refuse is counted.
+    app.add_middleware(Metered, meter=meter)
     return app
 
 
@@ -158,6 +169,7 @@ def _mount(app: FastAPI) -> None:
     for routes in (messages, conversations, memories, users, erasures, chat, completion_routes, admin, keys):
         app.include_router(routes.router, dependencies=keyed)
     app.include_router(health.router)
+    app.include_router(metrics.router, dependencies=keyed)
 
 
 def _admission(settings: ApiSettings, ring: KeyRing, clock: Callable[[], datetime]) -> Admission:
@@ -170,7 +182,8 @@ def _guard(app: FastAPI, settings: ApiSettings, admission: Admission) -> None:
     app.add_middleware(JsonGate)
     app.add_middleware(SizeGate, max_bytes=settings.max_body_bytes)
     app.add_middleware(AddressGate)
-    app.add_middleware(KeyGate, admission=admission)
+    open_to_all = ("/health/live", "/health/ready", *(["/metrics"] if settings.metrics_open else []))
+    app.add_middleware(KeyGate, admission=admission, open_to_all=open_to_all)
     app.add_middleware(problems.LastResort)
     app.add_middleware(InTheirShape)
 

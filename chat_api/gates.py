@@ -1,5 +1,6 @@
 """What a request has to pass before it is read: the key, the address, the size."""
 
+from collections.abc import Collection
 from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import Headers
@@ -10,18 +11,17 @@ from chat_api import problems
 from chat_api.auth.admission import Admission
 from chat_api.errors import ChatError
 
-_OPEN = ("/health/live", "/health/ready")
-
 
 class KeyGate:
-    """Lets through who sends a key, and notes who it is; health is open."""
+    """Lets through who sends a key, and notes who it is; some paths are open to all."""
 
-    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+    def __init__(self, app: ASGIApp, admission: Admission, open_to_all: Collection[str]) -> None:
         self._app = app
         self._admission = admission
+        self._open_to_all = frozenset(open_to_all)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _OPEN:
+        if scope["type"] != "http" or scope["path"] in self._open_to_all:
             await self._app(scope, receive, send)
             return
         try:

@@ -42,6 +42,8 @@ class Parts:
     stages: Callable[[], Sequence[Mapping[str, Any]]]
     #: Checks a user, or everybody, and mends where told to; each mapping is a line of the answer.
     verify: Callable[[str | None, bool], Iterator[Mapping[str, Any]]]
+    #: All metrics of this process, in Prometheus's text format.
+    metrics: Callable[[], bytes]
 
 
 def _parts(request: Request) -> Parts:

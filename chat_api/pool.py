@@ -41,6 +41,12 @@ class Pool(Generic[L]):
         self._lock = threading.Lock()
         self._idle: list[tuple[L, float]] = []
         self._closed = False
+        self._lent = 0
+
+    @property
+    def lent(self) -> int:
+        """How many are in use at this moment."""
+        return self._lent
 
     @contextmanager
     def lend(self) -> Iterator[L]:
@@ -49,9 +55,11 @@ class Pool(Generic[L]):
             raise Unavailable("Every connection to the database is in use. Try again.")
         try:
             link = self._take()
+            self._count(1)
             try:
                 yield link
             finally:
+                self._count(-1)
                 self._give_back(link)
         finally:
             self._slots.release()
@@ -63,6 +71,10 @@ class Pool(Generic[L]):
             idle, self._idle = self._idle, []
         for link, _ in idle:
             link.close()
+
+    def _count(self, more: int) -> None:
+        with self._lock:
+            self._lent += more
 
     def _take(self) -> L:
         while True:

@@ -10,6 +10,7 @@ from chat_api.bearing import bearing
 from chat_api.control.filters import RowFilter
 from chat_api.errors import Invalid, NotFound
 from chat_api.messages import Change, Message, pins
+from chat_api.metering import Meter, Unmetered
 from chat_api.store import Rows
 from chat_api.zones import zone
 from memory_store.errors import Refused, StoreError
@@ -109,6 +110,7 @@ class Recaller:
         least: Callable[[str], float] = lambda _: 0.0,
         clock: Callable[[], datetime] | None = None,
         timer: Callable[[], float] = time.perf_counter,
+        meter: Meter | None = None,
     ) -> None:
         self._rows = rows
         self._store = store
@@ -117,6 +119,7 @@ class Recaller:
         self._least = least
         self._clock = clock
         self._timer = timer
+        self._meter = meter or Unmetered()
 
     def recall(self, question: Question, query: str) -> Recollection:
         """The best memories for a query. Raises Unavailable when the database is away."""
@@ -126,13 +129,14 @@ class Recaller:
             behind = self._behind(question)
             searched = self._timer()
             memories = self._found(question, query)
-            timings = {"pending_ms": searched - started, "search_ms": self._timer() - searched}
+            timings = {"pending": searched - started, "search": self._timer() - searched}
             degraded = False
         except StoreError:
             behind, memories, timings, degraded = self._recent(question), [], {}, True
         pending = self._pending(question, behind, memories)
-        timings["total_ms"] = self._timer() - started
-        milliseconds = {name: round(seconds * 1000, 3) for name, seconds in timings.items()}
+        timings["total"] = self._timer() - started
+        self._meter.recalled(timings, degraded=degraded)
+        milliseconds = {f"{name}_ms": round(seconds * 1000, 3) for name, seconds in timings.items()}
         return Recollection(tuple(memories), pending, degraded, timings=milliseconds)
 
     def listed(self, question: Question, cursor: str | None) -> Recollection:

@@ -79,6 +79,10 @@ class ApiSettings(BaseSettings):
         le=timedelta(minutes=10),
         description="How far the identity provider's clock may be from this one.",
     )
+    metrics_open: bool = Field(
+        default=False,
+        description="Whether `GET /metrics` answers without a key. It names no user and quotes nothing.",
+    )
     mysql_host: str = Field(default="127.0.0.1", description="Machine that MySQL runs on.")
     mysql_port: int = Field(default=8421, ge=1, le=65535, description="Port that MySQL listens on.")
     mysql_password: SecretStr = Field(
@@ -172,6 +176,7 @@ class ApiSettings(BaseSettings):
         default=False,
         description="Whether `X-OpenWebUI-User-Id` says whose memory a chat completion is about where it comes"
         " with the admin key. Only where nobody but Open WebUI has that key.",
+    )
     erased_within: timedelta = Field(
         default=timedelta(hours=24),
         ge=timedelta(minutes=1),

@@ -22,6 +22,7 @@ from chat_api.erasing.parts import Erasure
 from chat_api.erasing.sql import Asked
 from chat_api.errors import ChatError, Faulty, Invalid, Unavailable
 from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
+from chat_api.metering import Meter, Unmetered
 from chat_api.pool import TRUSTED_S, Pool
 from chat_api.settings import Account
 from chat_api.statements import Cursor
@@ -164,9 +165,16 @@ class Rows:
         pool_size: int,
         clock: Callable[[], datetime],
         trusted_s: float = TRUSTED_S,
+        meter: Meter | None = None,
     ) -> None:
         self._pool = Pool(lambda: _Link(account), pool_size, trusted_s=trusted_s)
         self._clock = clock
+        self._meter = meter or Unmetered()
+
+    @property
+    def lent(self) -> int:
+        """Connections in use at this moment."""
+        return self._pool.lent
 
     def close(self) -> None:
         """Closes the connections."""
@@ -187,7 +195,9 @@ class Rows:
         What repeats an earlier message (same `external_id`) gives that one's id. Raises Conflict where it differs.
         """
         unnamed, now = str(uuid4()), self._clock().astimezone(UTC)
-        return self._transact(lambda cursor: statements.add(cursor, user_id, messages, unnamed, now))
+        added = self._transact(lambda cursor: statements.add(cursor, user_id, messages, unnamed, now))
+        self._meter.wrote("added", sum(each.created for each in added))
+        return added
 
     def named(self, user_id: str, external_ids: Sequence[str]) -> dict[str, Message]:
         """Those of the messages that there are, by their external ids."""
@@ -215,11 +225,14 @@ class Rows:
 
     def edit(self, user_id: str, message_id: int, edit: Edit) -> Message:
         """The message as edited; an edit that changes nothing writes nothing. Raises NotFound."""
-        return self._transact(lambda cursor: statements.edit(cursor, user_id, message_id, edit))
+        edited = self._transact(lambda cursor: statements.edit(cursor, user_id, message_id, edit))
+        self._meter.wrote("edited", 1)
+        return edited
 
     def suppress(self, user_id: str, refs: Mapping[int, str]) -> None:
         """Adds a fact reference to the suppressions of each message; those that are gone are passed over."""
         self._transact(lambda cursor: statements.suppress(cursor, user_id, refs))
+        self._meter.wrote("suppressed", len(refs))
 
     def put_in_place(self, user_id: str, refs: Mapping[int, str], note: NewMessage) -> Added:
         """Writes a note and adds a fact reference to the suppressions of each message, both or nothing.
@@ -242,12 +255,15 @@ class Rows:
     def delete_message(self, user_id: str, message_id: int) -> None:
         """Removes a message. Raises NotFound."""
         self._transact(lambda cursor: statements.delete_message(cursor, user_id, message_id))
+        self._meter.wrote("deleted", 1)
 
     def delete_conversation(self, user_id: str, conversation_id: str) -> int:
         """Removes a conversation and tells how many messages went with it. Raises NotFound."""
-        return self._transact(
+        gone = self._transact(
             lambda cursor: statements.delete_conversation(cursor, user_id, conversation_id), _DELETED_S
         )
+        self._meter.wrote("deleted", gone)
+        return gone
 
     def erase_user(self, user_id: str, asked: Asked) -> Erasure:
         """Removes all rows of a user, in one transaction, and notes that it is to be gone everywhere."""

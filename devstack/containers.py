@@ -17,7 +17,7 @@ from devstack.secrets import Secrets
 from devstack.settings import StackSettings
 
 #: Who runs what in docker-compose.yml: mostly the users that the images have.
-USERS = {"mysql": 999, "kafka": 1000, "connect": 1001, "qdrant": 1000, "oboegaki": 10001}
+USERS = {"mysql": 999, "kafka": 1000, "connect": 1001, "qdrant": 1000, "grafana": 472, "oboegaki": 10001}
 
 #: Where the images keep their jars.
 _KAFKA_JARS = "/opt/kafka/libs/*"
@@ -127,4 +127,15 @@ def _connect(settings: StackSettings, secrets: Secrets, folder: Path) -> dict[st
     }
 
 
-_PARTS = (_Part("mysql", _mysql), _Part("kafka", _kafka), _Part("connect", _connect), _Part("qdrant", _qdrant))
+def _grafana(_settings: StackSettings, secrets: Secrets, _folder: Path) -> dict[str, str]:
+    # Its own image starts it; all that it lacks is a password that is not known to everybody.
+    return {"admin_password": secrets.grafana.get_secret_value()}
+
+
+_PARTS = (
+    _Part("mysql", _mysql),
+    _Part("kafka", _kafka),
+    _Part("connect", _connect),
+    _Part("qdrant", _qdrant),
+    _Part("grafana", _grafana),
+)

@@ -17,7 +17,7 @@ from devstack.errors import Refused
 
 _FILE = "secrets.json"
 #: Those that files of earlier releases do not have.
-_ADDED = ("kafka_broker", "kafka", "connect", "qdrant")
+_ADDED = ("kafka_broker", "kafka", "connect", "qdrant", "grafana")
 
 
 class Secrets(BaseModel):
@@ -40,6 +40,8 @@ class Secrets(BaseModel):
     connect: SecretStr
     #: Of whoever asks the Qdrant server of docker-compose.yml.
     qdrant: SecretStr
+    #: Of the user `admin` of docker-compose.yml's Grafana.
+    grafana: SecretStr
 
 
 def load_or_create(home: Path) -> Secrets:

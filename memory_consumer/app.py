@@ -26,8 +26,12 @@ from memory_consumer.learning.tenures import Tenures
 from memory_consumer.letters.letter_box import LetterBox
 from memory_consumer.profiles.stage import ProfileStage
 from memory_consumer.profiles.writer import ProfileWriter
+from memory_consumer.records.dead_letters import PROJECT
 from memory_consumer.settings import ConsumerSettings
+from memory_consumer.stages.hand import Hand
+from memory_consumer.stages.metering import Meter
 from memory_consumer.stages.stage import Report
+from memory_consumer.stages.unread import Unread
 from memory_consumer.threads import in_thread
 from memory_store.port import Embedder
 from memory_store.vector_cache import VectorCache
@@ -37,6 +41,8 @@ _log = logging.getLogger(__name__)
 _QUIET = timedelta(minutes=1)
 #: How long a stop waits for the batches under way; what they finished till then is committed.
 _GRACE_S = 4.0
+#: How often Kafka's client tells how far it has read.
+_TOLD_EVERY_MS = 2000
 
 
 class Learning:
@@ -49,18 +55,35 @@ class Learning:
         project: ProjectStage,
         ask: AskStage | None,
         profile: ProfileStage | None,
+        *,
+        unread: Unread,
     ) -> None:
         self.broker = broker
         self.extract = extract
         self.project = project
         self.ask = ask
         self.profile = profile
+        self.hands = {"extract": Hand(), PROJECT: Hand()}
+        self._unread = unread
         self._asking: list[asyncio.Task[None]] = []
 
     def reports(self) -> list[Report]:
         """What each stage has done and what it waits for."""
         stages = (self.extract, self.ask, self.profile, self.project)
         return [stage.report for stage in stages if stage is not None]
+
+    def lag(self) -> dict[tuple[str, int], int]:
+        """By stage and partition that is read here, at most how many records are not handled yet.
+
+        What is unread is as Kafka's client told it last, which it does every few seconds.
+        """
+        stages = {names.MESSAGES: "extract"}
+        held = {stage: hand.by_partition() for stage, hand in self.hands.items()}
+        by_stage = {
+            (stages.get(topic, PROJECT), partition): left
+            for (topic, partition), left in self._unread.now().items()
+        }
+        return {(stage, number): left + held[stage][number] for (stage, number), left in by_stage.items()}
 
     async def start(self) -> None:
         """Subscribes the stages. Raises Transient, with nothing left subscribed."""
@@ -95,15 +118,19 @@ def build(
     near: Near,
     cache: VectorCache | None = None,
     writer: ProfileWriter | None = None,
+    meter: Meter | None = None,
 ) -> Learning:
     """Wires the stages to a broker that is not started yet. `near` finds what a window's model is to know.
 
-    Without a writer, profiles are chosen from the facts.
+    Without a writer, profiles are chosen from the facts. `meter` is told what the stages do.
     """
+    unread = Unread()
     # FastStream's type lists only a part of what librdkafka takes.
     config: Any = settings.client() | {
         "enable.auto.offset.store": False,
         "error_cb": _Complaints(clock),
+        "stats_cb": unread,
+        "statistics.interval.ms": _TOLD_EVERY_MS,
         "queued.max.messages.kbytes": names.MOST_AHEAD_BYTES // 1024,
     }
     broker = KafkaBroker(
@@ -117,10 +144,8 @@ def build(
     )
     at_once = extractor if isinstance(extractor, Extractor) else Deferred(extractor.version, offline.EXTRACTOR)
     tenures = Tenures(settings, at_once, clock)
-    extract = ExtractStage(tenures)
-    project = ProjectStage(version, embedder, LetterBox(settings), clock, cache)
-    subscribe_extract(broker, settings, extract)
-    subscribe_project(broker, settings, project)
+    extract = ExtractStage(tenures, meter=meter)
+    project = ProjectStage(version, embedder, LetterBox(settings), clock, cache, meter=meter)
     ask = None
     if not isinstance(extractor, Extractor):
         ask = AskStage(
@@ -130,14 +155,21 @@ def build(
             settings.window_policy(),
             clock=clock,
             concurrency=settings.ask_concurrency,
+            meter=meter,
         )
     profile = None
     if writer is not None:
-        profile = ProfileStage(tenures, writer, every=settings.profile_every, clock=clock)
-    return Learning(broker, extract, project, ask, profile)
+        profile = ProfileStage(tenures, writer, every=settings.profile_every, clock=clock, meter=meter)
+    learning = Learning(broker, extract, project, ask, profile, unread=unread)
+    subscribe_extract(broker, settings, extract, learning.hands["extract"])
+    subscribe_project(broker, settings, project, learning.hands[PROJECT])
+    return learning
 
 
-def subscribe_extract(broker: KafkaBroker, settings: ConsumerSettings, stage: ExtractStage) -> None:
+def subscribe_extract(
+    broker: KafkaBroker, settings: ConsumerSettings, stage: ExtractStage, hand: Hand | None = None
+) -> None:
+    hand = hand or Hand()
     subscriber = broker.subscriber(
         names.MESSAGES,
         group_id=names.extract_group(settings.facts_version),
@@ -149,12 +181,17 @@ def subscribe_extract(broker: KafkaBroker, settings: ConsumerSettings, stage: Ex
     )
 
     async def extract(message: KafkaMessage) -> None:
-        await stage.handle(_records(message), _consumer(subscriber))
+        records = _records(message)
+        with hand.holding(records):
+            await stage.handle(records, _consumer(subscriber))
 
     subscriber(extract)
 
 
-def subscribe_project(broker: KafkaBroker, settings: ConsumerSettings, stage: ProjectStage) -> None:
+def subscribe_project(
+    broker: KafkaBroker, settings: ConsumerSettings, stage: ProjectStage, hand: Hand | None = None
+) -> None:
+    hand = hand or Hand()
     subscriber = broker.subscriber(
         names.facts_log(settings.facts_version),
         group_id=names.project_group(settings.facts_version),
@@ -166,7 +203,9 @@ def subscribe_project(broker: KafkaBroker, settings: ConsumerSettings, stage: Pr
     )
 
     async def project(message: KafkaMessage) -> None:
-        await stage.handle(_records(message), _consumer(subscriber))
+        records = _records(message)
+        with hand.holding(records):
+            await stage.handle(records, _consumer(subscriber))
 
     subscriber(project)
 

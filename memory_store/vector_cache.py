@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from memory_store.cache_file import CacheFile
 from memory_store.errors import Unavailable
+from memory_store.metering import Meter, Unmetered
 from memory_store.port import Embedder
 
 #: Raise it whenever the tables change: a file of another format is started anew.
@@ -42,9 +43,10 @@ _EVICTED = 256
 class VectorCache:
     """Thread-safe; one process at a time. It is a cache: without it all results are equal."""
 
-    def __init__(self, path: Path, *, most_bytes: int) -> None:
+    def __init__(self, path: Path, *, most_bytes: int, meter: Meter | None = None) -> None:
         """Opens the file, or starts it anew where it cannot be read. Raises Unavailable."""
         self._most_bytes = most_bytes
+        self._meter = meter or Unmetered()
         self._lock = Lock()
         with _translated():
             self._file = CacheFile(path, _SCHEMA, {"format": _FORMAT})
@@ -67,6 +69,7 @@ class VectorCache:
         with self._lock, _translated():
             found = {text: kept for text in keys if (kept := self._kept(keys[text], embedder)) is not None}
         missing = [text for text in keys if text not in found]
+        self._meter.looked_up("vectors", hits=len(found), misses=len(missing))
         found |= zip(missing, embedder.passages(missing) if missing else [], strict=True)
         with self._lock, _translated():
             self._keep({message: {text: found[text] for text in kept} for message, kept in said.items()}, embedder)

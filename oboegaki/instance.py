@@ -13,6 +13,7 @@ from devstack.settings import StackSettings
 from memory_consumer.settings import ConsumerSettings
 from memory_store.settings import EmbedderSettings, StoreSettings
 from oboegaki.errors import CommandError
+from oboegaki.settings import MetricsSettings
 
 _THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 
@@ -27,6 +28,7 @@ class Instance:
     consumer: ConsumerSettings
     embedder: EmbedderSettings
     store: StoreSettings
+    metrics: MetricsSettings
 
     def has_own_kafka(self) -> bool:
         """Whether its Kafka is the one that it starts, and not somebody else's."""
@@ -62,9 +64,10 @@ def load() -> Instance:
         consumer = _consumer(stack, kept)
         embedder = EmbedderSettings()
         store = StoreSettings(**(_unless_set(qdrant_api_key=kept.qdrant) if stack.containers else {}))
+        metrics = MetricsSettings()
     except ValidationError as exc:
         raise CommandError(_complaint(exc)) from None  # the cause would quote what was set, secrets too
-    return Instance(stack, kept, api, consumer, embedder, store)
+    return Instance(stack, kept, api, consumer, embedder, store, metrics)
 
 
 def _consumer(stack: StackSettings, kept: Secrets) -> ConsumerSettings:

@@ -18,7 +18,7 @@ from memory_consumer.erasing.housekeeping import Housekeeper
 from memory_consumer.erasing.sweeping import Sweeper
 from memory_consumer.errors import LearnedOtherwise, LearningError, LostRecords, Refused
 from memory_consumer.extractors.choice import chosen, goes_on_without, profile_writer
-from memory_consumer.extractors.model.usage import Tally
+from memory_consumer.extractors.model.usage import Call, Tally
 from memory_consumer.kafka.log_reader import topic_id
 from memory_consumer.threads import in_thread
 from memory_consumer.verify.look import Line
@@ -32,6 +32,7 @@ from memory_store.vector_cache import VectorCache
 from oboegaki import erasing
 from oboegaki.healing import Healer
 from oboegaki.instance import Instance
+from oboegaki.metrics import Metrics
 from oboegaki.opening import opened_version
 
 _log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Learner:
         cache: VectorCache | None = None,
         rebuild: bool = False,
         heal: Callable[[], Iterable[Line]],
+        metrics: Metrics,
     ) -> None:
         """With `rebuild`, the memories are built anew from what was learned, once.
 
@@ -73,6 +75,7 @@ class Learner:
         self._healer = Healer(lambda: Snapshots(instance.consumer), heal)
         self._recall = Recall(store, embedder)
         self._tally = Tally()
+        self._metrics = metrics
         self._extractor = ""
         self._running: app.Learning | None = None
         self._housekeeper: Housekeeper | None = None
@@ -85,6 +88,14 @@ class Learner:
             return ({"name": "learning", "waiting_for": self._waiting_for},)
         stages = [*(self._told(report.as_dict()) for report in self._running.reports()), self._healer.stage()]
         return stages if self._housekeeper is None else [*stages, self._housekeeper.stage()]
+
+    def lag(self) -> Mapping[tuple[str, int], int]:
+        """By stage and partition, at most how many records are not handled yet."""
+        return {} if self._running is None else self._running.lag()
+
+    def oldest(self) -> Mapping[str, datetime | None]:
+        """When the oldest record that each stage has in hand was written to Kafka."""
+        return {} if self._running is None else {name: at.oldest() for name, at in self._running.hands.items()}
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Learns until told to stop; ends at once with a `refusal` where the set-up is for other memories.
@@ -143,7 +154,7 @@ class Learner:
         consumer = self._instance.consumer
         known = await in_thread(opening.version_so_far, consumer)
         built_by = None if known is None else known.extractor
-        extractor = await in_thread(chosen, consumer, built_by, self._tally)
+        extractor = await in_thread(chosen, consumer, built_by, self._asked)
         if goes_on_without(consumer, built_by):
             _log.warning(_GOES_ON, consumer.facts_version, extra={"action": "learning_goes_on"})
         version = await in_thread(
@@ -170,6 +181,7 @@ class Learner:
             near=self._near,
             cache=self._cache,
             writer=profile_writer(extractor),
+            meter=self._metrics,
         )
         await learning.start()
         self._extractor = extractor.version
@@ -184,6 +196,15 @@ class Learner:
         sweeper = Sweeper(consumer, lambda: datetime.now(UTC))
         purge = partial(erasing.purge, self._store)
         return Housekeeper(sweeper, lambda: learning.extract.owned, purge, consumer.erased_within)
+
+    def _asked(self, call: Call) -> None:
+        self._tally(call)
+        self._metrics.asked_to_learn(
+            call.seconds,
+            answered=call.answered,
+            prompt_tokens=call.prompt_tokens,
+            answer_tokens=call.answer_tokens,
+        )
 
     def _check_binlog(self) -> None:
         # With MySQL away there is still to be learned what was written before.

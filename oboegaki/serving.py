@@ -9,16 +9,19 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import start_http_server
 
 from chat_api.app import create_app
+from chat_api.release import release
 from chat_api.store import Rows
 from devstack import connect, process
 from devstack.sockets import socket_path
@@ -35,6 +38,7 @@ from oboegaki.client import CONTROL_SOCKET
 from oboegaki.errors import CommandError
 from oboegaki.instance import Instance
 from oboegaki.learning import Learner
+from oboegaki.metrics import Metrics
 from oboegaki.verifying import until, verifier
 from oboegaki.watching import ConnectorWatch
 
@@ -72,31 +76,47 @@ def serve(instance: Instance, *, rebuild: bool = False, api: bool = True, learns
         logging.getLogger(talkative).setLevel(logging.ERROR)
     home = instance.stack.home
     with ExitStack() as parts:
-        embedder = parts.enter_context(opened(instance.embedder, home))
+        metrics = Metrics(release())
+        embedder = parts.enter_context(opened(instance.embedder, home, metrics))
         store = parts.enter_context(opened_store(instance.store, home, layout_of(embedder)))
         if not rebuild:
             _check_live(store)
-        cache = parts.enter_context(opened_cache(instance.embedder, home))
+        cache = parts.enter_context(opened_cache(instance.embedder, home, metrics))
         process.note_self(home, "oboegaki")
         rows = Rows(
-            instance.api.account(), pool_size=instance.api.mysql_pool_size, clock=lambda: datetime.now(UTC)
+            instance.api.account(),
+            pool_size=instance.api.mysql_pool_size,
+            clock=lambda: datetime.now(UTC),
+            meter=metrics,
         )
         parts.callback(rows.close)
+        metrics.watch_pool(lambda: rows.lent, instance.api.mysql_pool_size)
         verifies = verifier(instance, store, embedder, learns=True)
         heal = partial(verifies.run, repair=_HEALED, unattended=True)
         stopping = asyncio.Event()
-        learner = Learner(instance, store, embedder, rows, cache=cache, rebuild=rebuild, heal=heal)
+        learner = Learner(
+            instance, store, embedder, rows, cache=cache, rebuild=rebuild, heal=heal, metrics=metrics
+        )
         watch = _watch(instance)
+
+        def stages() -> Sequence[Mapping[str, Any]]:
+            return (*learner.stages(), watch.stage()) if learns else ()
+
+        if learns:
+            metrics.watch_learning(stages, learner.lag, learner.oldest)
         app = create_app(
             instance.api,
             rows=rows,
             store=store,
             embedder=embedder,
-            stages=lambda: (*learner.stages(), watch.stage()) if learns else (),
+            stages=stages,
             verify=partial(_verified, verifies, stopping.is_set),
             trail=erasing.Erasing(instance.consumer, lambda: datetime.now(UTC)).trail if learns else None,
+            meter=metrics,
+            exposition=metrics.text,
         )
         sockets = _listening(instance, parts, public=api)
+        _tell_metrics(instance, parts, metrics)
         asyncio.run(_serve(app, learner if learns else None, watch, sockets, stopping))
 
 
@@ -168,6 +188,22 @@ def _listening(instance: Instance, parts: ExitStack, *, public: bool) -> list[so
     control = _control_socket(socket_path(instance.stack.home, CONTROL_SOCKET))
     parts.callback(control.close)
     return [_public_socket(instance, parts), control] if public else [control]
+
+
+def _tell_metrics(instance: Instance, parts: ExitStack, metrics: Metrics) -> None:
+    """Answers `/metrics` at a port of their own, where one is set. Raises CommandError where it is taken."""
+    port, host = instance.metrics.metrics_port, instance.metrics.metrics_host
+    if port is None:
+        return
+    try:
+        server, _ = start_http_server(port, host, metrics.registry)
+    except OSError as exc:
+        raise CommandError(
+            f"Port {port} on {host} cannot be listened on for metrics ({exc.strerror}). Stop what uses it, or set"
+            " OBOEGAKI_METRICS_PORT to a free port."
+        ) from exc
+    parts.callback(server.server_close)
+    parts.callback(server.shutdown)
 
 
 def _public_socket(instance: Instance, parts: ExitStack) -> socket.socket:

@@ -20,6 +20,7 @@ from memory_consumer.errors import Busy, Fenced, Invalid, Transient
 from memory_consumer.learning.tenures import Tenures
 from memory_consumer.records.dead_letters import GivenUp
 from memory_consumer.stages.attempts import Cap, Went, named
+from memory_consumer.stages.metering import Meter, Unmetered, metered
 from memory_consumer.stages.retry import LIVE, Backoff, Rest
 from memory_consumer.stages.stage import Report
 from memory_store.errors import StoreError
@@ -73,6 +74,7 @@ class AskStage:
         concurrency: int,
         backoff: Backoff = LIVE,
         chance: Random | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._tenures = tenures
         self._extractor = extractor
@@ -86,6 +88,7 @@ class AskStage:
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.report = Report("ask")
+        self._meter = meter or Unmetered()
         # What follows is shared by the threads; `_lock` is held for moments only.
         self._lock = Lock()
         self._rest = Rest(backoff, self._chance)
@@ -195,7 +198,8 @@ class AskStage:
                 self._troubled.pop(whose, None)
             return
         try:
-            found = self._extractor.extract(window.window)
+            with metered(self._meter, "ask", len(window.learns)):
+                found = self._extractor.extract(window.window)
         except Invalid as exc:
             self._could_not_be_used(whose, window, exc)
         except Transient as exc:
@@ -226,6 +230,8 @@ class AskStage:
     def _keep(self, whose: _Whose, window: OpenWindow, found: Sequence[Found]) -> None:
         with self._tenures.writing(whose.partition) as tenure:
             records = tenure.keep(window, found)
+        if records is not None:
+            self._meter.learned(len(found))
         with self._lock:
             self._rest.over()
             self._cap.note([Went(set_aside=False)])
@@ -236,6 +242,7 @@ class AskStage:
 
     def _could_not_be_used(self, whose: _Whose, window: OpenWindow, cause: Invalid) -> None:
         """Fewer messages at a time, until the one that makes the trouble is alone and can be set aside."""
+        self._meter.failed("ask", type(cause).__name__)
         learns = window.learns
         alone = (learns[0], window.given[learns[0]].source_offset) if len(learns) == 1 else None
         trouble = self._trouble(whose, max(1, len(learns) // 2), f"an answer that can be used: {cause}", alone)
@@ -257,6 +264,7 @@ class AskStage:
             self.report.waiting_for = None
 
     def _wait_for(self, cause: Exception) -> None:
+        self._meter.failed("ask", type(cause).__name__)
         with self._lock:
             self._rest.again(self._clock(), at_least=cause.after if isinstance(cause, Busy) else timedelta(0))
             self._tell(str(cause))

@@ -19,6 +19,7 @@ from memory_consumer.records import dead_letters
 from memory_consumer.records.dead_letters import PROJECT, GivenUp
 from memory_consumer.stages.attempts import Cap, Went, as_far_as_it_goes, named
 from memory_consumer.stages.membership import kept_alive
+from memory_consumer.stages.metering import Meter, Unmetered, metered
 from memory_consumer.stages.retry import LIVE, Backoff
 from memory_consumer.stages.setting_aside import FORESEEN, SetAside
 from memory_consumer.stages.stage import (
@@ -69,6 +70,7 @@ class ProjectStage:
         cache: VectorCache | None = None,
         *,
         backoff: Backoff = LIVE,
+        meter: Meter | None = None,
     ) -> None:
         self._version = version
         self._embedder = embedder
@@ -82,6 +84,7 @@ class ProjectStage:
         #: The keys of this stage's letters that stand, by partition.
         self._standing: dict[int, set[bytes]] = {}
         self.report = Report(PROJECT)
+        self._meter = meter or Unmetered()
         self._patience = Patience(self.report, backoff)
         self._set_aside = SetAside(self.report, Cap())
 
@@ -92,6 +95,7 @@ class ProjectStage:
         for item in partitions:
             # Another owner may have written letters since.
             self._standing.pop(item.partition, None)
+        self._meter.owns(PROJECT, assigned=len(partitions))
         self.report.owned = len(self._owned)
 
     def revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -102,6 +106,7 @@ class ProjectStage:
         self._set_aside.forget(gone)
         for _, partition in gone:
             self._standing.pop(partition, None)
+        self._meter.owns(PROJECT, revoked=len(partitions))
         self.report.owned = len(self._owned)
 
     async def handle(self, records: Sequence[Message], consumer: BatchConsumer) -> None:
@@ -109,10 +114,14 @@ class ProjectStage:
         as_of, left = self._owned, by_partition(records)
         # Also while it waits for the next try: others may come, and Kafka takes who is silent for dead.
         async with kept_alive(consumer), read_again(consumer, left):
-            done, failure = await attempted(self._file_all, records, consumer.consumer, as_of)
+            with metered(self._meter, PROJECT, len(records)):
+                done, failure = await attempted(self._file_all, records, consumer.consumer, as_of)
+            if failure is not None:
+                self._meter.failed(PROJECT, type(failure).__name__)
             # What was given back meanwhile is read from where it was committed, and not from here.
             unfiled = by_partition(self._ours(records[done:], as_of))
             for partition, messages in unfiled.items():
+                self._meter.rewound(PROJECT)
                 await rewind(consumer, partition, messages)
             left.clear()
             # They got on, so what they fail with now is something else.
@@ -198,6 +207,7 @@ class ProjectStage:
             filed_at = self._clock()
             dated = [replace(each, receipt=replace(each.receipt, filed_at=filed_at)) for each in filings]
             self._version.apply(dated, vectors)
+            self._meter.filed(sum(len(each.memories) for each in dated))
 
     def _write_letters(self, batch: Slice, taken: Sequence[Message]) -> None:
         """One for each record that is set aside; those of messages that are filed now are taken back."""

@@ -11,6 +11,7 @@ from memory_consumer.learning.tenure import Learnt
 from memory_consumer.learning.tenures import Tenures
 from memory_consumer.stages.attempts import Cap, as_far_as_it_goes
 from memory_consumer.stages.membership import kept_alive
+from memory_consumer.stages.metering import Meter, Unmetered, metered
 from memory_consumer.stages.retry import LIVE, Backoff
 from memory_consumer.stages.setting_aside import FORESEEN, SetAside
 from memory_consumer.stages.stage import (
@@ -28,10 +29,11 @@ from memory_consumer.stages.stage import (
 class ExtractStage:
     """Learns the partitions that Kafka assigns to this process."""
 
-    def __init__(self, tenures: Tenures, backoff: Backoff = LIVE) -> None:
+    def __init__(self, tenures: Tenures, backoff: Backoff = LIVE, meter: Meter | None = None) -> None:
         """Closes the tenures when it is closed."""
         self._tenures = tenures
         self.report = Report("extract")
+        self._meter = meter or Unmetered()
         self._counting = Lock()
         self._patience = Patience(self.report, backoff)
         self._set_aside = SetAside(self.report, Cap())
@@ -39,11 +41,13 @@ class ExtractStage:
     def assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Takes new partitions over. In the poll thread."""
         self._tenures.assigned(item.partition for item in partitions)
+        self._meter.owns("extract", assigned=len(partitions))
         self.report.owned = len(self._tenures)
 
     def revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Gives partitions up; what is in hand for them will be dropped. In the poll thread."""
         self._tenures.revoked(item.partition for item in partitions)
+        self._meter.owns("extract", revoked=len(partitions))
         gone = [(item.topic, item.partition) for item in partitions]
         self._patience.forget(gone)
         self._set_aside.forget(gone)
@@ -62,15 +66,18 @@ class ExtractStage:
         group = consumer.consumer.consumer_group_metadata()
         # Also while it waits for the next try: others may come, and Kafka takes who is silent for dead.
         async with kept_alive(consumer), read_again(consumer, left):
-            outcomes = await asyncio.gather(
-                *(
-                    attempted(self._learn, partition, messages, group, len(batches))
-                    for partition, messages in batches.items()
+            with metered(self._meter, "extract", len(records)):
+                outcomes = await asyncio.gather(
+                    *(
+                        attempted(self._learn, partition, messages, group, len(batches))
+                        for partition, messages in batches.items()
+                    )
                 )
-            )
             failures: dict[Partition, Exception | None] = {}
             for (partition, messages), (done, failure) in zip(batches.items(), outcomes, strict=True):
                 if failure is not None:
+                    self._meter.failed("extract", type(failure).__name__)
+                    self._meter.rewound("extract")
                     await rewind(consumer, partition, messages[done:])
                 del left[partition]
                 if done:
@@ -112,6 +119,7 @@ class ExtractStage:
 
     def _count(self, learnt: Learnt) -> None:
         self._set_aside.done(learnt.went, learnt.cause)
+        self._meter.learned(learnt.facts)
         with self._counting:
             self.report.events += learnt.events
             self.report.written += learnt.records

@@ -53,6 +53,7 @@ class Learnt:
 
     went: tuple[Went, ...]
     records: int
+    facts: int
     #: Why the last of them was.
     cause: str = ""
 
@@ -140,7 +141,8 @@ class Tenure:
             if last >= self._start:
                 consumed = Consumed(TopicPartition(names.MESSAGES, self._partition, last + 1), group)
                 self._write(list(writing.records.values()), writing.letters, consumed)
-        return Learnt(tuple(writing.went), len(writing.records), writing.cause)
+        facts = sum(len(record.facts) for record in writing.records.values())
+        return Learnt(tuple(writing.went), len(writing.records), facts, writing.cause)
 
     def waiting(self) -> list[Waiting]:
         """The users with pending messages; none while a batch is being learned."""

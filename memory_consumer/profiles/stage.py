@@ -14,6 +14,7 @@ from threading import Thread
 from memory_consumer.errors import Busy, Fenced, Invalid, LearningError
 from memory_consumer.learning.tenures import Tenures
 from memory_consumer.profiles.writer import ProfileWriter
+from memory_consumer.stages.metering import Meter, Unmetered, metered
 from memory_consumer.stages.retry import LIVE, Backoff, Rest
 from memory_consumer.stages.stage import Report
 
@@ -35,6 +36,7 @@ class ProfileStage:
         backoff: Backoff = LIVE,
         chance: Random | None = None,
         tick_s: float = _TICK_S,
+        meter: Meter | None = None,
     ) -> None:
         self._tenures = tenures
         self._writer = writer
@@ -47,6 +49,7 @@ class ProfileStage:
         #: When an answer could last not be used, by user: it is not asked for again at once.
         self._spoilt: dict[str, datetime] = {}
         self.report = Report("profile")
+        self._meter = meter or Unmetered()
 
     async def run(self) -> None:
         """Writes until it is stopped."""
@@ -87,8 +90,10 @@ class ProfileStage:
             return
         self.report.events += 1
         try:
-            lines = self._writer.write(due.items)
+            with metered(self._meter, "profile", 1):
+                lines = self._writer.write(due.items)
         except Invalid as exc:
+            self._meter.failed("profile", type(exc).__name__)
             self._spoilt[due.user_id] = now
             self.report.dead += 1
             self.report.waiting_for = f"an answer that can be used: {exc}"
@@ -100,5 +105,6 @@ class ProfileStage:
         self.report.waiting_for = None
 
     def _wait_for(self, cause: Exception, told: str) -> None:
+        self._meter.failed("profile", type(cause).__name__)
         self._rest.again(self._clock(), at_least=cause.after if isinstance(cause, Busy) else timedelta(0))
         self.report.waiting_for = told

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory_store.embedders.gathered import Gathered
+from memory_store.metering import Meter, Unmetered
 from memory_store.port import Embedder
 
 #: Questions that are embedded in one call.
@@ -25,10 +26,11 @@ _KEPT = 1024
 class Shared:
     """An Embedder over another one, with the same vectors. Nothing waits while the other one is idle."""
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, meter: Meter | None = None) -> None:
         self.name = embedder.name
         self.dim = embedder.dim
         self._embedder = embedder
+        self._meter = meter or Unmetered()
         self._ask = Gathered(embedder.queries, most=_QUESTIONS)
         self._lock = Lock()
         self._kept: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
@@ -50,6 +52,7 @@ class Shared:
         if missing := [text for text in dict.fromkeys(texts) if text not in found]:
             found |= zip(missing, self._ask(missing), strict=True)
             self._keep(missing, found)
+        self._meter.looked_up("questions", hits=len(found) - len(missing), misses=len(missing))
         return np.array([found[text] for text in texts], dtype=np.float32).reshape(len(texts), self.dim)
 
     def _known(self, text: str) -> NDArray[np.float32] | None:

@@ -37,6 +37,7 @@ def _compose() -> None:
 
 DEFAULT = {"configure", "mysql", "kafka", "set-up", "connect", "connector", "oboegaki"}
 SERVER = DEFAULT | {"qdrant", "tei", "chat_api", "memory_consumer"}
+MONITORING = {"prometheus", "grafana"}
 
 
 def test_by_default_it_is_the_small_size() -> None:
@@ -61,17 +62,21 @@ def test_consumers_share_no_home() -> None:
     assert [each for each in consumer["tmpfs"] if each.startswith("/oboegaki:")]
 
 
-@pytest.mark.parametrize(
-    ("profile", "api"), [("none", {"oboegaki"}), ("server", {"oboegaki", "chat_api"}), ("ollama", {"oboegaki"})]
-)
-def test_nothing_but_the_api_is_published_and_on_loopback(profile: str, api: set[str]) -> None:
+def test_metrics_come_beside_either_size() -> None:
+    assert set(services("--profile", "monitoring")) == DEFAULT | MONITORING
+    assert set(services("--profile", "server", "--profile", "monitoring")) == SERVER | MONITORING
+
+
+@pytest.mark.parametrize("profile", ["none", "server", "ollama", "monitoring"])
+def test_nothing_but_the_api_and_grafana_is_published_and_on_loopback(profile: str) -> None:
     published = {name: each["ports"] for name, each in services("--profile", profile).items() if each.get("ports")}
 
-    assert set(published) == api
+    # Grafana asks for a password, and is there only where it was asked for.
+    assert set(published) - {"oboegaki", "chat_api"} == ({"grafana"} if profile == "monitoring" else set())
     assert {port["host_ip"] for ports in published.values() for port in ports} == {"127.0.0.1"}
 
 
-@pytest.mark.parametrize("profile", ["server", "ollama"])
+@pytest.mark.parametrize("profile", ["server", "ollama", "monitoring"])
 def test_every_image_is_named_with_a_version_and_hardened(profile: str) -> None:
     for name, each in services("--profile", profile).items():
         # Another patch of a database may take its files over, and not give them back.
@@ -84,9 +89,9 @@ def test_every_image_is_named_with_a_version_and_hardened(profile: str) -> None:
 
 
 def test_each_runs_as_the_user_whose_files_it_is_given() -> None:
-    found = services("--profile", "server")
+    found = services("--profile", "server", "--profile", "monitoring")
 
-    for part in ("mysql", "kafka", "connect", "qdrant"):
+    for part in ("mysql", "kafka", "connect", "qdrant", "grafana"):
         assert found[part]["user"] == f"{USERS[part]}:{USERS[part]}"
 
 
@@ -107,6 +112,30 @@ def test_one_shots_are_given_no_key() -> None:
     given = {name for part in ("configure", "set-up", "connector") for name in found[part]["environment"]}
 
     assert not [name for name in given if "KEY" in name or "PASSWORD" in name]
+
+
+def test_each_of_our_processes_tells_prometheus_at_a_port_that_is_not_published() -> None:
+    found = services("--profile", "server", "--profile", "monitoring")
+    config = (ROOT / "deploy/prometheus/prometheus.yml").read_text()
+    [names], [port] = re.findall(r"names: \[(.*)\]", config), re.findall(r"port: (\d+)", config)
+
+    assert set(names.split(", ")) == {"oboegaki", "chat_api", "memory_consumer"}
+    for name in names.split(", "):
+        told = found[name]["environment"]
+        assert (told["OBOEGAKI_METRICS_HOST"], told["OBOEGAKI_METRICS_PORT"]) == ("0.0.0.0", port)  # noqa: S104  as told
+        assert int(port) not in [each["target"] for each in found[name].get("ports", ())]
+    assert "environment" not in found["prometheus"]
+
+
+def test_grafana_asks_nobody_elsewhere_and_has_no_password_that_is_known() -> None:
+    told = services("--profile", "monitoring")["grafana"]["environment"]
+
+    assert "GF_SECURITY_ADMIN_PASSWORD" not in told
+    assert told["GF_SECURITY_ADMIN_PASSWORD__FILE"] == "/oboegaki/grafana/admin_password"
+    calls = ("REPORTING_ENABLED", "CHECK_FOR_UPDATES", "CHECK_FOR_PLUGIN_UPDATES", "FEEDBACK_LINKS_ENABLED")
+    assert {told[f"GF_ANALYTICS_{name}"] for name in calls} == {"false"}
+    assert (told["GF_NEWS_NEWS_FEED_ENABLED"], told["GF_PLUGINS_PLUGIN_ADMIN_ENABLED"]) == ("false", "false")
+    assert told["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
 
 
 def test_our_own_image_is_of_this_release() -> None:

@@ -38,6 +38,8 @@ _INTRODUCTION = """\
 #OBOEGAKI_IMAGE_TARGET=sentence-transformers
 #OBOEGAKI_IMAGE_VERSION=0.1.0-sentence-transformers
 #TORCH_INDEX=
+# Where Grafana answers, on loopback: `docker compose --profile monitoring up`, see docs/operations.md.
+#OBOEGAKI_GRAFANA_PORT=3000
 """
 
 #: What docker-compose.yml sets by itself: in containers there is nothing to choose.
@@ -45,6 +47,7 @@ FIXED = frozenset(
     f"OBOEGAKI_{name}"
     for name in (
         *("HOME", "DIST", "CONTAINERS", "MYSQL_HOST", "MYSQL_PORT", "MYSQL_PASSWORD"),
+        *("METRICS_HOST", "METRICS_PORT"),
         *("SECRETS_HOME", "STORE", "QDRANT_URL", "QDRANT_API_KEY"),
         *("KAFKA", "KAFKA_PORT", "KAFKA_CONTROLLER_PORT", "KAFKA_USER", "KAFKA_PASSWORD", "CONNECT_PORT"),
     )

@@ -11,6 +11,7 @@ from chat_api.settings import ApiSettings
 from devstack.settings import StackSettings
 from memory_consumer.settings import ConsumerSettings
 from memory_store.settings import EmbedderSettings, StoreSettings
+from oboegaki.settings import MetricsSettings
 
 _INTRODUCTION = """\
 # Settings
@@ -35,6 +36,7 @@ SECTIONS: tuple[tuple[str, str, type[BaseSettings]], ...] = (
     ("Learning", "memory_consumer/settings.py", ConsumerSettings),
     ("The store", "memory_store/settings.py", StoreSettings),
     ("Embedders", "memory_store/settings.py", EmbedderSettings),
+    ("Metrics", "oboegaki/settings.py", MetricsSettings),
 )
 
 

@@ -18,6 +18,7 @@ from chat_api.routes import (
     keys,
     memories,
     messages,
+    metrics,
     users,
 )
 from oboegaki.cli import app
@@ -31,7 +32,7 @@ every_decision = pytest.mark.parametrize("page", DECISIONS, ids=str)
 _PATH = re.compile(r"[A-Za-z_.][\w.-]*(?:/[\w.*-]+)*/(?:[\w.*-]+)?")
 #: Made at run time, beside the project; or another machine's; or of tenants, `shop` and `shop2`.
 _ELSEWHERE = (".oboegaki/", ".venv/", "shop/", "shop2/")
-_ROUTED = (admin, chat, completions, conversations, erasures, health, keys, memories, messages, users)
+_ROUTED = (admin, chat, completions, conversations, erasures, health, keys, memories, messages, metrics, users)
 
 
 @every_page

@@ -10,6 +10,8 @@ EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 #: In containers they say where the API is published; in its own container it listens everywhere.
 PUBLISHED = {"OBOEGAKI_HOST", "OBOEGAKI_PORT"}
+#: Set there for everybody, as containers are.
+SET = {f"OBOEGAKI_{name}" for name in ("CONTAINERS", "HOST", "IMAGE_VERSION", "METRICS_HOST", "METRICS_PORT")}
 
 
 def test_the_example_is_as_it_is_made() -> None:
@@ -24,7 +26,7 @@ def test_the_containers_are_given_every_setting_that_there_is_to_choose() -> Non
     given = given_by("x-configuration") | given_by("x-settings")
     to_choose = {variable(*each) for each in names()} - env_example.FIXED
 
-    assert to_choose - PUBLISHED == given - {"OBOEGAKI_CONTAINERS", "OBOEGAKI_HOST", "OBOEGAKI_IMAGE_VERSION"}
+    assert to_choose - PUBLISHED == given - SET
     assert all(f"${{{name}:-" in COMPOSE for name in PUBLISHED)
 
 

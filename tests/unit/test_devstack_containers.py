@@ -35,6 +35,7 @@ def test_each_folder_is_for_the_user_of_its_container_only(settings: StackSettin
         for path in (folder, *folder.iterdir()):
             found = path.stat()
             assert (found.st_uid, stat.S_IMODE(found.st_mode) & 0o077) == (USERS[part], 0), path
+    assert (settings.home / "grafana" / "admin_password").stat().st_uid == USERS["grafana"]
     assert (settings.home / "secrets.json").stat().st_uid == USERS["oboegaki"]
 
 

@@ -1,0 +1,84 @@
+"""`/metrics` is for whoever has the admin key, or for everybody where that is set; it tells what the API did."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from chat_api.store import Rows
+from oboegaki.metrics import Metrics
+from tests.support.api import Api, AwayEmbedder, MySql, new_store, serving, settings_for
+from tests.support.services import now
+
+
+@contextmanager
+def metered(mysql: MySql, *, metrics_open: bool = False, away: bool = False) -> Iterator[Api]:
+    metrics, store = Metrics("1.2.3"), new_store()
+    settings = settings_for(mysql.api, metrics_open=metrics_open)
+    embedder = AwayEmbedder() if away else None
+    with (
+        closing(Rows(mysql.api, pool_size=2, clock=now, meter=metrics)) as rows,
+        serving(settings, rows, store, embedder, meter=metrics, exposition=metrics.text) as client,
+    ):
+        metrics.watch_pool(lambda: rows.lent, 2)
+        yield Api(client, rows, store)
+
+
+def samples(api: Api) -> dict[tuple[str, ...], float]:
+    """What is told, by name and the values of its labels."""
+    answer = api.client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize(("metrics_open", "status"), [(False, 401), (True, 200)])
+def test_without_the_key_it_is_open_only_where_that_is_set(
+    mysql: MySql, *, metrics_open: bool, status: int
+) -> None:
+    with metered(mysql, metrics_open=metrics_open) as api:
+        answer = api.client.get("/metrics", headers={"Authorization": "Bearer another"})
+        assert answer.status_code == status
+        assert api.client.get("/metrics").status_code == 200
+        # Nothing else is opened by it.
+        assert api.client.get("/v1/admin/status", headers={"Authorization": ""}).status_code == 401
+
+
+def test_what_was_written_recalled_and_refused_is_counted_and_names_nobody(mysql: MySql, user: str) -> None:
+    with metered(mysql) as api:
+        first = api.say(user, "I bake bread.", external_id="a")
+        api.client.post(
+            "/v1/messages", json={"user_id": user, "role": "user", "content": "I bake bread.", "external_id": "a"}
+        )
+        api.client.patch(f"/v1/messages/{first}", params={"user_id": user}, json={"content": "I sell bread."})
+        api.learn(user, first)
+        api.recall(user, "bread")
+        api.client.get("/v1/memories", params={"user_id": user, "limit": 0})
+        api.client.delete(f"/v1/messages/{first}", params={"user_id": user})
+        told = samples(api)
+        text = api.client.get("/metrics").text
+
+    rows = "oboegaki_rows_written_total"
+    assert [told[rows, change] for change in ("added", "edited", "deleted")] == [1, 1, 1]
+    requests = "oboegaki_http_request_duration_seconds_count"
+    assert told[requests, "POST", "/v1/messages", "2xx"] == 2
+    assert told[requests, "PATCH", "/v1/messages/{message_id}", "2xx"] == 1
+    assert told["oboegaki_http_refusals_total", "422"] == 1
+    assert told["oboegaki_recall_duration_seconds_count", "total"] == 1
+    assert told["oboegaki_recalls_degraded_total",] == 0
+    # The one that asks.
+    assert told["oboegaki_http_requests_in_flight",] == 1
+    assert (told["oboegaki_mysql_connections_in_use",], told["oboegaki_mysql_connections_max",]) == (0, 2)
+    assert user not in text
+    assert "bread" not in text
+
+
+def test_a_recall_without_the_embedder_is_told_as_degraded(mysql: MySql, user: str) -> None:
+    with metered(mysql, away=True) as api:
+        api.recall(user, "bread")
+
+        assert samples(api)["oboegaki_recalls_degraded_total",] == 1
