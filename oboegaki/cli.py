@@ -36,6 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks print local values, what was said among them
 )
 
+_STDIN = Path("/dev/stdin")
+
 letters_app = typer.Typer(help="What was set aside because it could not be learned.", no_args_is_help=True)
 app.add_typer(letters_app, name="dead-letters")
 
@@ -237,11 +239,14 @@ def redrive(
 
 @app.command(name="import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="JSON Lines, or a JSON object with `messages`.")], user: User
+    file: Annotated[
+        Path, typer.Argument(help="JSON Lines, or a JSON object with `messages`; - for standard input.")
+    ],
+    user: User,
 ) -> None:
     """Write a file of messages and wait until all of it is learned; safe to run twice."""
     console = Console()
-    messages = importing.read(file)
+    messages = importing.read(_STDIN if file == Path("-") else file)
     with connected(instance.load()) as client:
         found = importing.run(client, messages, user, console)
     console.print(f"{found.messages} messages, {found.added} of them new; all learned.")
