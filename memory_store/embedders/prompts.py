@@ -27,10 +27,17 @@ _PASSAGE_NAMES = ("document", "passage", "corpus")
 def prompts_of(
     model: str, said: Mapping[str, str | None], *, query: str | None = None, passage: str | None = None
 ) -> Prompts:
-    """A setting counts first (an empty one means none), then what the model says, then what is known of it."""
+    """A setting counts first (`none` is nothing), then what the model says, then what is known of it."""
     own_passage = next((said[name] for name in _PASSAGE_NAMES if said.get(name)), None)
     own_query = said.get("query")
     known = next((prompts for name, prompts in _KNOWN if name.search(model)), Prompts())
     if own_query or own_passage:
         known = Prompts(own_query or "", own_passage or "")
-    return Prompts(known.query if query is None else query, known.passage if passage is None else passage)
+    return Prompts(_set(query, known.query), _set(passage, known.passage))
+
+
+def _set(to: str | None, otherwise: str) -> str:
+    # An empty variable of the environment is one that is not set.
+    if not to:
+        return otherwise
+    return "" if to == "none" else to

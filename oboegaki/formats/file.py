@@ -1,7 +1,10 @@
 """A file of something that can be imported: recognised by its content, read again and again from its beginning."""
 
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -52,6 +55,19 @@ class ImportFile:
         namer = plain.Namer(self.path.stem[:200])
         for message in _messages(self.path, self._format):
             yield namer.named(message)
+
+
+@contextmanager
+def read_again(path: Path, home: Path) -> Iterator[Path]:
+    """The file, which can be read again and again: of `-`, standard input, a copy in the home until the end."""
+    if path != Path("-"):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="import.", dir=home) as folder:
+        copy = Path(folder, "stdin")
+        with copy.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield copy
 
 
 def opened(path: Path) -> ImportFile:

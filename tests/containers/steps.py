@@ -59,7 +59,7 @@ def as_written(instance: ComposedInstance, chapter: str, folder: Path) -> None:
     settings = folder / ".env"
     settings.touch()
     done = subprocess.run(
-        ["bash", "-e", "-c", block.replace("-v oboegaki_", f"-v {instance.project}_")],
+        ["bash", "-e", "-c", block],
         cwd=folder,
         env={
             **instance.env,

@@ -83,6 +83,14 @@ def test_the_release_is_told_by_the_command_and_by_health(composed: ComposedInst
     assert composed.command("--version").strip() == f"oboegaki {ready(composed)['version']}"
 
 
+def test_a_file_of_this_machine_is_imported_by_standard_input(composed: ComposedInstance) -> None:
+    told = json.dumps({"role": "user", "content": "I am allergic to buckwheat."})
+    asked = ("exec", "-T", "oboegaki", "oboegaki", "import", "-", "--user", "importer")
+
+    assert "1 messages, 1 of them new" in composed.compose(*asked, said=told)
+    assert memories(composed, "importer") == {"I am allergic to buckwheat."}
+
+
 def test_doctor_finds_all_well(composed: ComposedInstance) -> None:
     wait_until(lambda: ready(composed)["status"] == "ok", 120)
     assert "wrong" not in composed.command("doctor")

@@ -18,6 +18,10 @@ _INTRODUCTION = """\
 #OBOEGAKI_LLM_URL=http://host.docker.internal:11434/v1
 # It has to listen on more than that machine's loopback (OLLAMA_HOST=0.0.0.0 for Ollama).
 
+# A second instance on this machine has a name and a port of its own.
+#COMPOSE_PROJECT_NAME=oboegaki
+#OBOEGAKI_PORT=8420
+
 # The server size, see docs/operations.md. Both lines, or none.
 #COMPOSE_PROFILES=server
 #OBOEGAKI_SMALL=0

@@ -39,7 +39,7 @@ def given_by(part: str) -> set[str]:
 def test_whatever_the_example_names_is_used_by_the_containers() -> None:
     own = set(re.findall(r"^#(\w+)=", env_example.page().split("# --- ")[0], re.MULTILINE))
 
-    assert [name for name in own - {"COMPOSE_PROFILES"} if name not in COMPOSE] == []
+    assert [name for name in own - {"COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME"} if name not in COMPOSE] == []
 
 
 def test_every_default_of_the_containers_own_is_the_one_told() -> None:

@@ -29,5 +29,5 @@ def test_a_model_may_call_a_passage_by_three_names(name: str) -> None:
     assert prompts_of("mine", {"query": "q: ", name: "p: "}) == Prompts("q: ", "p: ")
 
 
-def test_a_setting_counts_most_also_an_empty_one() -> None:
-    assert prompts_of("e5-mine", {"query": "Ask: "}, query="", passage="Told: ") == Prompts("", "Told: ")
+def test_a_setting_counts_most_also_one_of_nothing() -> None:
+    assert prompts_of("e5-mine", {"query": "Ask: "}, query="none", passage="Told: ") == Prompts("", "Told: ")
