@@ -9,15 +9,18 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
+from starlette.middleware.cors import CORSMiddleware
 
 from chat_api import problems
 from chat_api.auth.admission import Admission
+from chat_api.auth.audit import AuditGate
 from chat_api.auth.key_ring import KeyRing
+from chat_api.auth.rates import Rates
 from chat_api.auth.tokens import Tokens
 from chat_api.chat import Chat
 from chat_api.errors import Unavailable
 from chat_api.freshness import Freshness
-from chat_api.gates import AddressGate, JsonGate, KeyGate, SizeGate
+from chat_api.gates import OPEN, AddressGate, JsonGate, KeyGate, RateGate, SafeAnswers, SizeGate
 from chat_api.parts import Parts
 from chat_api.profile import Profiles
 from chat_api.recall import Recaller
@@ -36,6 +39,7 @@ _REFUSALS = {
     404: "Not there",
     413: "Too large",
     422: "Unfit",
+    429: "Too often",
     503: "A part is away",
 }
 
@@ -65,6 +69,7 @@ def create_app(
     `stages` tells what the learning in this process has done, for `/v1/admin/status`; `verify` checks rows, logs
     and memories against each other, for `/v1/admin/verify`.
     """
+    rates = Rates(settings.rate_limit, settings.rate_limit_redis()) if settings.rate_limit else None
     own = ModelReplier(settings) if replier is None and settings.llm_url else None
 
     @asynccontextmanager
@@ -72,6 +77,8 @@ def create_app(
         yield
         if own is not None:
             own.close()
+        if rates is not None:
+            await rates.close()
 
     app = FastAPI(
         title="oboegaki",
@@ -108,7 +115,7 @@ def create_app(
     )
     problems.install(app)
     _mount(app)
-    _guard(app, settings, _admission(settings, ring, clock))
+    _guard(app, settings, _admission(settings, ring, clock), rates, clock)
     return app
 
 
@@ -125,13 +132,31 @@ def _admission(settings: ApiSettings, ring: KeyRing, clock: Callable[[], datetim
     return Admission(settings.api_key, ring, clock, None if provider is None else Tokens(provider))
 
 
-def _guard(app: FastAPI, settings: ApiSettings, admission: Admission) -> None:
+def _guard(
+    app: FastAPI,
+    settings: ApiSettings,
+    admission: Admission,
+    rates: Rates | None,
+    clock: Callable[[], datetime],
+) -> None:
     # The last one added is the first to see a request.
     app.add_middleware(JsonGate)
     app.add_middleware(SizeGate, max_bytes=settings.max_body_bytes)
     app.add_middleware(AddressGate)
+    if rates is not None:
+        app.add_middleware(RateGate, rates=rates)
     app.add_middleware(KeyGate, admission=admission)
     app.add_middleware(problems.LastResort)
+    app.add_middleware(AuditGate, clock=clock, open_to_all=OPEN)
+    if settings.origins():
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins(),
+            allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["Retry-After"],
+        )
+    app.add_middleware(SafeAnswers)
 
 
 def _least(set_to: float | None, embedder: Embedder) -> Callable[[str], float]:

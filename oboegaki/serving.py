@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from chat_api.app import create_app
+from chat_api.auth import audit
 from chat_api.store import Rows
 from devstack import connect, process
 from devstack.sockets import socket_path
@@ -75,6 +76,7 @@ def serve(instance: Instance, *, rebuild: bool = False, api: bool = True, learns
         store = parts.enter_context(opened_store(instance.store, home, layout_of(embedder)))
         if not rebuild:
             _check_live(store)
+        parts.enter_context(closing(audit.write_to(home / "logs" / "audit.log")))
         cache = parts.enter_context(opened_cache(instance.embedder, home))
         process.note_self(home, "oboegaki")
         rows = Rows(
