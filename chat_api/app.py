@@ -9,10 +9,13 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
+from starlette.middleware.cors import CORSMiddleware
 
 from chat_api import problems
 from chat_api.auth.admission import Admission
+from chat_api.auth.audit import AuditGate
 from chat_api.auth.key_ring import KeyRing
+from chat_api.auth.rates import Rates
 from chat_api.auth.tokens import Tokens
 from chat_api.chat import auto_recall
 from chat_api.chat.chat import Chat
@@ -28,7 +31,7 @@ from chat_api.erasing.looking import Looking
 from chat_api.erasing.parts import Trail
 from chat_api.errors import Unavailable
 from chat_api.freshness import Freshness
-from chat_api.gates import AddressGate, JsonGate, KeyGate, SizeGate
+from chat_api.gates import OPEN, AddressGate, JsonGate, KeyGate, RateGate, SafeAnswers, SizeGate
 from chat_api.metering import Meter, Metered, Routed, Unmetered
 from chat_api.parts import Parts
 from chat_api.profile import Profiles
@@ -61,6 +64,7 @@ _REFUSALS = {
     404: "Not there",
     413: "Too large",
     422: "Unfit",
+    429: "Too often",
     503: "A part is away",
 }
 
@@ -100,6 +104,7 @@ def create_app(
     if replier is None:
         replier = ModelReplier(settings, upstream) if upstream else OfflineReplier()
     erased = Erasures(rows, store, within=settings.erased_within, clock=clock, trail=trail)
+    rates = Rates(settings.rate_limit, settings.rate_limit_redis()) if settings.rate_limit else None
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -111,6 +116,8 @@ def create_app(
         if upstream is not None:
             await upstream.aclose()
         looking.stop()
+        if rates is not None:
+            await rates.close()
 
     app = FastAPI(
         title="oboegaki",
@@ -157,7 +164,7 @@ def create_app(
     problems.install(app)
     _mount(app)
     app.add_middleware(Routed)
-    _guard(app, settings, _admission(settings, ring, clock))
+    _guard(app, settings, _admission(settings, ring, clock), rates, clock)
     # Outside of everything, so that what the gates refuse is counted.
     app.add_middleware(Metered, meter=meter)
     return app
@@ -177,15 +184,33 @@ def _admission(settings: ApiSettings, ring: KeyRing, clock: Callable[[], datetim
     return Admission(settings.api_key, ring, clock, None if provider is None else Tokens(provider))
 
 
-def _guard(app: FastAPI, settings: ApiSettings, admission: Admission) -> None:
+def _guard(
+    app: FastAPI,
+    settings: ApiSettings,
+    admission: Admission,
+    rates: Rates | None,
+    clock: Callable[[], datetime],
+) -> None:
     # The last one added is the first to see a request.
     app.add_middleware(JsonGate)
     app.add_middleware(SizeGate, max_bytes=settings.max_body_bytes)
     app.add_middleware(AddressGate)
-    open_to_all = ("/health/live", "/health/ready", *(["/metrics"] if settings.metrics_open else []))
+    open_to_all = OPEN | ({"/metrics"} if settings.metrics_open else set())
+    if rates is not None:
+        app.add_middleware(RateGate, rates=rates)
     app.add_middleware(KeyGate, admission=admission, open_to_all=open_to_all)
     app.add_middleware(problems.LastResort)
     app.add_middleware(InTheirShape)
+    app.add_middleware(AuditGate, clock=clock, open_to_all=open_to_all)
+    if settings.origins():
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins(),
+            allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["Retry-After"],
+        )
+    app.add_middleware(SafeAnswers)
 
 
 def _wants_recall(settings: ApiSettings, replier: Replier) -> Callable[[str], bool]:

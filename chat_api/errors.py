@@ -10,7 +10,7 @@ ChatError
 ├── Unavailable  a part is away: the same request may work later
 ├── NoReply      the language model gave no answer; what was said is kept
 ├── Faulty       the database refused a statement of ours: a bug, or a set-up that is not finished
-└── Refused      the database is set so that rows could be lost to learning: the message says what to do
+└── Refused      what is set cannot work, or could lose rows to learning: the message says what to do
 """
 
 
@@ -55,4 +55,4 @@ class Faulty(ChatError):
 
 
 class Refused(ChatError):
-    """The database is set so that rows could be lost to learning."""
+    """What is set cannot work, or could lose rows to learning."""

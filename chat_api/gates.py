@@ -1,15 +1,27 @@
-"""What a request has to pass before it is read: the key, the address, the size."""
+"""What a request has to pass before it is read: the key and its rate, the address, the size."""
 
 from collections.abc import Collection
 from urllib.parse import unquote_to_bytes
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chat_api import problems
-from chat_api.auth.admission import Admission
+from chat_api.auth.admission import SETTINGS_KEY, Admission
+from chat_api.auth.rates import Rates
 from chat_api.errors import ChatError
+
+#: Asked without a key.
+OPEN = frozenset({"/health/live", "/health/ready"})
+#: Nothing of an answer is a page, and nothing of it is to be kept or framed.
+_SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 class KeyGate:
@@ -32,6 +44,43 @@ class KeyGate:
         # Starlette shows it as `request.state.caller`.
         scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
+
+
+class RateGate:
+    """Refuses who asks too often; the settings' own key may ask as often as it likes."""
+
+    def __init__(self, app: ASGIApp, rates: Rates) -> None:
+        self._app = app
+        self._rates = rates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caller = scope.get("state", {}).get("caller")
+        if caller is None or caller.key_id == SETTINGS_KEY:
+            await self._app(scope, receive, send)
+            return
+        wait_s = await self._rates.wait_s(caller.key_id)
+        if wait_s == 0:
+            await self._app(scope, receive, send)
+            return
+        sentence = f"This key may ask {self._rates.limit} at most. Try again in {wait_s} s."
+        await problems.response(429, sentence, headers={"Retry-After": str(wait_s)})(scope, receive, send)
+
+
+class SafeAnswers:
+    """Tells browsers to make nothing of an answer but what a program asked for."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _SAFE.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, told)
 
 
 class AddressGate:
@@ -90,7 +139,7 @@ class JsonGate:
         if scope["type"] == "http":
             # The key keeps browsers' forms out, so the type protects nothing.
             headers = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
-            scope = {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
+            scope["headers"] = [*headers, (b"content-type", b"application/json")]
         await self._app(scope, receive, send)
 
 

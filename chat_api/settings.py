@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from limits import parse
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chat_api.auth.tokens import Provider
@@ -82,6 +83,21 @@ class ApiSettings(BaseSettings):
     metrics_open: bool = Field(
         default=False,
         description="Whether `GET /metrics` answers without a key. It names no user and quotes nothing.",
+    )
+    rate_limit: str = Field(
+        default="600/minute",
+        description="How often each key may ask, such as `10/second` or `5000/hour`; `none`: as often as it likes."
+        " `OBOEGAKI_API_KEY` is not limited.",
+    )
+    rate_limit_storage: SecretStr = Field(
+        default=SecretStr("memory://"),
+        description="Where that is counted: `memory://` in each process by itself, or `redis://host:port/0` for"
+        " several API processes (`pip install 'oboegaki[redis]'`). While Redis is away, each counts by itself.",
+    )
+    cors_origins: str = Field(
+        default="",
+        description="Origins whose pages may call the API from a browser, with commas between, such as"
+        " `https://chat.example`; none by default.",
     )
     mysql_host: str = Field(default="127.0.0.1", description="Machine that MySQL runs on.")
     mysql_port: int = Field(default=8421, ge=1, le=65535, description="Port that MySQL listens on.")
@@ -188,6 +204,32 @@ class ApiSettings(BaseSettings):
         default=_SYSTEM_PROMPT,
         description="What the model is told before the memories and the conversation.",
     )
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _rate_limit_is_one(cls, value: str) -> str:
+        try:
+            if value.strip():
+                parse(value)
+        except ValueError as exc:
+            raise ValueError("must be a number by a length of time, such as 600/minute, or empty") from exc
+        return value.strip()
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _storage_is_known(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("memory://", "redis://", "rediss://", "unix://")):
+            raise ValueError("must be memory://, or an address that begins with redis://, rediss:// or unix://")
+        return value
+
+    def rate_limit_redis(self) -> str | None:
+        """The Redis that requests are counted in; None where each process counts by itself."""
+        place = self.rate_limit_storage.get_secret_value()
+        return None if place.startswith("memory://") else place
+
+    def origins(self) -> list[str]:
+        """Origins whose pages may call the API."""
+        return [origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip()]
 
     @model_validator(mode="after")
     def _jwt_is_whole(self) -> Self:

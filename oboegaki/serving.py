@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from prometheus_client import start_http_server
 
 from chat_api.app import create_app
+from chat_api.auth import audit
 from chat_api.release import release
 from chat_api.store import Rows
 from devstack import connect, process
@@ -81,6 +82,7 @@ def serve(instance: Instance, *, rebuild: bool = False, api: bool = True, learns
         store = parts.enter_context(opened_store(instance.store, home, layout_of(embedder)))
         if not rebuild:
             _check_live(store)
+        parts.enter_context(closing(audit.write_to(home / "logs" / "audit.log")))
         cache = parts.enter_context(opened_cache(instance.embedder, home, metrics))
         process.note_self(home, "oboegaki")
         rows = Rows(

@@ -14,6 +14,9 @@ from chat_api.auth.keys import is_text
 from chat_api.auth.tokens import Tokens
 from chat_api.errors import Unauthorized
 
+#: What the settings' own key is called.
+SETTINGS_KEY = "admin"
+
 _NO_KEY = "This needs a key: send the header `Authorization: Bearer <key>`."
 #: Unknown keys, however many are tried, keep no more of the database's connections than this.
 _LOOK_UPS = 2
@@ -46,7 +49,7 @@ class Admission:
         if scheme.lower() != "bearer" or not given:
             raise Unauthorized(_NO_KEY)
         if hmac.compare_digest(given.encode(), self._admin_key):
-            return Caller("admin", "admin")
+            return Caller(SETTINGS_KEY, "admin")
         if self._tokens is not None and given.count(".") == _DOTS:
             # In a thread: the provider's keys may have to be fetched, and signatures take their time.
             return await to_thread.run_sync(self._tokens.caller, given, limiter=self._checking)

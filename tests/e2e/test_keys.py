@@ -38,6 +38,11 @@ def test_keys_are_made_listed_and_revoked_alone_and_beside_a_running_instance(in
     instance.stop_serving()
     [other] = [key_id for key_id, key in listed(instance).items() if key["bound_to"] == "shop/hanako"]
     instance.command("keys", "revoke", other)
+    log = instance.home / "logs" / "audit.log"
+    calls = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [each["status"] for each in calls if each["key"] == alone["key_id"]] == [200]
+    assert log.stat().st_mode & 0o077 == 0
+    assert alone["key"] not in log.read_text()
     assert all(key["revoked_at"] is not None for key in listed(instance).values())
 
 

@@ -1,0 +1,245 @@
+"""What stands around the routes: rates, the audit log, headers, origins; and that no secret is logged."""
+
+import asyncio
+import json
+import logging
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import SecretStr, ValidationError
+
+from chat_api.app import create_app
+from chat_api.auth import audit
+from chat_api.auth.rates import Rates
+from chat_api.settings import Account, ApiSettings
+from chat_api.store import Rows
+from memory_store.fake import HashEmbedder
+from tests.support.api import KEY, new_store
+from tests.support.deadline import wait_until
+from tests.support.services import free_ports, now
+from tests.support.tokens import AUDIENCE, ISSUER, Issuer, publish
+
+NOWHERE = Account("127.0.0.1", 1, "chat", "oboegaki_api", SecretStr("the-password-of-mysql"))
+
+
+@pytest.fixture
+def issuer() -> Issuer:
+    return Issuer()
+
+
+@contextmanager
+def served(issuer: Issuer, folder: Path, **settings: Any) -> Iterator[TestClient]:  # noqa: ANN401  any setting
+    """The API without a database, for the users of an identity provider."""
+    made = ApiSettings(
+        api_key=SecretStr(KEY),
+        jwt_keys=str(publish(folder / "keys.json", issuer.public())),
+        jwt_audience=AUDIENCE,
+        jwt_issuer=ISSUER,
+        **settings,
+    )
+    with closing(Rows(NOWHERE, pool_size=1, clock=now)) as rows:
+        app = create_app(made, rows=rows, store=new_store(), embedder=HashEmbedder())
+        with TestClient(app, raise_server_exceptions=False) as client:
+            yield client
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def test_who_asks_too_often_is_told_when_to_come_back_and_nobody_else_is(issuer: Issuer, tmp_path: Path) -> None:
+    one, other = bearer(issuer.token()), bearer(issuer.token(sub="taro"))
+    with served(issuer, tmp_path, rate_limit="2/day") as client:
+        found = [client.get("/openapi.json", headers=one) for _ in range(3)]
+        others = [client.get("/openapi.json", headers=each).status_code for each in (other, bearer(KEY))]
+
+    assert [answer.status_code for answer in found] == [200, 200, 429]
+    assert 1 <= int(found[2].headers["Retry-After"]) <= 86_400
+    assert found[2].json()["title"] == "Too Many Requests"
+    assert others == [200, 200]
+
+
+def test_the_settings_own_key_and_health_are_not_limited(issuer: Issuer, tmp_path: Path) -> None:
+    with served(issuer, tmp_path, rate_limit="1/day") as client:
+        keyed = [client.get("/openapi.json", headers=bearer(KEY)).status_code for _ in range(3)]
+        health = [client.get("/health/live").status_code for _ in range(3)]
+
+    assert keyed == health == [200, 200, 200]
+
+
+def test_without_a_limit_nobody_is_refused(issuer: Issuer, tmp_path: Path) -> None:
+    with served(issuer, tmp_path, rate_limit="") as client:
+        assert client.get("/openapi.json", headers=bearer(issuer.token())).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rate_limit": "many"}, {"rate_limit_storage": "memcached://x"}, {"jwt_keys": "alone.json"}]
+)
+def test_a_setting_that_means_nothing_is_named_at_the_start(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        ApiSettings(api_key=SecretStr(KEY), **wrong)
+
+
+def test_while_redis_is_away_each_process_counts_by_itself(caplog: pytest.LogCaptureFixture) -> None:
+    async def counted() -> list[int]:
+        rates = Rates("2/day", "redis://:the-password-of-redis@127.0.0.1:1/0")
+        try:
+            return [await rates.wait_s("k") for _ in range(3)]
+        finally:
+            await rates.close()
+
+    first, second, third = asyncio.run(counted())
+    assert (first, second) == (0, 0)
+    assert third > 0
+    assert "Redis is away" in caplog.text
+    assert "the-password-of-redis" not in caplog.text
+
+
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="There is no redis-server on the PATH.")
+def test_processes_that_share_a_redis_count_together(tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    command = ["redis-server", "--port", str(port), "--dir", str(tmp_path), "--save", ""]
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log) as server:
+        try:
+            wait_until(lambda: "Ready to accept" in (tmp_path / "log").read_text())
+            assert asyncio.run(_counted_together(f"redis://127.0.0.1:{port}/0")) == [0, 0, True]
+        finally:
+            server.terminate()
+
+
+async def _counted_together(address: str) -> list[int]:
+    one, other = Rates("2/day", address), Rates("2/day", address)
+    try:
+        counted = [await rates.wait_s("k") for rates in (one, other, one)]
+        return [*counted[:2], counted[2] > 0]
+    finally:
+        await one.close()
+        await other.close()
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """The calls that the audit log tells."""
+    return [json.loads(record.getMessage()) for record in caplog.records if record.name == audit.LOGGER]
+
+
+def test_each_call_is_told_with_who_what_whose_and_how_it_ended(
+    issuer: Issuer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with served(issuer, tmp_path) as client:
+        client.get("/v1/messages/7?user_id=hanako", headers=bearer(issuer.token()))
+        client.get("/v1/messages/7?user_id=taro", headers=bearer(issuer.token()))
+        client.get("/v1/admin/status", headers=bearer(KEY))
+        client.get("/v1/nothing/4711", headers=bearer(KEY))
+        client.get("/v1/messages/7?user_id=hanako")
+        client.get("/health/live")
+
+    keys = ["jwt:hanako", "jwt:hanako", "admin", "admin", None]
+    routes = ["/v1/messages/{message_id}", "/v1/messages/{message_id}", "/v1/admin/status", None, None]
+    users = ["hanako", "taro", None, None, None]
+    assert [each["key"] for each in told(caplog)] == keys
+    assert [each["route"] for each in told(caplog)] == routes
+    assert [each["user"] for each in told(caplog)] == users
+    assert [each["status"] for each in told(caplog)] == [503, 403, 200, 404, 401]
+    assert {(each["method"], each["address"]) for each in told(caplog)} == {("GET", "testclient")}
+
+
+def test_neither_keys_nor_passwords_nor_what_was_said_is_in_any_log(
+    issuer: Issuer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    token, unknown = issuer.token(), "oboegaki_" + "x" * 43
+    with served(issuer, tmp_path, llm_api_key=SecretStr("the-key-of-the-model")) as client:
+        for key in (KEY, token, unknown, token[:-4] + "AAAA", "nonsense-of-a-key"):
+            body = {"user_id": "hanako", "role": "user", "content": "The safe opens with 4711."}
+            client.post("/v1/messages", json=body, headers=bearer(key))
+            client.post("/v1/messages", json={**body, "more": "4711"}, headers=bearer(key))
+            client.get("/v1/memories?user_id=hanako&query=4711", headers=bearer(key))
+            client.post("/v1/admin/keys", json={"kind": "admin"}, headers=bearer(key))
+
+    assert len(told(caplog)) == 20
+    # The test's own client tells the addresses that it calls.
+    ours = "\n".join(each.getMessage() for each in caplog.records if not each.name.startswith("httpx"))
+    for secret in (
+        KEY,
+        token,
+        unknown,
+        "nonsense-of-a-key",
+        "the-password-of-mysql",
+        "the-key-of-the-model",
+        "4711",
+    ):
+        assert secret not in ours
+
+
+def test_who_has_no_key_cannot_push_the_others_out_of_the_audit_log(
+    issuer: Issuer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with served(issuer, tmp_path) as client:
+        for _ in range(200):
+            client.get("/v1/messages/7?user_id=hanako")
+
+    # A minute may end meanwhile.
+    assert 60 <= len(told(caplog)) <= 120
+
+
+def test_the_audit_log_is_lines_of_json_in_a_file_of_its_own(tmp_path: Path) -> None:
+    log = logging.getLogger(audit.LOGGER)
+    handler = audit.write_to(tmp_path / "logs" / "audit.log")
+    try:
+        log.info("%s", json.dumps({"key": "k"}))
+    finally:
+        log.removeHandler(handler)
+        log.propagate = True
+        handler.close()
+
+    assert (tmp_path / "logs" / "audit.log").read_text() == '{"key": "k"}\n'
+
+
+@pytest.mark.parametrize(("path", "status"), [("/health/live", 200), ("/openapi.json", 401), ("/health/no", 401)])
+def test_every_answer_tells_browsers_to_make_nothing_of_it(
+    issuer: Issuer, tmp_path: Path, path: str, status: int
+) -> None:
+    with served(issuer, tmp_path) as client:
+        answer = client.get(path)
+
+    assert answer.status_code == status
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize(
+    ("set_to", "origin", "allowed"),
+    [
+        ("", "https://chat.example", False),
+        ("https://chat.example, https://other.example/", "https://other.example", True),
+        ("https://chat.example", "https://evil.example", False),
+    ],
+)
+def test_no_page_of_another_origin_may_call_unless_it_is_set(
+    issuer: Issuer, tmp_path: Path, set_to: str, origin: str, allowed: bool
+) -> None:
+    asks = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    with served(issuer, tmp_path, cors_origins=set_to) as client:
+        before = client.options(
+            "/v1/messages", headers={**asks, "Access-Control-Request-Headers": "authorization"}
+        )
+        refused = client.get("/v1/messages/7?user_id=hanako", headers={"Origin": origin})
+
+    for answer in (before, refused):
+        assert ("Access-Control-Allow-Origin" in answer.headers) == allowed
+    assert refused.status_code == 401
+    assert "Access-Control-Allow-Credentials" not in refused.headers
