@@ -186,7 +186,8 @@ class ApiSettings(BaseSettings):
     )
     llm_timeout: timedelta = Field(
         default=timedelta(seconds=120),
-        description="How long a reply may take before the request ends with status 502.",
+        description="How long a reply, or the next piece of a streamed one, may take before the request ends with"
+        " status 502.",
     )
     trust_openwebui_user: bool = Field(
         default=False,

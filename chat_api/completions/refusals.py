@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel
 from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +23,35 @@ _KINDS: Mapping[int, tuple[str, str | None]] = {
     429: ("rate_limit_error", "rate_limit_exceeded"),
     502: ("server_error", "model_failed"),
     503: ("server_error", "unavailable"),
+}
+
+
+class _Told(BaseModel):
+    message: str
+    type: str
+    param: str | None
+    code: str | int | None
+
+
+class Refusal(BaseModel):
+    """A refusal or a failure in OpenAI's shape."""
+
+    error: _Told
+
+
+#: What routes in OpenAI's schema may answer besides what is asked for.
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    status: {"model": Refusal, "description": words}
+    for status, words in {
+        400: "Unreadable, unfit, or nobody is named whose memory it is about",
+        401: "No key",
+        403: "The key is not for that user",
+        404: "Not there",
+        413: "Too large",
+        429: "Too much at once, as the language model's server tells",
+        502: "The language model gave no answer",
+        503: "A part is away",
+    }.items()
 }
 
 

@@ -14,9 +14,20 @@ from chat_api.completions.shapes import CompletionIn
 from chat_api.control.users import RecallPolicy
 from chat_api.parts import Called, Parts, Wired
 
-router = APIRouter(prefix="/v1", tags=["openai"])
+router = APIRouter(prefix="/v1", tags=["openai"], responses=refusals.DOCUMENTED)
 
 _UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+#: OpenAI's own, and whatever the language model's server adds to it.
+_STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A completion; with `stream`, its chunks as server-sent events.",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "text/event-stream": {"schema": {"type": "string"}},
+        },
+    }
+}
 
 Named = Annotated[str | None, Header(description="The conversation's name, percent-encoded.")]
 ChatId = Annotated[str | None, Header(description="The same, as Open WebUI sends it.")]
@@ -24,7 +35,7 @@ UserId = Annotated[str | None, Header(description="Whose memory it is about, fro
 Task = Annotated[str | None, Header(description="What Open WebUI asks for itself: nothing is kept of it.")]
 
 
-@router.post("/chat/completions", summary="Complete a chat", response_model=None)
+@router.post("/chat/completions", summary="Complete a chat", response_model=None, responses=_STREAMED)
 async def complete(  # noqa: PLR0917  FastAPI fills them by name
     parts: Wired,
     caller: Called,
