@@ -39,6 +39,11 @@ class ImportFile:
         return None
 
     @property
+    def foreign(self) -> bool:
+        """Whether another program exported it."""
+        return self._format is not plain
+
+    @property
     def name(self) -> str:
         """What it was recognised as."""
         return str(self._format.NAME)
