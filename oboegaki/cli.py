@@ -260,7 +260,8 @@ def import_file(
     messages = import_file_format.opened(file)
     with connected(instance.load()) as client:
         importing.set_user(client, messages.settings, user)
-        found = importing.run(client, messages, user, console, lenient=messages.foreign)
+        own = messages.of_user == user
+        found = importing.run(client, messages, user, console, lenient=messages.foreign, own=own)
     console.print(f"{messages.name}: {found.messages} messages, {found.added} of them new; all learned.")
     if found.differing:
         console.print(f"{found.differing} are there in other words, and were left as they are.")

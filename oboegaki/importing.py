@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from oboegaki.client import Client
-from oboegaki.errors import CommandError, PartAway, Taken, Unfit
+from oboegaki.errors import CommandError, NotThere, PartAway, Taken, Unfit
 from oboegaki.formats.items import Message
+from oboegaki.formats.plain import NAMED
 from oboegaki.showing import waits_for
 
 #: Messages in one call: small enough that the bar moves, large enough that MySQL's commits do not count.
@@ -43,15 +44,25 @@ class Imported:
     cause: str = ""
 
 
-def run(client: Client, messages: Messages, user: str, console: Console, *, lenient: bool = False) -> Imported:
+def run(
+    client: Client,
+    messages: Messages,
+    user: str,
+    console: Console,
+    *,
+    lenient: bool = False,
+    own: bool = False,
+) -> Imported:
     """Posts the messages and waits, with a bar for each, until all of them are learned.
 
     What is there already is only looked up, by its name: an import that was ended goes on where it got to. If
     `lenient`, a message that the API does not take is left out: nobody mends another program's export by hand.
+    With `own` the messages are an export of this very user, who may have them still.
     """
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console) as progress:
-        written = _post(client, messages, user, progress, lenient=lenient)
+        written = _Written(lenient, own)
+        _post(client, messages, user, progress, written)
         if written.last:
             _wait(client, user, written.last, written.added, progress)
     return Imported(len(messages), written.added, written.differing, written.refused, written.cause)
@@ -68,6 +79,7 @@ class _Written:
     """What was written so far, and the highest id among it."""
 
     lenient: bool
+    own: bool
     added: int = 0
     differing: int = 0
     refused: int = 0
@@ -83,14 +95,27 @@ class _Written:
             self.cause = self.cause or str(cause)
 
 
-def _post(client: Client, messages: Messages, user: str, progress: Progress, *, lenient: bool) -> _Written:
+def is_there(client: Client, user: str, message: Message) -> bool:
+    """Whether a message of an export is still the user's: it has no name there, so it is asked for by its id."""
+    name = str(message.get("external_id"))
+    if not name.startswith(NAMED):
+        return False
+    try:
+        row = client.call("GET", f"/v1/messages/{name.split('/')[1]}", params={"user_id": user})
+    except NotThere:
+        return False
+    return bool((row["role"], row["content"]) == (message["role"], message["content"]))
+
+
+def _post(client: Client, messages: Messages, user: str, progress: Progress, written: _Written) -> None:
     bar = progress.add_task("Writing ", total=len(messages))
-    written, before = _Written(lenient), 0
+    before = 0
     for batch in _batches(messages):
-        _post_batch(client, user, batch, before, written)
+        missing = [each for each in batch if not is_there(client, user, each)] if written.own else batch
+        if missing:
+            _post_batch(client, user, missing, before, written)
         before += len(batch)
         progress.advance(bar, len(batch))
-    return written
 
 
 def _batches(messages: Messages) -> Iterator[list[Message]]:
