@@ -328,7 +328,10 @@ def import_file(
     with import_file_format.read_again(file, here.stack.home) as path, connected(here) as client:
         messages = import_file_format.opened(path)
         importing.set_user(client, messages.settings, user)
-        found = importing.run(client, messages, user, console)
+        own = messages.of_user == user
+        found = importing.run(client, messages, user, console, lenient=messages.foreign, own=own)
     console.print(f"{messages.name}: {found.messages} messages, {found.added} of them new; all learned.")
     if found.differing:
         console.print(f"{found.differing} are there in other words, and were left as they are.")
+    if found.refused:
+        console.print(f"{found.refused} were left out, as they cannot be taken: {found.cause}")

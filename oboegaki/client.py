@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from devstack.sockets import socket_path
-from oboegaki.errors import Away, CommandError, NotThere, PartAway, Taken
+from oboegaki.errors import Away, CommandError, NotThere, PartAway, Taken, Unfit
 from oboegaki.instance import Instance
 from oboegaki.remedies import remedies
 
@@ -88,6 +88,8 @@ def _refusal(answer: httpx.Response) -> CommandError:
             return PartAway(_problem(answer))
         case httpx.codes.CONFLICT:
             return Taken(_problem(answer))
+        case httpx.codes.UNPROCESSABLE_ENTITY:
+            return Unfit(_problem(answer))
         case httpx.codes.NOT_FOUND:
             return NotThere(_problem(answer))
         case _:

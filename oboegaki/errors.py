@@ -29,6 +29,10 @@ class Taken(CommandError):
     """Something else has that name already."""
 
 
+class Unfit(CommandError):
+    """What was sent cannot be taken as it is."""
+
+
 class PartAway(CommandError):
     """A part that the call needs is away; the same call may work later."""
 

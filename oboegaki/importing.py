@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from oboegaki.client import Client
-from oboegaki.errors import CommandError, PartAway, Taken
+from oboegaki.errors import CommandError, NotThere, PartAway, Taken, Unfit
 from oboegaki.formats.items import Message
+from oboegaki.formats.plain import NAMED
 from oboegaki.showing import waits_for
 
 #: Messages in one call: small enough that the bar moves, large enough that MySQL's commits do not count.
@@ -32,24 +33,39 @@ class Messages(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import came to: how many messages, of these new, and left alone as they are there in other words."""
+    """What an import came to: how many messages, and of these new."""
 
     messages: int
     added: int
+    #: Left alone as they are there in other words.
     differing: int = 0
+    #: Left out as the API does not take them, and why it did not take the first of them.
+    refused: int = 0
+    cause: str = ""
 
 
-def run(client: Client, messages: Messages, user: str, console: Console) -> Imported:
+def run(
+    client: Client,
+    messages: Messages,
+    user: str,
+    console: Console,
+    *,
+    lenient: bool = False,
+    own: bool = False,
+) -> Imported:
     """Posts the messages and waits, with a bar for each, until all of them are learned.
 
-    What is there already is only looked up, by its name: an import that was ended goes on where it got to.
+    What is there already is only looked up, by its name: an import that was ended goes on where it got to. If
+    `lenient`, a message that the API does not take is left out: nobody mends another program's export by hand.
+    With `own` the messages are an export of this very user, who may have them still.
     """
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console) as progress:
-        written = _post(client, messages, user, progress)
+        written = _Written(lenient, own)
+        _post(client, messages, user, progress, written)
         if written.last:
             _wait(client, user, written.last, written.added, progress)
-    return Imported(len(messages), written.added, written.differing)
+    return Imported(len(messages), written.added, written.differing, written.refused, written.cause)
 
 
 def set_user(client: Client, settings: Mapping[str, Any] | None, user: str) -> None:
@@ -62,19 +78,44 @@ def set_user(client: Client, settings: Mapping[str, Any] | None, user: str) -> N
 class _Written:
     """What was written so far, and the highest id among it."""
 
+    lenient: bool
+    own: bool
     added: int = 0
     differing: int = 0
+    refused: int = 0
+    cause: str = ""
     last: int = 0
 
+    def leave(self, cause: CommandError) -> None:
+        """Counts a message that was not written."""
+        if isinstance(cause, Taken):
+            self.differing += 1
+        else:
+            self.refused += 1
+            self.cause = self.cause or str(cause)
 
-def _post(client: Client, messages: Messages, user: str, progress: Progress) -> _Written:
+
+def is_there(client: Client, user: str, message: Message) -> bool:
+    """Whether a message of an export is still the user's: it has no name there, so it is asked for by its id."""
+    name = str(message.get("external_id"))
+    if not name.startswith(NAMED):
+        return False
+    try:
+        row = client.call("GET", f"/v1/messages/{name.split('/')[1]}", params={"user_id": user})
+    except NotThere:
+        return False
+    return bool((row["role"], row["content"]) == (message["role"], message["content"]))
+
+
+def _post(client: Client, messages: Messages, user: str, progress: Progress, written: _Written) -> None:
     bar = progress.add_task("Writing ", total=len(messages))
-    written, before = _Written(), 0
+    before = 0
     for batch in _batches(messages):
-        _post_batch(client, user, batch, before, written)
+        missing = [each for each in batch if not is_there(client, user, each)] if written.own else batch
+        if missing:
+            _post_batch(client, user, missing, before, written)
         before += len(batch)
         progress.advance(bar, len(batch))
-    return written
 
 
 def _batches(messages: Messages) -> Iterator[list[Message]]:
@@ -92,30 +133,29 @@ def _batches(messages: Messages) -> Iterator[list[Message]]:
 
 def _post_batch(client: Client, user: str, batch: Sequence[Message], before: int, written: _Written) -> None:
     try:
-        answer = _posted(client, user, batch, before)
-    except Taken:
-        # All or nothing: the halves tell which messages are there in other words. Those are left as they are.
+        answer = client.call("POST", "/v1/messages", json={"user_id": user, "messages": batch})
+    except (Taken, Unfit) as exc:
+        if isinstance(exc, Unfit) and not written.lenient:
+            raise _placed(exc, before) from exc
+        # All or nothing: the halves tell which messages it is about. Those are left alone.
         if len(batch) == 1:
-            written.differing += 1
+            written.leave(exc)
             return
         middle = len(batch) // 2
         _post_batch(client, user, batch[:middle], before, written)
         _post_batch(client, user, batch[middle:], before + middle, written)
         return
+    except CommandError as exc:
+        raise _placed(exc, before) from exc
     written.added += sum(item["created"] for item in answer["messages"])
     written.last = max(written.last, *(item["message_id"] for item in answer["messages"]))
 
 
-def _posted(client: Client, user: str, batch: Sequence[Message], before: int) -> Any:  # noqa: ANN401  JSON
-    try:
-        return client.call("POST", "/v1/messages", json={"user_id": user, "messages": batch})
-    except Taken:
-        raise
-    except CommandError as exc:
-        raise CommandError(
-            f"{exc} The numbers count from message {before + 1} of the file, as 0. The {before} messages before it"
-            " are written; import the mended file again, nothing doubles."
-        ) from exc
+def _placed(cause: CommandError, before: int) -> CommandError:
+    return CommandError(
+        f"{cause} The numbers count from message {before + 1} of the file, as 0. The {before} messages before it"
+        " are written; import the mended file again, nothing doubles."
+    )
 
 
 def _wait(client: Client, user: str, last: int, added: int, progress: Progress) -> None:

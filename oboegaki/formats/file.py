@@ -42,6 +42,18 @@ class ImportFile:
         return None
 
     @property
+    def of_user(self) -> str | None:
+        """Of whom an export is; None for any other file."""
+        first = next(_items(self.path), None)
+        told = first.get("user_id") if isinstance(first, dict) and first.get("type") == "export" else None
+        return told if isinstance(told, str) else None
+
+    @property
+    def foreign(self) -> bool:
+        """Whether another program exported it."""
+        return self._format is not plain
+
+    @property
     def name(self) -> str:
         """What it was recognised as."""
         return str(self._format.NAME)

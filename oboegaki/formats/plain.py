@@ -11,6 +11,8 @@ from oboegaki.formats.items import Message
 NAME = "messages"
 #: The kinds of lines of an export; of these only messages are imported, as memories are learned from them again.
 KINDS = frozenset({"export", "user", "conversation", "message", "memory", "end"})
+#: What the names begin with that an export gives to messages without one; the message's id follows.
+NAMED = "oboegaki/"
 _FIELDS = (
     "external_id",
     "conversation_id",
@@ -39,7 +41,7 @@ def messages(item: Mapping[str, Any]) -> Iterator[Message]:
         # Two exports may hold messages of one number, never two of one number, time and text.
         said = json.dumps([item.get("role"), item.get("content"), item.get("created_at")])
         digest = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        message["external_id"] = f"oboegaki/{item['message_id']}/{digest}"
+        message["external_id"] = f"{NAMED}{item['message_id']}/{digest}"
     yield message
 
 

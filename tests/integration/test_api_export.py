@@ -111,6 +111,21 @@ def test_an_export_that_is_imported_gives_the_same_export_and_twice_is_once(
     assert of_kind(export(api, other), "user") == of_kind(export(api, user), "user")
 
 
+def test_what_the_exports_own_user_has_still_is_not_written_again(api: Api, user: str, tmp_path: Path) -> None:
+    fill(api, user)
+    path = tmp_path / "export.jsonl"
+    exporting.run(command(api.client), user, path)
+    [named] = [each for each in opened(path) if each["external_id"] == "x"]
+    gone = of_kind(export(api, user), "message")[0]["message_id"]
+    api.client.delete(f"/v1/messages/{gone}", params={"user_id": user})
+    there = [importing.is_there(command(api.client), user, each) for each in opened(path)]
+
+    assert opened(path).of_user == user
+    # Off the record twice, of which one was deleted; then what has a name, by which it is known; then the note.
+    assert there == [False, True, False, True]
+    assert not importing.is_there(command(api.client), new_user(), named)
+
+
 def test_without_the_memories_no_export_begins(mysql: MySql, api: Api, user: str, tmp_path: Path) -> None:
     with serving(settings_for(mysql.api), api.rows, AwayStore()) as away:
         assert away.get(f"/v1/users/{user}/export").status_code == 503

@@ -195,6 +195,15 @@ def test_nothing_that_is_gone_stays_pinned(api: Api, user: str, how: str) -> Non
     assert profile(api, user) == []
 
 
+def test_a_pinned_note_that_is_forgotten_or_corrected_is_no_longer_given(api: Api, user: str) -> None:
+    tea, coffee = (learned(api, user, f"drinks {drink}", pinned=True) for drink in ("tea", "coffee"))
+    change(api, user, tea, text="drinks water")
+    assert api.client.delete(f"/v1/memories/{coffee}", params={"user_id": user}).status_code == 204
+
+    # The correction is pinned as what it corrects was.
+    assert profile(api, user) == [("drinks water", True)]
+
+
 def test_a_chat_is_given_what_is_pinned_also_without_the_memories(mysql: MySql, api: Api, user: str) -> None:
     add(api, user, "allergic to nuts", pinned=True)
     body = {"user_id": user, "message": "hello"}

@@ -105,7 +105,10 @@ def test_an_import_waits_for_memories_that_are_not_there_yet() -> None:
     assert (done.added, answers) == (1, [])
 
 
-def test_what_is_there_in_other_words_is_left_and_told_and_the_rest_is_written() -> None:
+@pytest.mark.parametrize(("status", "lenient"), [(409, False), (409, True), (422, True)])
+def test_what_is_there_in_other_words_or_not_taken_is_left_and_told_and_the_rest_is_written(
+    status: int, lenient: bool
+) -> None:
     posted: list[str] = []
 
     def api(request: httpx.Request) -> httpx.Response:
@@ -113,12 +116,25 @@ def test_what_is_there_in_other_words_is_left_and_told_and_the_rest_is_written()
             return httpx.Response(200, json={"unlearned": 0})
         contents = [message["content"] for message in json.loads(request.content)["messages"]]
         if "taken" in contents:
-            return httpx.Response(409, json={"title": "Conflict", "detail": "It is taken."})
+            return httpx.Response(status, json={"title": "No", "detail": "It is too long."})
         posted.extend(contents)
         return httpx.Response(201, json={"messages": [{"message_id": 1, "created": True}] * len(contents)})
 
     said = [{"role": "user", "content": text} for text in ("a", "b", "taken", "c", "d")]
     with httpx.Client(transport=httpx.MockTransport(api), base_url="http://oboegaki") as http:
-        done = importing.run(Client(http), said, "hanako", Console(quiet=True))
+        done = importing.run(Client(http), said, "hanako", Console(quiet=True), lenient=lenient)
 
-    assert (done.messages, done.added, done.differing, posted) == (5, 4, 1, ["a", "b", "c", "d"])
+    assert (done.messages, done.added, posted) == (5, 4, ["a", "b", "c", "d"])
+    assert (done.differing, done.refused) == ((1, 0) if status == 409 else (0, 1))
+    assert done.cause == ("" if status == 409 else "No: It is too long.")
+
+
+def test_a_message_of_ones_own_that_is_not_taken_ends_the_import_with_its_place() -> None:
+    def api(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(422, json={"title": "No", "detail": "It is too long."})
+
+    with (
+        httpx.Client(transport=httpx.MockTransport(api), base_url="http://oboegaki") as http,
+        pytest.raises(CommandError, match="The numbers count from message 1 of the file"),
+    ):
+        importing.run(Client(http), [{"role": "user", "content": "x"}], "hanako", Console(quiet=True))
