@@ -92,7 +92,8 @@ class Erasures:
         # Of what was never learned nobody will ever say that it is deleted.
         filed = self._filed(erasure.extent, is_over=now >= erasure.deadline)
         after = replace(erasure, parts=looked(erasure.parts, filed, told))
-        if after.is_done(now):
+        # Of what could not be looked at nobody knows, however well the rest is.
+        if filed and told is not None and after.is_done(now):
             after = replace(after, done_at=now)
             _log.info("An erasure is done.", extra={"action": "erased", "erasure": erasure.id})
         if after != erasure:

@@ -178,6 +178,26 @@ def test_while_a_part_is_away_the_others_are_looked_at(api: Api, rows: Rows, use
     assert counted(told(api, erasure), "store") == (1, 0, False)
 
 
+def test_what_could_not_be_looked_at_is_not_taken_for_done(api: Api, rows: Rows, user: str) -> None:
+    message = api.say(user, "I drink tea")
+    api.learn(user, message)
+    erasure, trail = forget(api, user), Trail()
+    api.learn_deletion(user, message)
+    trail.settled, trail.away = True, True
+    with erasing(rows, api, trail) as erased:
+        erased.look_after()
+        assert not told(api, erasure)["done"]
+    trail.away = False
+    closed = new_store()
+    closed.close()
+    Erasures(rows, closed, within=WITHIN, clock=now, trail=trail).look_after()
+    assert not told(api, erasure)["done"]
+    with erasing(rows, api, trail) as erased:
+        erased.look_after()
+
+    assert told(api, erasure)["done"]
+
+
 def test_what_only_another_process_can_tell_is_said_so_and_is_over_at_the_deadline(
     api: Api, rows: Rows, user: str
 ) -> None:
