@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import backlog, beside_mem0, extraction, freshness, learning, quality, recall, verifying
+from benchmarks import backlog, beside_mem0, extraction, freshness, learning, metering, quality, recall, verifying
 from benchmarks.figures import Result
 from benchmarks.machine import this_machine
 from benchmarks.showing import draw, show, write_json
@@ -23,6 +23,7 @@ class Benchmark(StrEnum):
     EXTRACTION = "extraction"
     FRESHNESS = "freshness"
     LEARNING = "learning"
+    METERING = "metering"
     QUALITY = "quality"
     RECALL = "recall"
     VERIFY = "verify"
@@ -35,6 +36,7 @@ _MEASURED: dict[Benchmark, Callable[..., Result]] = {
     Benchmark.EXTRACTION: extraction.run,
     Benchmark.FRESHNESS: freshness.run,
     Benchmark.LEARNING: learning.run,
+    Benchmark.METERING: metering.run,
     Benchmark.QUALITY: quality.run,
     Benchmark.RECALL: recall.run,
     Benchmark.VERIFY: verifying.run,

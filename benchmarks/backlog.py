@@ -99,7 +99,7 @@ def _learned(count: int) -> list[Look]:
         running_kafka(stack_settings(Path(folder))) as settings,
     ):
         topics.ensure(settings)
-        _write(settings, count)
+        write(settings, count)
         told, tells = get_context("spawn").Pipe(duplex=False)
         process = get_context("spawn").Process(target=_learn, args=(settings, count, tells))
         process.start()
@@ -110,7 +110,8 @@ def _learned(count: int) -> list[Look]:
             process.join()
 
 
-def _write(settings: ConsumerSettings, count: int) -> None:
+def write(settings: ConsumerSettings, count: int) -> None:
+    """Writes so many events, of messages of many users in turn, to the messages log."""
     producer = Producer(settings.client() | {"enable.idempotence": True, "linger.ms": 50})
     for number in range(1, count + 1):
         user = f"user {number % _USERS}"

@@ -122,17 +122,18 @@ def build(
 ) -> Learning:
     """Wires the stages to a broker that is not started yet. `near` finds what a window's model is to know.
 
-    Without a writer, profiles are chosen from the facts. `meter` is told what the stages do.
+    Without a writer, profiles are chosen from the facts. `meter` is told what the stages do; only
+    with one is anything known of the lag.
     """
     unread = Unread()
     # FastStream's type lists only a part of what librdkafka takes.
     config: Any = settings.client() | {
         "enable.auto.offset.store": False,
         "error_cb": _Complaints(clock),
-        "stats_cb": unread,
-        "statistics.interval.ms": _TOLD_EVERY_MS,
         "queued.max.messages.kbytes": names.MOST_AHEAD_BYTES // 1024,
     }
+    if meter is not None:
+        config |= {"stats_cb": unread, "statistics.interval.ms": _TOLD_EVERY_MS}
     broker = KafkaBroker(
         settings.kafka,
         allow_auto_create_topics=False,

@@ -5,14 +5,14 @@ it. No label holds a user, a message or an address.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Literal
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.process_collector import ProcessCollector
@@ -24,6 +24,7 @@ _PREFIX = "oboegaki_"
 #: What a request or a step of it takes, and what a language model or a batch may take, in seconds.
 _QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SLOW = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+_MOST_TOKENS = 10_000_000
 _RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -183,6 +184,16 @@ class Metrics:
         """All of them as Prometheus reads them."""
         return generate_latest(self.registry)
 
+    @contextmanager
+    def answering(self, host: str, port: int) -> Iterator[None]:
+        """Whoever asks there is told them, without a key. Raises OSError where it cannot be listened on."""
+        server, _ = start_http_server(port, host, self.registry)
+        try:
+            yield
+        finally:
+            server.shutdown()
+            server.server_close()
+
     def watch_pool(self, lent: Callable[[], int], size: int) -> None:
         """Also tells how many connections to MySQL are in use."""
         self._gauge(LENT).set_function(lent)
@@ -259,8 +270,9 @@ class Metrics:
         self, purpose: str, seconds: float, *, answered: bool, prompt: int | None, answer: int | None
     ) -> None:
         self._llm_calls.labels(purpose, "answered" if answered else "failed").observe(seconds)
-        self._llm_tokens.labels(purpose, "prompt").inc(prompt or 0)
-        self._llm_tokens.labels(purpose, "answer").inc(answer or 0)
+        for direction, tokens in (("prompt", prompt), ("answer", answer)):
+            # A server may tell anything.
+            self._llm_tokens.labels(purpose, direction).inc(min(max(tokens or 0, 0), _MOST_TOKENS))
 
     def _counter(self, of: Described) -> Counter:
         return Counter(of.name, of.help, of.labels, registry=self.registry)

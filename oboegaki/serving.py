@@ -18,7 +18,6 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from prometheus_client import start_http_server
 
 from chat_api.app import create_app
 from chat_api.auth import audit
@@ -198,14 +197,12 @@ def _tell_metrics(instance: Instance, parts: ExitStack, metrics: Metrics) -> Non
     if port is None:
         return
     try:
-        server, _ = start_http_server(port, host, metrics.registry)
+        parts.enter_context(metrics.answering(host, port))
     except OSError as exc:
         raise CommandError(
             f"Port {port} on {host} cannot be listened on for metrics ({exc.strerror}). Stop what uses it, or set"
             " OBOEGAKI_METRICS_PORT to a free port."
         ) from exc
-    parts.callback(server.server_close)
-    parts.callback(server.shutdown)
 
 
 def _public_socket(instance: Instance, parts: ExitStack) -> socket.socket:

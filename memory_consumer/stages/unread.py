@@ -5,6 +5,7 @@ https://github.com/confluentinc/librdkafka/blob/master/STATISTICS.md
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from memory_consumer.stages.stage import Partition
@@ -20,10 +21,12 @@ class Unread:
         self._told: dict[str, Mapping[Partition, int]] = {}
 
     def __call__(self, statistics: str) -> None:
-        """Notes what a client tells. Quick, as the client waits for it."""
-        told = json.loads(statistics)
-        if told["type"] == "consumer":
-            self._told[told["name"]] = unread(told)
+        """Notes what a client tells. Quick, as the client waits for it; raises nothing."""
+        # What another release of the client tells otherwise is not known then, which must not end its reading.
+        with suppress(ValueError, KeyError, TypeError, AttributeError):
+            told = json.loads(statistics)
+            if told["type"] == "consumer":
+                self._told[told["name"]] = unread(told)
 
     def now(self) -> dict[Partition, int]:
         """At most so many records are left to read, of each partition that is read here."""

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from chat_api.store import Rows
 from oboegaki.metrics import Metrics
 from tests.support.api import Api, AwayEmbedder, MySql, new_store, serving, settings_for
+from tests.support.llm_server import fails, llm_server, says
 from tests.support.services import now
 
 
@@ -82,3 +83,21 @@ def test_a_recall_without_the_embedder_is_told_as_degraded(mysql: MySql, user: s
         api.recall(user, "bread")
 
         assert samples(api)["oboegaki_recalls_degraded_total",] == 1
+
+
+def test_a_reply_of_a_model_is_told_with_its_tokens_and_one_that_failed_as_that(mysql: MySql, user: str) -> None:
+    metrics = Metrics("1.2.3")
+    with (
+        llm_server(says("Bread."), fails(500)) as model,
+        closing(Rows(mysql.api, pool_size=2, clock=now)) as rows,
+        serving(settings_for(mysql.api, llm_url=model.url), rows, new_store(), meter=metrics) as client,
+    ):
+        asked = [client.post("/v1/chat", json={"user_id": user, "message": "What do I bake?"}) for _ in range(2)]
+
+    def told(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(f"oboegaki_llm_{name}", {"purpose": "reply", **labels})
+
+    assert [answer.status_code for answer in asked] == [200, 502]
+    assert told("call_duration_seconds_count", outcome="answered") == 1
+    assert told("call_duration_seconds_count", outcome="failed") == 1
+    assert (told("tokens_total", direction="prompt"), told("tokens_total", direction="answer")) == (700, 50)

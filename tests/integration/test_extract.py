@@ -26,6 +26,7 @@ from memory_consumer.records import facts
 from memory_consumer.records.cdc import MessageRow
 from memory_consumer.settings import ConsumerSettings
 from memory_consumer.stages.attempts import MOST_TRIES
+from oboegaki.metrics import Metrics
 from tests.support import events
 from tests.support.deadline import DEADLINE_S, eventually
 from tests.support.events import Row
@@ -226,6 +227,19 @@ class Unheard(TransactionalWriter):
         return offsets
 
 
+class Silent(TransactionalWriter):
+    """Fails before its first commit."""
+
+    def __init__(self, settings: ConsumerSettings, partition: int, failures: list[Exception]) -> None:
+        self._failures = failures
+        super().__init__(settings, partition)
+
+    def write(self, records: Iterable[Outgoing], consumed: Consumed | None = None) -> dict[tuple[str, bytes], int]:
+        if self._failures:
+            raise self._failures.pop()
+        return super().write(records, consumed)
+
+
 def handle(settings: ConsumerSettings, stage: ExtractStage, *, count: int, times: int) -> None:
     """Hands the first events of Alice's partition to a stage so many times."""
     with reading(settings, GROUP) as reader:
@@ -256,6 +270,25 @@ def test_a_batch_that_was_committed_unheard_is_not_learned_again(settings: Consu
 
     assert [record.facts[0].text for record in logs.facts()] == ["I like coffee."]
     assert logs.committed(GROUP, names.MESSAGES) == [2]
+
+
+def test_a_meter_is_told_of_every_batch_of_what_failed_and_of_the_facts(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    metrics = Metrics("0")
+    logs.say("I like tea. My sister has a dog.")
+    silent = partial(Silent, failures=[Transient("Kafka did not answer.")])
+    stage = ExtractStage(Tenures(settings, offline.EXTRACTOR, now, silent), PROMPT, metrics)
+    handle(settings, stage, count=1, times=2)
+
+    def told(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(f"oboegaki_learning_{name}", labels)
+
+    assert told("batch_duration_seconds_count", stage="extract") == 2
+    assert told("batch_records_sum", stage="extract") == 2
+    assert told("failures_total", stage="extract", kind="Transient") == 1
+    assert told("rewinds_total", stage="extract") == 1
+    assert told("facts_written_total") == len(logs.facts()[0].facts) > 0
 
 
 def test_a_batch_that_failed_unforeseen_after_its_commit_is_not_written_again_one_by_one(

@@ -6,12 +6,13 @@ from datetime import timedelta
 from itertools import chain
 from typing import Any
 
+import httpx
 import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from oboegaki.metrics import SECTIONS, Described, Metrics
-from tests.support.services import now
+from tests.support.services import free_ports, now
 
 EVERY = tuple(chain.from_iterable(metrics for _, metrics in SECTIONS))
 every_metric = pytest.mark.parametrize("metric", EVERY, ids=lambda metric: metric.name)
@@ -126,3 +127,24 @@ def test_the_oldest_record_in_hand_has_its_age_and_none_is_no_age() -> None:
     assert oldest is not None
     assert 90 <= oldest < 150
     assert value(metrics, "oboegaki_learning_oldest_in_hand_seconds", stage="project") == 0
+
+
+@pytest.mark.parametrize("tokens", [-1, 10**400])
+def test_a_server_that_tells_nonsense_of_its_tokens_costs_no_reply(tokens: int) -> None:
+    metrics = Metrics("0")
+    metrics.asked_for_reply(1.0, answered=True, prompt_tokens=tokens, answer_tokens=7)
+
+    assert value(metrics, "oboegaki_llm_tokens_total", purpose="reply", direction="answer") == 7
+
+
+def test_at_a_port_of_their_own_they_are_told_without_a_key_and_a_taken_one_is_an_error() -> None:
+    [port] = free_ports(1)
+    metrics = all_told()
+    with metrics.answering("127.0.0.1", port):
+        answer = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False)
+        with pytest.raises(OSError, match="in use"), metrics.answering("127.0.0.1", port):
+            pass
+
+    assert "oboegaki_build_info" in answer.text
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False)

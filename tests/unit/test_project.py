@@ -16,10 +16,12 @@ from memory_consumer.records import facts
 from memory_consumer.records.dead_letters import DeadLetter
 from memory_consumer.records.facts import FactsRecord
 from memory_consumer.stages.attempts import MOST_IN_A_ROW, MOST_TRIES
+from memory_consumer.stages.metering import Meter
 from memory_consumer.stages.retry import Backoff
 from memory_store.errors import Refused
 from memory_store.fake import FakeStore, HashEmbedder
 from memory_store.models import Filing, Profile, Vectors
+from oboegaki.metrics import Metrics
 from tests.support.events import Row, learned
 from tests.support.services import now
 
@@ -95,10 +97,12 @@ class Embedding(HashEmbedder):
         return super().passages(texts)
 
 
-def project(embedder: HashEmbedder, letters: Letters, version: Fillable | None = None) -> ProjectStage:
+def project(
+    embedder: HashEmbedder, letters: Letters, version: Fillable | None = None, meter: Meter | None = None
+) -> ProjectStage:
     """The stage, which waits for nothing."""
     no_wait, box = Backoff(first=0.0, most=0.0), cast("LetterBox", letters)
-    return ProjectStage(version or FakeStore().create("v1"), embedder, box, now, backoff=no_wait)
+    return ProjectStage(version or FakeStore().create("v1"), embedder, box, now, backoff=no_wait, meter=meter)
 
 
 def filed_while_the_second_is_given_back(when: str) -> tuple[Group, Letters]:
@@ -205,3 +209,24 @@ def test_a_store_that_refuses_everything_is_waited_for_and_is_no_fault_of_the_re
     asyncio.run(run())
     assert (stage.report.dead, stage.report.stopped, group.committed, letters.written) == (0, False, {}, [])
     assert stage.report.waiting_for == "The store refuses the key."
+
+
+def test_a_meter_is_told_of_every_batch_and_of_what_is_tried_again() -> None:
+    metrics, group = Metrics("0"), Group()
+    records = [Record(0, offset, learned(Row(offset + 1, "I like tea."))) for offset in range(3)]
+    for store in (RefusingStore(), FakeStore().create("v1")):
+        stage = project(HashEmbedder(), Letters(), store, metrics)
+        stage.assigned(cast("Consumer", None), PARTITIONS)
+        asyncio.run(stage.handle(cast("Sequence[Message]", records), group))
+    stage.revoked(cast("Consumer", None), PARTITIONS[1:])
+
+    def told(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(f"oboegaki_learning_{name}", labels)
+
+    assert told("batch_records_sum", stage="project") == 6
+    assert told("batch_duration_seconds_count", stage="project") == 2
+    assert told("failures_total", stage="project", kind="Refused") == 1
+    assert told("rewinds_total", stage="project") == 1
+    assert told("memories_filed_total") == 3
+    assert told("partition_changes_total", stage="project", change="assigned") == 4
+    assert told("partition_changes_total", stage="project", change="revoked") == 1

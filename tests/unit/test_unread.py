@@ -56,6 +56,14 @@ def test_each_client_s_last_word_counts_and_producers_read_nothing() -> None:
     assert unread.now() == {("facts", 3): 5, ("messages", 3): 10}
 
 
+@pytest.mark.parametrize("told", ["", "[]", "{}", '{"type": "consumer", "name": "one", "topics": []}'])
+def test_statistics_that_are_none_that_we_know_end_nobodys_reading(told: str) -> None:
+    unread = Unread()
+    unread(told)
+
+    assert unread.now() == {}
+
+
 def test_a_partition_that_was_given_up_is_told_no_more() -> None:
     unread = Unread()
     unread(statistics())
