@@ -209,12 +209,13 @@ class ApiSettings(BaseSettings):
     @field_validator("rate_limit")
     @classmethod
     def _rate_limit_is_one(cls, value: str) -> str:
+        limit = "" if value.strip() == "none" else value.strip()
         try:
-            if value.strip():
-                parse(value)
+            if limit:
+                parse(limit)
         except ValueError as exc:
-            raise ValueError("must be a number by a length of time, such as 600/minute, or empty") from exc
-        return value.strip()
+            raise ValueError("must be a number by a length of time, such as 600/minute, or none") from exc
+        return limit
 
     @field_validator("rate_limit_storage")
     @classmethod

@@ -38,7 +38,7 @@ class Route:
         return f"{self.method} {self.address}"
 
 
-NOBODYS = "00000000-0000-4000-8000-000000000000"
+NO_ERASURE = "00000000-0000-4000-8000-000000000000"
 
 ROUTES = [
     Route("GET", "/v1/messages/{message_id}?user_id={user_id}", 404),
@@ -115,7 +115,7 @@ def test_a_user_sees_and_touches_nothing_of_another_whose_name_looks_alike(
     mine, theirs = f"{user}{one}", f"{user}{other}"
     before = known(api, mine)
     names: dict[str, object] = {"message_id": before.message, "memory_id": before.memory, "conversation_id": "c"}
-    names["erasure_id"] = NOBODYS
+    names["erasure_id"] = NO_ERASURE
     address = route.address.format(user_id=quote(theirs, safe=""), **names)
     body = {route.named_by: theirs, **(route.body or {})} if route.method == "POST" else route.body
     answer = api.client.request(route.method, address, json=body)

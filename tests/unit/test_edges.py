@@ -74,7 +74,7 @@ def test_the_settings_own_key_and_health_are_not_limited(issuer: Issuer, tmp_pat
 
 
 def test_without_a_limit_nobody_is_refused(issuer: Issuer, tmp_path: Path) -> None:
-    with served(issuer, tmp_path, rate_limit="") as client:
+    with served(issuer, tmp_path, rate_limit="none") as client:
         assert client.get("/openapi.json", headers=bearer(issuer.token())).status_code == 200
 
 

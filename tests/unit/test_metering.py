@@ -9,8 +9,12 @@ from fastapi import FastAPI, HTTPException
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
+from chat_api.auth.admission import Admission
+from chat_api.auth.key_ring import KeyRing
 from chat_api.gates import JsonGate, KeyGate
 from chat_api.metering import Metered, Routed, Unmetered
+from tests.support.keys import KeptKeys
+from tests.support.services import now
 
 KEY = "oboegaki_test_0123456789"
 
@@ -49,7 +53,8 @@ def client(meter: Noting) -> TestClient:
     ticks = iter(range(100))
     app.add_middleware(Routed)
     app.add_middleware(JsonGate)
-    app.add_middleware(KeyGate, key=SecretStr(KEY), open_to_all=())
+    admission = Admission(SecretStr(KEY), KeyRing(KeptKeys(), now), now)
+    app.add_middleware(KeyGate, admission=admission, open_to_all=())
     app.add_middleware(Metered, meter=meter, timer=lambda: next(ticks))
     return TestClient(app, headers={"Authorization": f"Bearer {KEY}"})
 
