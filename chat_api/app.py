@@ -127,7 +127,6 @@ def create_app(
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,  # a user or a conversation may end in a slash
-        responses=_documented(),
     )
     recaller = Recaller(
         rows,
@@ -174,9 +173,9 @@ def _mount(app: FastAPI) -> None:
     # The key is checked at the gate, before anything is read; this only documents it.
     keyed = [Depends(HTTPBearer(auto_error=False, description="A key, or the admin key of the settings."))]
     for routes in (messages, conversations, memories, users, erasures, chat, completion_routes, admin, keys):
-        app.include_router(routes.router, dependencies=keyed)
-    app.include_router(health.router)
-    app.include_router(metrics.router, dependencies=keyed)
+        app.include_router(routes.router, dependencies=keyed, responses=_documented(*_REFUSALS))
+    app.include_router(health.router, responses=_documented(503))
+    app.include_router(metrics.router, dependencies=keyed, responses=_documented(401, 403, 429, 503))
 
 
 def _admission(settings: ApiSettings, ring: KeyRing, clock: Callable[[], datetime]) -> Admission:
@@ -222,9 +221,9 @@ def _least(set_to: float | None, embedder: Embedder) -> Callable[[str], float]:
     return partial(least_score, embedder.name) if set_to is None else lambda _: set_to
 
 
-def _documented() -> dict[int | str, dict[str, object]]:
+def _documented(*statuses: int) -> dict[int | str, dict[str, object]]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
-        status: {"description": words, "content": {problems.MEDIA_TYPE: {"schema": schema}}}
-        for status, words in _REFUSALS.items()
+        status: {"description": _REFUSALS[status], "content": {problems.MEDIA_TYPE: {"schema": schema}}}
+        for status in statuses
     }

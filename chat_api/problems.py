@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -64,18 +64,18 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 class Fault(BaseModel):
     """One field and what is wrong with it."""
 
-    field: str
-    message: str
+    field: str = Field(description="Its name, with dots for what is inside of others.")
+    message: str = Field(description="What it must be.")
 
 
 class Problem(BaseModel):
     """A refusal or a failure: `title` names the kind, `detail` says in a sentence what is wrong."""
 
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    errors: list[Fault] | None = None
+    type: str = Field(default="about:blank", description="There is but this one: `title` names the kind.")
+    title: str = Field(description="The kind, as HTTP names the status.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What is wrong, in a sentence for people.")
+    errors: list[Fault] | None = Field(default=None, description="The fields, where fields are at fault.")
 
 
 def response(

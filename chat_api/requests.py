@@ -58,8 +58,8 @@ class _Query(BaseModel):
 class MessageIn(_Body):
     """A message to write."""
 
-    role: Role
-    content: Content
+    role: Role = Field(description="Who said it; `note`: something to be remembered word for word.")
+    content: Content = Field(description="What was said.")
     conversation_id: Identifier | None = Field(
         default=None, description="The client's own name for the conversation, made on use; a new one if left out."
     )
@@ -68,8 +68,12 @@ class MessageIn(_Body):
     )
     created_at: Rfc3339 | None = Field(default=None, description="When it was said; now if left out.")
     suppressed: _SuppressedIn = None
-    metadata: Metadata | None = None
-    agent_id: Identifier | None = None
+    metadata: Metadata | None = Field(
+        default=None, description="Whatever the client wants to find again, or bind recall by."
+    )
+    agent_id: Identifier | None = Field(
+        default=None, description="The assistant that it was said to, to bind recall by."
+    )
     pinned: _PinnedIn = None
 
     def new(self) -> NewMessage:
@@ -90,14 +94,16 @@ class MessageIn(_Body):
 class OneMessage(MessageIn):
     """A message and whose it is."""
 
-    user_id: Identifier
+    user_id: Identifier = Field(description="Whose it is.")
 
 
 class ManyMessages(_Body):
     """Messages of one user, written all or not at all."""
 
-    user_id: Identifier
-    messages: list[MessageIn] = Field(min_length=1, max_length=1000)
+    user_id: Identifier = Field(description="Whose they are.")
+    messages: list[MessageIn] = Field(
+        min_length=1, max_length=1000, description="In the order that they were said in."
+    )
 
 
 def _one_or_many(body: Any) -> str:  # noqa: ANN401  not validated yet
@@ -112,10 +118,11 @@ Messages = Annotated[
 class EditIn(_Body):
     """What to change of a message; what is left out stays."""
 
-    # The defaults are never used: what counts is whether a field was sent.
-    content: Content = ""
+    # The defaults are never used: what counts is whether a field was sent. From factories, so that the document
+    # tells none.
+    content: Content = Field(default_factory=str, description="What is said instead.")
     suppressed: _SuppressedIn = None
-    metadata: Metadata | None = None
+    metadata: Metadata | None = Field(default=None, description="In place of those there are; null for none.")
 
     def edit(self) -> Edit:
         """The edit as the rows take it."""
@@ -130,7 +137,7 @@ class EditIn(_Body):
 class MemoryIn(_Body):
     """Something to remember as it is."""
 
-    user_id: Identifier
+    user_id: Identifier = Field(description="Whose memory it is.")
     text: _MemoryText
     pinned: bool = Field(default=False, description="Given to every chat, and never replaced by itself.")
     conversation_id: Identifier | None = Field(default=None, description="`memories` if left out.")
@@ -138,8 +145,12 @@ class MemoryIn(_Body):
         default=None, description="The client's own name for it, by which a repeat is known."
     )
     created_at: Rfc3339 | None = Field(default=None, description="When it was said; now if left out.")
-    metadata: Metadata | None = None
-    agent_id: Identifier | None = None
+    metadata: Metadata | None = Field(
+        default=None, description="Whatever the client wants to find again, or bind recall by."
+    )
+    agent_id: Identifier | None = Field(
+        default=None, description="The assistant that it is for, to bind recall by."
+    )
 
     def note(self) -> NewMessage:
         """The note as the rows take it."""
@@ -170,10 +181,14 @@ class MemoryEditIn(_Body):
 class UserEditIn(_Body):
     """What to set of a user; what is left out stays."""
 
-    # The defaults are never used: what counts is whether a field was sent.
-    timezone: TimeZone = Field(default="UTC", examples=["Asia/Tokyo"], description="Where time words are read.")
+    # The defaults are never used: what counts is whether a field was sent. From factories, so that the document
+    # tells none.
+    timezone: TimeZone = Field(
+        default_factory=lambda: "UTC", examples=["Asia/Tokyo"], description="Where time words are read."
+    )
     recall: RecallPolicy = Field(
-        default="auto", description="Whether replies draw on what is remembered, where a request does not say."
+        default_factory=lambda: "auto",
+        description="Whether replies draw on what is remembered, where a request does not say.",
     )
     persona: Annotated[Content, Field(max_length=4000)] | None = Field(
         default=None, description="How the assistant is to be towards this user; null for no wish."
@@ -187,8 +202,8 @@ class UserEditIn(_Body):
 class ChatIn(_Body):
     """Something said to the assistant."""
 
-    user_id: Identifier
-    message: Content
+    user_id: Identifier = Field(description="Who says it.")
+    message: Content = Field(description="What is said.")
     conversation_id: Identifier | None = Field(default=None, description="A new conversation if left out.")
     recall: RecallPolicy | None = Field(
         default=None,
@@ -226,7 +241,7 @@ _Trusts = Annotated[
 class UserKeyIn(_AnyKeyIn):
     """A key that names one user."""
 
-    kind: Literal["user"]
+    kind: Literal["user"] = Field(description="Whom it may name.")
     bound_to: Identifier = Field(description="The user.")
 
     def new(self, now: datetime) -> NewKey:
@@ -237,7 +252,7 @@ class UserKeyIn(_AnyKeyIn):
 class TenantKeyIn(_AnyKeyIn):
     """A key that names the users of a tenant: those whose ids begin with the tenant and a slash."""
 
-    kind: Literal["tenant"]
+    kind: Literal["tenant"] = Field(description="Whom it may name.")
     bound_to: Tenant = Field(description="The tenant.")
     trusts_user_header: _Trusts = False
 
@@ -249,7 +264,7 @@ class TenantKeyIn(_AnyKeyIn):
 class AdminKeyIn(_AnyKeyIn):
     """A key that names everybody and may do everything."""
 
-    kind: Literal["admin"]
+    kind: Literal["admin"] = Field(description="Whom it may name.")
     trusts_user_header: _Trusts = False
 
     def new(self, now: datetime) -> NewKey:
@@ -263,7 +278,7 @@ KeyIn = Annotated[UserKeyIn | TenantKeyIn | AdminKeyIn, Discriminator("kind")]
 class KeysQuery(_Query):
     """A page of keys."""
 
-    limit: int = Field(default=100, ge=1, le=1000)
+    limit: int = Field(default=100, ge=1, le=1000, description="How many at most.")
     after: str = Field(
         default="", max_length=32, pattern="^[0-9a-f]*$", description="The last key id of the page before."
     )
@@ -272,32 +287,40 @@ class KeysQuery(_Query):
 class UserQuery(_Query):
     """Whose thing is meant."""
 
-    user_id: Identifier
+    user_id: Identifier = Field(description="Whose thing it is.")
 
 
 class MessagesQuery(UserQuery):
     """A page of a conversation."""
 
-    limit: int = Field(default=100, ge=1, le=1000)
+    limit: int = Field(default=100, ge=1, le=1000, description="How many at most.")
     after: int = Field(default=0, ge=0, description="The last message id of the page before.")
 
 
 class ConversationsQuery(UserQuery):
     """A page of a user's conversations."""
 
-    limit: int = Field(default=100, ge=1, le=1000)
+    limit: int = Field(default=100, ge=1, le=1000, description="How many at most.")
     cursor: str | None = Field(default=None, description="`cursor` of the page before.")
 
 
 class MemoriesQuery(UserQuery):
     """What to recall: by meaning with `query`, by time without."""
 
-    query: Content | None = None
-    limit: int | None = Field(default=None, ge=1, le=100)
-    min_score: float | None = Field(default=None, allow_inf_nan=False)
+    query: Content | None = Field(
+        default=None, description="What to recall by: a question, a message, some words."
+    )
+    limit: int | None = Field(
+        default=None, ge=1, le=100, description="How many at most; `OBOEGAKI_RECALL_LIMIT` if left out."
+    )
+    min_score: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        description="What each memory must come to; if left out, the best one to `OBOEGAKI_MIN_SCORE`.",
+    )
     since: Rfc3339 | None = Field(default=None, description="Only what was said at that time or later.")
     until: Rfc3339 | None = Field(default=None, description="Only what was said before that time.")
-    conversation_id: Identifier | None = None
+    conversation_id: Identifier | None = Field(default=None, description="Only what was said there.")
     history: bool = Field(default=False, description="Also what later memories have superseded.")
     cursor: str | None = Field(default=None, description="`cursor` of the page before; only without `query`.")
     agent_id: Identifier | None = Field(default=None, description="Only of messages with that `agent_id`.")

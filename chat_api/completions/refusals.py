@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,17 +26,19 @@ _KINDS: Mapping[int, tuple[str, str | None]] = {
 }
 
 
-class _Told(BaseModel):
-    message: str
-    type: str
-    param: str | None
-    code: str | int | None
+class RefusalError(BaseModel):
+    """What is wrong."""
+
+    message: str = Field(description="In a sentence.")
+    type: str = Field(description="The kind, such as `invalid_request_error`.")
+    param: str | None = Field(description="The field that is meant.")
+    code: str | int | None = Field(description="The kind more exactly, such as `invalid_api_key`.")
 
 
 class Refusal(BaseModel):
     """A refusal or a failure in OpenAI's shape."""
 
-    error: _Told
+    error: RefusalError = Field(description="All of it.")
 
 
 #: What routes in OpenAI's schema may answer besides what is asked for.

@@ -23,16 +23,20 @@ class CompletionIn(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    messages: list[dict[str, Any]] = Field(min_length=1, max_length=10_000)
+    messages: list[dict[str, Any]] = Field(
+        min_length=1, max_length=10_000, description="The history as the client has it, what is said now last."
+    )
     model: str | None = Field(default=None, description="The setting's model if left out.")
     user: Any = Field(
         default=None, description="Whose memory this is about, where the key is not bound to a user."
     )
-    stream: bool | None = None
+    stream: bool | None = Field(default=None, description="The completion as it comes, as server-sent events.")
     store: bool | None = Field(
         default=None, description="`false`: nothing is written, and nothing is remembered either."
     )
-    metadata: Any = None
+    metadata: Any = Field(
+        default=None, description="With a `task`, as Open WebUI sends it, nothing is written either."
+    )
 
     def passed_on(self, model: str) -> dict[str, Any]:
         """The request as it goes to the language model's server. Raises Invalid where it cannot be sent."""

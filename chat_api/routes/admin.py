@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import StreamingResponse
 
 from chat_api.answers import FiledOut, StatusOut
+from chat_api.documents import JSON_LINES
 from chat_api.fields import Identifier, RowId
 from chat_api.filed import filed
 from chat_api.parts import Wired, admin_only
@@ -16,12 +17,20 @@ router = APIRouter(prefix="/v1/admin", tags=["administration"], dependencies=[De
 
 
 @router.get("/messages/{message_id}", summary="Look at a message's row and at what is filed under it")
-def message(parts: Wired, message_id: Annotated[RowId, Path()]) -> FiledOut:
+def message(
+    parts: Wired,
+    message_id: Annotated[RowId, Path(description="As it was answered when the message was written.")],
+) -> FiledOut:
     """Whoever's it is; also what is filed under a message that is gone."""
     return filed(parts.rows, parts.store, message_id)
 
 
-@router.post("/verify", summary="Check rows, logs and memories against each other")
+@router.post(
+    "/verify",
+    summary="Check rows, logs and memories against each other",
+    response_class=StreamingResponse,
+    responses=JSON_LINES,
+)
 def verify(
     parts: Wired,
     user_id: Annotated[Identifier | None, Query(description="Only this user's messages.")] = None,

@@ -11,6 +11,7 @@ from chat_api import problems
 from chat_api.answers import ChatOut, DeltaOut, DoneOut, ProfileLineOut, RecalledOut, sources
 from chat_api.chat.streaming import Delta, Done, Event, Failed, Recalled
 from chat_api.chat.turns import Answer, Begun
+from chat_api.documents import answered_header
 from chat_api.parts import Called, Wired
 from chat_api.problems import Problem
 from chat_api.requests import ChatIn
@@ -36,7 +37,13 @@ _REPLAYED = {"Idempotency-Replayed": "true"}
     summary="Say something and get a reply",
     response_model=ChatOut,
     responses={
-        200: {"description": _EVENTS, "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        200: {
+            "description": _EVENTS,
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "headers": answered_header(
+                "Idempotency-Replayed", "`true` where it is the answer of an earlier call."
+            ),
+        },
         409: {"model": Problem, "description": "A request with this Idempotency-Key is still being answered."},
         502: {"model": Problem, "description": "The language model gave no answer."},
     },
@@ -45,7 +52,7 @@ async def say(
     parts: Wired,
     caller: Called,
     body: ChatIn,
-    idempotency_key: Annotated[str | None, Header(description=_KEY)] = None,
+    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", description=_KEY)] = None,
 ) -> Response:
     """What is said is written first and kept, whatever becomes of the reply.
 

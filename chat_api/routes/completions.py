@@ -12,6 +12,7 @@ from chat_api.completions.completions import Asked
 from chat_api.completions.owner import conversation, owner
 from chat_api.completions.shapes import CompletionIn
 from chat_api.control.users import RecallPolicy
+from chat_api.documents import answered_header, json_of
 from chat_api.parts import Called, Parts, Wired
 
 router = APIRouter(prefix="/v1", tags=["openai"], responses=refusals.DOCUMENTED)
@@ -26,13 +27,39 @@ _STREAMED: dict[int | str, dict[str, Any]] = {
             "application/json": {"schema": {"type": "object"}},
             "text/event-stream": {"schema": {"type": "string"}},
         },
+        "headers": {
+            **answered_header("X-Oboegaki-Conversation", "The conversation's name, percent-encoded."),
+            **answered_header("X-Oboegaki-Message", "The row of what was said, where it was written."),
+        },
     }
 }
 
-Named = Annotated[str | None, Header(description="The conversation's name, percent-encoded.")]
-ChatId = Annotated[str | None, Header(description="The same, as Open WebUI sends it.")]
-UserId = Annotated[str | None, Header(description="Whose memory it is about, from keys trusted for it.")]
-Task = Annotated[str | None, Header(description="What Open WebUI asks for itself: nothing is kept of it.")]
+_MODEL = {
+    "type": "object",
+    "properties": {"id": {"type": "string", "description": "What `model` of a request may be."}},
+    "required": ["id"],
+}
+_MODELS = {
+    "type": "object",
+    "properties": {"data": {"type": "array", "items": _MODEL, "description": "The models."}},
+    "required": ["data"],
+}
+
+Named = Annotated[
+    str | None, Header(alias="X-Oboegaki-Conversation", description="The conversation's name, percent-encoded.")
+]
+ChatId = Annotated[
+    str | None, Header(alias="X-OpenWebUI-Chat-Id", description="The same, as Open WebUI sends it.")
+]
+UserId = Annotated[
+    str | None,
+    Header(alias="X-OpenWebUI-User-Id", description="Whose memory it is about, from keys trusted for it."),
+]
+Task = Annotated[
+    str | None,
+    Header(alias="X-Oboegaki-Task", description="What Open WebUI asks for itself: nothing is kept of it."),
+]
+Policy = Annotated[RecallPolicy | None, Header(alias="X-Oboegaki-Recall", description="As `recall` of /v1/chat.")]
 
 
 @router.post("/chat/completions", summary="Complete a chat", response_model=None, responses=_STREAMED)
@@ -43,7 +70,7 @@ async def complete(  # noqa: PLR0917  FastAPI fills them by name
     x_oboegaki_conversation: Named = None,
     x_openwebui_chat_id: ChatId = None,
     x_openwebui_user_id: UserId = None,
-    x_oboegaki_recall: Annotated[RecallPolicy | None, Header(description="As `recall` of /v1/chat.")] = None,
+    x_oboegaki_recall: Policy = None,
     x_oboegaki_task: Task = None,
 ) -> Response:
     """As OpenAI's, passed through to the language model's server with what is remembered of the user.
@@ -61,7 +88,7 @@ async def complete(  # noqa: PLR0917  FastAPI fills them by name
         return refusals.of_model(exc)
 
 
-@router.get("/models", summary="List the models")
+@router.get("/models", summary="List the models", response_model=None, responses=json_of(_MODELS))
 async def models(parts: Wired) -> Response:
     """Those of the language model's server."""
     try:
@@ -70,8 +97,10 @@ async def models(parts: Wired) -> Response:
         return refusals.of_model(exc)
 
 
-@router.get("/models/{model_id:path}", summary="Read a model", response_model=None)
-async def model(parts: Wired, model_id: Annotated[str, Path()]) -> dict[str, Any] | Response:
+@router.get("/models/{model_id:path}", summary="Read a model", response_model=None, responses=json_of(_MODEL))
+async def model(
+    parts: Wired, model_id: Annotated[str, Path(description="As the list has it; it may hold slashes.")]
+) -> dict[str, Any] | Response:
     """One of those."""
     try:
         return await parts.completions.model(model_id)

@@ -22,6 +22,10 @@ def forget(parts: Wired, caller: Called, user_id: UserId) -> ErasureAskedOut:
 
 
 @router.get("/erasures/{erasure_id}", summary="See how far something that was erased is gone")
-def erasure(parts: Wired, caller: Called, erasure_id: Annotated[UUID, Path()]) -> ErasureOut:
+def erasure(
+    parts: Wired,
+    caller: Called,
+    erasure_id: Annotated[UUID, Path(description="As the deletion was answered with.")],
+) -> ErasureOut:
     """Part by part, until all of them are done; it can be asked about for 30 days after that."""
     return ErasureOut.of(parts.erasures.one(caller, str(erasure_id)))

@@ -30,6 +30,8 @@ def listed(parts: Wired, query: Annotated[KeysQuery, Query()]) -> KeysOut:
 
 
 @router.delete("/{key_id}", summary="Revoke a key")
-def revoke(parts: Wired, key_id: Annotated[Identifier, Path()]) -> KeyOut:
+def revoke(
+    parts: Wired, key_id: Annotated[Identifier, Path(description="As the list has it; not its text.")]
+) -> KeyOut:
     """This process refuses it from now on, others five seconds later at most. It stays in the list."""
     return KeyOut.of(parts.keys.revoke(key_id))

@@ -25,7 +25,7 @@ from chat_api.routes.messages import check_length
 
 router = APIRouter(prefix="/v1/memories", tags=["memories"])
 
-MemoryId = Annotated[UUID, Path()]
+MemoryId = Annotated[UUID, Path(description="As a recall, a list or a note's answer has it.")]
 
 #: A query's bounds on metadata have no list of names.
 _METADATA = {

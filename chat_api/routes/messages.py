@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from chat_api.answers import AddedListOut, AddedOut, MessageOut
+from chat_api.documents import answered_header
 from chat_api.errors import Invalid
 from chat_api.fields import RowId
 from chat_api.parts import Called, Wired
@@ -14,7 +15,7 @@ from chat_api.settings import ApiSettings
 
 router = APIRouter(prefix="/v1/messages", tags=["messages"])
 
-MessageId = Annotated[RowId, Path()]
+MessageId = Annotated[RowId, Path(description="As it was answered when the message was written.")]
 
 
 @router.post(
@@ -59,7 +60,12 @@ def edit(
     return MessageOut.of(parts.rows.edit(user_id, message_id, body.edit()))
 
 
-@router.delete("/{message_id}", summary="Delete a message", status_code=204)
+@router.delete(
+    "/{message_id}",
+    summary="Delete a message",
+    status_code=204,
+    responses={204: {"description": "It is gone.", "headers": answered_header("Erasure-Id", "The erasure's id.")}},
+)
 def delete(
     parts: Wired, caller: Called, message_id: MessageId, query: Annotated[UserQuery, Query()], response: Response
 ) -> None:

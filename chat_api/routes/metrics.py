@@ -1,5 +1,7 @@
 """Metrics of this process, for Prometheus."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -10,9 +12,12 @@ router = APIRouter(tags=["health"])
 
 #: https://prometheus.io/docs/instrumenting/exposition_formats/
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
+_DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A metric a line.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+}
 
 
-@router.get("/metrics", summary="Read the process's metrics", response_class=Response)
+@router.get("/metrics", summary="Read the process's metrics", response_class=Response, responses=_DOCUMENTED)
 def metrics(parts: Wired, request: Request) -> Response:
     """In Prometheus's text format; docs/metrics.md says what each means. No user is named in any."""
     if not parts.settings.metrics_open and request.state.caller.kind != "admin":

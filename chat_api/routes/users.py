@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from chat_api.answers import FreshnessOut, ProfileLineOut, ProfileOut, UserOut
 from chat_api.control import export
+from chat_api.documents import JSON_LINES
 from chat_api.fields import Identifier
 from chat_api.parts import Called, Wired
 from chat_api.requests import FreshnessQuery, UserEditIn
@@ -50,7 +51,12 @@ async def freshness(
     )
 
 
-@router.get("/{user_id:path}/export", summary="Export all that is kept of a user")
+@router.get(
+    "/{user_id:path}/export",
+    summary="Export all that is kept of a user",
+    response_class=StreamingResponse,
+    responses=JSON_LINES,
+)
 def exported(parts: Wired, caller: Called, user_id: UserId) -> StreamingResponse:
     """A JSON object a line: settings, conversations with their messages, memories with their sources, `end`.
 
