@@ -95,12 +95,22 @@ def _encodes(text: str) -> bool:
     return True
 
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(plain)]
+# The document says what can be said of a text by a pattern; the validators tell what is wrong in a sentence.
+Identifier = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=255),
+    AfterValidator(plain),
+    Field(json_schema_extra={"pattern": r"^[^\u0000]*$"}),
+]
 #: A user's id is longer than its tenant by a slash and more.
 Tenant = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"[^/]$"), AfterValidator(plain)]
-Content = Annotated[str, AfterValidator(_said)]
+Content = Annotated[
+    str, AfterValidator(_said), Field(json_schema_extra={"pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"})
+]
 Rfc3339 = Annotated[
-    datetime, BeforeValidator(rfc3339, json_schema_input_type=str), Field(examples=["2026-03-02T09:00:00+09:00"])
+    datetime,
+    BeforeValidator(rfc3339, json_schema_input_type=str),
+    Field(examples=["2026-03-02T09:00:00+09:00"], json_schema_extra={"format": "date-time"}),
 ]
 FactRef = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}:[0-9a-f]{32}$")]
 TimeZone = Annotated[
