@@ -85,8 +85,7 @@ def create_app(
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        await talk.close()
-        await completions.close()
+        await asyncio.gather(talk.close(), completions.close())
         if upstream is not None:
             await upstream.aclose()
 
