@@ -7,7 +7,7 @@ compile() {
     .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
         --no-emit-index-url --no-emit-find-links -o "$@"
 }
-compile requirements.txt pyproject.toml --group setup
+compile requirements.txt pyproject.toml --group setup --extra redis
 compile requirements-dev.txt pyproject.toml --group dev -c requirements.txt
 compile deploy/requirements-sbom.txt --group sbom
 compile requirements-sentence-transformers.txt pyproject.toml --group sentence-transformers \

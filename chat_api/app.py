@@ -111,8 +111,7 @@ def create_app(
         looking = Looking(erased.look_after, erased.asked, settings.erased_within)
         looking.start()
         yield
-        await talk.close()
-        await completions.close()
+        await asyncio.gather(talk.close(), completions.close())
         if upstream is not None:
             await upstream.aclose()
         looking.stop()

@@ -206,14 +206,18 @@ class Rows:
     def take_history(self, user_id: str, history: History) -> Place:
         """Stores what of a history that a client sent is not stored yet, and tells where it stands."""
         now = self._clock().astimezone(UTC)
-        return self._transact(lambda cursor: turns.take(cursor, user_id, history, now))
+        place = self._transact(lambda cursor: turns.take(cursor, user_id, history, now))
+        self._meter.wrote("added", place.written)
+        return place
 
     def take_reply(self, user_id: str, place: Place, text: str, *, cut: bool) -> int:
         """Stores a reply to a history, unless the same one is there; returns its message's id."""
         metadata = turns.reply_metadata(place, cut=cut)
         reply = NewMessage("assistant", text, place.conversation_id, metadata=metadata or None)
         now = self._clock().astimezone(UTC)
-        return self._transact(lambda cursor: turns.take_reply(cursor, user_id, place, reply, now))
+        added = self._transact(lambda cursor: turns.take_reply(cursor, user_id, place, reply, now))
+        self._meter.wrote("added", int(added.created))
+        return added.message_id
 
     def get(self, user_id: str, message_id: int) -> Message:
         """A message. Raises NotFound."""
@@ -240,13 +244,17 @@ class Rows:
         A note that repeats one by its `external_id` gives that one's id. Raises Conflict where it differs.
         """
         unnamed, now = str(uuid4()), self._clock().astimezone(UTC)
-        return self._transact(
+        added = self._transact(
             lambda cursor: statements.put_in_place(cursor, user_id, refs, note, unnamed=unnamed, now=now)
         )
+        self._meter.wrote("added", int(added.created))
+        self._meter.wrote("suppressed", len(refs))
+        return added
 
     def pin(self, user_id: str, message_id: int, ref: str, *, pinned: bool) -> None:
         """Adds a fact reference to what is pinned of a message, or takes it out. Raises NotFound."""
         self._transact(lambda cursor: statements.pin(cursor, user_id, message_id, ref, pinned=pinned))
+        self._meter.wrote("edited", 1)
 
     def with_pins(self, user_id: str) -> list[Message]:
         """The messages of a user of which something is pinned, the first written first."""
@@ -267,17 +275,20 @@ class Rows:
 
     def erase_user(self, user_id: str, asked: Asked) -> Erasure:
         """Removes all rows of a user, in one transaction, and notes that it is to be gone everywhere."""
-        return self._transact(lambda cursor: erasing.erase_user(cursor, user_id, asked), _DELETED_S)
+        return self._erased(lambda cursor: erasing.erase_user(cursor, user_id, asked))
 
     def erase_conversation(self, user_id: str, conversation_id: str, asked: Asked) -> Erasure:
         """The same of a conversation. Raises NotFound."""
-        return self._transact(
-            lambda cursor: erasing.erase_conversation(cursor, user_id, conversation_id, asked), _DELETED_S
-        )
+        return self._erased(lambda cursor: erasing.erase_conversation(cursor, user_id, conversation_id, asked))
 
     def erase_message(self, user_id: str, message_id: int, asked: Asked) -> Erasure:
         """The same of a message. Raises NotFound."""
-        return self._transact(lambda cursor: erasing.erase_message(cursor, user_id, message_id, asked))
+        return self._erased(lambda cursor: erasing.erase_message(cursor, user_id, message_id, asked))
+
+    def _erased(self, work: Callable[[Cursor], Erasure]) -> Erasure:
+        erasure = self._transact(work, _DELETED_S)
+        self._meter.wrote("deleted", erasure.rows)
+        return erasure
 
     def erasure(self, erasure_id: str) -> Erasure:
         """An erasure, whoever's it is. Raises NotFound."""

@@ -42,7 +42,7 @@ _QUIET = timedelta(minutes=1)
 #: How long a stop waits for the batches under way; what they finished till then is committed.
 _GRACE_S = 4.0
 #: How often Kafka's client tells how far it has read.
-_TOLD_EVERY_MS = 2000
+_TOLD_EVERY_MS = 5000
 
 
 class Learning:

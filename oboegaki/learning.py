@@ -138,9 +138,8 @@ class Learner:
                 beginning.cancel()
                 await asyncio.wait({beginning})
                 if self._running is not None:
-                    await in_thread(self._healer.stop)
-                    if self._housekeeper is not None:
-                        await in_thread(self._housekeeper.stop)
+                    beside = [each for each in (self._healer, self._housekeeper) if each is not None]
+                    await asyncio.gather(*(in_thread(each.stop) for each in beside))
                     await self._running.stop()
         except TimeoutError:
             _log.warning("Kafka hangs, so it hears of this stop by its own time-outs; nothing is lost.")

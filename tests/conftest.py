@@ -5,6 +5,17 @@ from pathlib import Path
 
 import pytest
 
+try:
+    import hypothesis
+except ModuleNotFoundError:
+    # The environment of sentence-transformers has no property tests.
+    pass
+else:
+    # Machines are shared: how long an example takes is nothing that a test may fail by.
+    _slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=_slow)
+    hypothesis.settings.load_profile("shared")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     chaos = parser.getgroup("chaos", "tests/chaos")

@@ -1,7 +1,7 @@
 """A reply as it comes: made in a task of its own, so that it is written however the client leaves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 #: Pieces of a reply that may wait for a slow client; the model's server then waits too.
 _MOST_WAITING = 64
 #: How long an end of the process waits for replies under way; those left have their question kept, and no reply.
-_LAST_S = 3.0
+_LAST_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Channel(Generic[T]):
         if not self._left:
             await self._waiting.put(item)
 
-    async def received(self) -> AsyncIterator[T]:
+    async def received(self) -> AsyncGenerator[T, None]:
         """What was sent, until the stream ends. To leave off means to have left."""
         ended = False
         try:

@@ -8,7 +8,7 @@ from typing import Any
 from chat_api import statements
 from chat_api.completions import prefixes
 from chat_api.completions.prefixes import BRANCHES_FROM, Digests, Found, SentTurn, StoredTurn
-from chat_api.messages import REPLY_TO, NewMessage
+from chat_api.messages import REPLY_TO, Added, NewMessage
 from chat_api.statements import Cursor
 
 _SELECT = "SELECT prefix_digest, tail_digest, message_id, conversation_id FROM turns"
@@ -38,6 +38,8 @@ class Place:
     ids: tuple[int, ...]
     #: Whether what was asked has a reply already.
     regenerated: bool
+    #: How many turns were stored now.
+    written: int
 
 
 def take(cursor: Cursor, user_id: str, history: History, now: datetime) -> Place:
@@ -52,21 +54,21 @@ def take(cursor: Cursor, user_id: str, history: History, now: datetime) -> Place
     ids = tuple(turn.message_id for turn in stored if turn is not None)
     last = stored[-1]
     assert last is not None  # noqa: S101  a history has a turn, which is known or new
-    return Place(history, last, _asked(history.sent, stored), conversation, ids, branches and not new)
+    return Place(history, last, _asked(history.sent, stored), conversation, ids, branches and not new, len(new))
 
 
-def take_reply(cursor: Cursor, user_id: str, place: Place, reply: NewMessage, now: datetime) -> int:
-    """Stores a reply, unless the same one is there, and returns its message's id."""
+def take_reply(cursor: Cursor, user_id: str, place: Place, reply: NewMessage, now: datetime) -> Added:
+    """Stores a reply, unless the same one is there."""
     turn, history = SentTurn("assistant", reply.content), place.history
     prefix = prefixes.following(place.last.prefix, turn)
     rows = statements.rows(cursor, f"{_SELECT} WHERE user_id = %s AND prefix_digest = %s", user_id, prefix)
     if rows:
-        return int(rows[0]["message_id"])
+        return Added(rows[0]["message_id"], rows[0]["conversation_id"], None, created=False)
     [added] = statements.add(cursor, user_id, [reply], history.unnamed, now)
     tail = prefixes.tail(history.sent[-1], turn, history.conversation_id)
     stored = StoredTurn(prefix, added.message_id, added.conversation_id)
     _insert(cursor, user_id, [(stored, tail, place.last.message_id)])
-    return added.message_id
+    return added
 
 
 def _found(cursor: Cursor, user_id: str, of: Sequence[Digests]) -> Found:

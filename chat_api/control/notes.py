@@ -2,7 +2,7 @@
 
 An added memory is a row with role `note`, which learning takes over word for word. A correction is such a note,
 and the old memory is suppressed in its sources, as if it were forgotten: so what was wrong comes back with no
-rebuild, no other extractor, and not when the correction is deleted (docs/decisions/0028).
+rebuild, no other extractor, and not when the correction is deleted (docs/decisions/0027).
 """
 
 from collections.abc import Mapping

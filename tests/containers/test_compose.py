@@ -67,7 +67,7 @@ def test_metrics_come_beside_either_size() -> None:
     assert set(services("--profile", "server", "--profile", "monitoring")) == SERVER | MONITORING
 
 
-@pytest.mark.parametrize("profile", ["none", "server", "ollama", "monitoring"])
+@pytest.mark.parametrize("profile", ["none", "server", "ollama", "redis", "monitoring"])
 def test_nothing_but_the_api_and_grafana_is_published_and_on_loopback(profile: str) -> None:
     published = {name: each["ports"] for name, each in services("--profile", profile).items() if each.get("ports")}
 
@@ -76,7 +76,7 @@ def test_nothing_but_the_api_and_grafana_is_published_and_on_loopback(profile: s
     assert {port["host_ip"] for ports in published.values() for port in ports} == {"127.0.0.1"}
 
 
-@pytest.mark.parametrize("profile", ["server", "ollama", "monitoring"])
+@pytest.mark.parametrize("profile", ["server", "ollama", "redis", "monitoring"])
 def test_every_image_is_named_with_a_version_and_hardened(profile: str) -> None:
     for name, each in services("--profile", profile).items():
         # Another patch of a database may take its files over, and not give them back.

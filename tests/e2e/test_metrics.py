@@ -73,7 +73,7 @@ def test_who_talks_and_is_learned_of_moves_the_counters_of_every_step(
             # Of each stage twelve partitions, and the age of what it has in hand.
             return len(left) == 26 and not any(left)
 
-        # Kafka's client tells every two seconds how far it has read.
+        # Kafka's client tells every five seconds how far it has read.
         wait_until(is_all_handled)
         found = looks[-1]
 

@@ -155,6 +155,20 @@ def test_what_is_wrong_is_told_by_the_status_before_a_stream_begins(client: http
     assert (refused.status_code, refused.headers["Content-Type"]) == (422, "application/problem+json")
 
 
+def test_an_end_of_the_process_waits_for_no_model_that_hangs_and_keeps_what_was_said(
+    api: Api, mysql: MySql, user: str, model: LlmServer
+) -> None:
+    held = Event()
+    with served(api, mysql, model) as client:
+        model.script = lambda _asked: streams("Note", "d.", held=held)
+        with client.stream("POST", "/v1/chat", json=body(user)) as answer:
+            assert next(line for line in answer.iter_lines() if "Note" in line)
+    kept = turns(api, user)
+    held.set()
+
+    assert kept == [("user", "I drink tea")]
+
+
 def test_more_replies_at_once_than_are_allowed_are_asked_to_come_again(
     api: Api, mysql: MySql, user: str, model: LlmServer
 ) -> None:

@@ -221,10 +221,8 @@ def test_an_edited_turn_branches(api: Api, user: str, client: openai.OpenAI, hea
     ask(client, user, "one", "Noted.", "edited", extra_headers=headers)
     ask(client, user, "one", "Noted.", "edited", "Noted.", "on", extra_headers=headers)
     found = conversations(api, user)
-    [edited] = [
-        row for name in found for row in api.rows.messages(user, name, limit=99) if row.content == "edited"
-    ]
-    [first_reply] = [row for row in api.rows.messages(user, next(iter(found)), limit=2) if row.role == "assistant"]
+    rows = [row for name in found for row in api.rows.messages(user, name, limit=99)]
+    [branch] = [row for row in rows if "branches_from" in (row.metadata or {})]
 
     assert [text for _, text in said(api, user)] == [
         "one",
@@ -236,7 +234,7 @@ def test_an_edited_turn_branches(api: Api, user: str, client: openai.OpenAI, hea
         "on",
         "Noted.",
     ]
-    assert edited.metadata == {"branches_from": first_reply.id}
+    assert (branch.content, branch.metadata) == ("edited", {"branches_from": rows[1].id})
     assert len(found) == (1 if headers else 2)
 
 

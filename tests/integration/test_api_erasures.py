@@ -18,7 +18,8 @@ from chat_api.errors import NotFound, Unavailable
 from chat_api.messages import NewMessage
 from chat_api.store import Rows
 from memory_store.models import Extent
-from tests.support.api import Api, MySql, execute, new_store, new_user, serving, settings_for
+from tests.support.api import Api, MySql, execute, new_store, new_user, serving, session, settings_for
+from tests.support.deadline import wait_until
 from tests.support.services import now
 
 ADMIN = Caller("admin", "admin")
@@ -264,6 +265,31 @@ def test_whoever_says_something_while_they_are_forgotten_keeps_all_of_it_or_noth
         counted_by_conversation[change.conversation_id] += 1
     assert counted_by_conversation == conversations
     assert all(conversations.values())
+
+
+def test_who_opens_a_conversation_while_they_are_forgotten_waits_for_its_end(
+    api: Api, mysql: MySql, user: str
+) -> None:
+    message = api.say(user, "before", conversation_id="c")
+
+    def waiting() -> int:
+        waits = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+        return int(execute(mysql.root, waits)[0][0])
+
+    with session(mysql.root) as holding, ThreadPoolExecutor(2) as threads:
+        holding.start_transaction()
+        # The deletion comes as far as this row.
+        holding.cmd_query(f"SELECT id FROM messages WHERE id = {message} FOR UPDATE")  # noqa: S608
+        holding.get_rows()
+        forgetting = threads.submit(forget, api, user)
+        wait_until(lambda: waiting() == 1)
+        saying = threads.submit(api.rows.add_messages, user, [NewMessage("user", "after", "new")])
+        wait_until(lambda: waiting() == 2 or saying.done())
+        holding.rollback()
+        assert forgetting.result()
+        assert saying.result()
+
+    assert {each.conversation_id: each.messages for each in api.rows.conversations(user, limit=9)} == {"new": 1}
 
 
 def test_a_user_with_a_hundred_thousand_messages_is_forgotten_in_one_call(
