@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from chat_api import problems
 from chat_api.answers import ChatOut, DeltaOut, DoneOut, ProfileLineOut, RecalledOut, sources
 from chat_api.chat.streaming import Delta, Done, Event, Failed, Recalled
 from chat_api.chat.turns import Answer, Begun
-from chat_api.documents import answered_header
+from chat_api.documents import answered_header, events
 from chat_api.parts import Called, Wired
 from chat_api.problems import Problem
 from chat_api.requests import ChatIn
@@ -23,6 +23,8 @@ router = APIRouter(prefix="/v1/chat", tags=["chat"])
 _KEY = (
     "Any text made up for this request: the same request under it gets the same answer, and writes no second row."
 )
+#: Only for the document: what the key stands for tells what is wrong with it.
+_IdempotencyKey = Annotated[str, Field(json_schema_extra={"pattern": r'[^\s"]', "maxLength": 255})]
 _EVENTS = (
     "With `stream`, events instead: `recalled` (what the reply can draw on), `delta` (`text`, the next piece), and"
     " at the end `done` (the reply with its ids and timings) or `error` (a problem document)."
@@ -39,7 +41,7 @@ _REPLAYED = {"Idempotency-Replayed": "true"}
     responses={
         200: {
             "description": _EVENTS,
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": events(recalled=RecalledOut, delta=DeltaOut, done=DoneOut, error=Problem),
             "headers": answered_header(
                 "Idempotency-Replayed", "`true` where it is the answer of an earlier call."
             ),
@@ -52,7 +54,7 @@ async def say(
     parts: Wired,
     caller: Called,
     body: ChatIn,
-    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", description=_KEY)] = None,
+    idempotency_key: Annotated[_IdempotencyKey | None, Header(alias="Idempotency-Key", description=_KEY)] = None,
 ) -> Response:
     """What is said is written first and kept, whatever becomes of the reply.
 
@@ -63,8 +65,8 @@ async def say(
     check_length(parts.settings, body.system or "", field="system")
     saying = body.saying(idempotency_key)
     if body.stream:
-        events = await parts.chat.stream(saying)
-        return StreamingResponse(_told(events), media_type="text/event-stream", headers=_UNBUFFERED)
+        told = _told(await parts.chat.stream(saying))
+        return StreamingResponse(told, media_type="text/event-stream", headers=_UNBUFFERED)
     answer = await parts.chat.answer(saying)
     out = ChatOut(
         reply_message_id=answer.reply.message_id,
@@ -87,8 +89,8 @@ def _recalled(turn: Begun | Answer) -> dict[str, Any]:
     }
 
 
-async def _told(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
-    async for event in events:
+async def _told(happened: AsyncIterator[Event]) -> AsyncIterator[bytes]:
+    async for event in happened:
         yield _event(event)
 
 

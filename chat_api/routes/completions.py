@@ -12,7 +12,7 @@ from chat_api.completions.completions import Asked
 from chat_api.completions.owner import conversation, owner
 from chat_api.completions.shapes import CompletionIn
 from chat_api.control.users import RecallPolicy
-from chat_api.documents import answered_header, json_of
+from chat_api.documents import LINES_OF_DATA, answered_header, json_of
 from chat_api.parts import Called, Parts, Wired
 
 router = APIRouter(prefix="/v1", tags=["openai"], responses=refusals.DOCUMENTED)
@@ -23,10 +23,7 @@ _UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A completion; with `stream`, its chunks as server-sent events.",
-        "content": {
-            "application/json": {"schema": {"type": "object"}},
-            "text/event-stream": {"schema": {"type": "string"}},
-        },
+        "content": {"application/json": {"schema": {"type": "object"}}, **LINES_OF_DATA},
         "headers": {
             **answered_header("X-Oboegaki-Conversation", "The conversation's name, percent-encoded."),
             **answered_header("X-Oboegaki-Message", "The row of what was said, where it was written."),

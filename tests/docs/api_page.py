@@ -8,9 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from chat_api.answers import DeltaOut, DoneOut, RecalledOut
 from chat_api.app import create_app
-from chat_api.problems import Problem
 from chat_api.settings import ApiSettings
 from chat_api.store import Rows
 from memory_store.fake import FakeStore, HashEmbedder
@@ -114,8 +112,6 @@ _TAGS = {
 }
 #: What the introduction says of every route.
 _SAID = frozenset({"400", "401", "403", "404", "413", "422", "429", "503"})
-#: The document has no words for the events of a stream.
-_EVENTS = {"POST /v1/chat": {"recalled": RecalledOut, "delta": DeltaOut, "done": DoneOut, "error": Problem}}
 _MEDIA = {
     "application/x-ndjson": "JSON Lines",
     "text/event-stream": "server-sent events",
@@ -160,9 +156,10 @@ def fields() -> list[tuple[str, str]]:
     ]
 
 
-def event_schema(route: str, event: str) -> Schema:
-    """What the data of an event of a route's stream are."""
-    return _of_model(_EVENTS[route][event])
+def events(content: Schema) -> dict[str, Schema]:
+    """The named events of a stream, with what their data are."""
+    told = (each["properties"] for each in content.get("itemSchema", {}).get("oneOf", ()))
+    return {each["event"]["const"]: each["data"]["contentSchema"] for each in told}
 
 
 def page() -> str:
@@ -195,7 +192,7 @@ def _route(name: str, operation: Schema) -> str:
         rows = [_parameter(each) for each in parameters]
         parts.append(_table(("parameter", "in", "type", "meaning"), rows))
     # What two answers have in them is told once.
-    parts += dict.fromkeys([*_body(operation), *_answers(name, operation)])
+    parts += dict.fromkeys([*_body(operation), *_answers(operation)])
     return "\n".join(parts)
 
 
@@ -216,22 +213,20 @@ def _body(operation: Schema) -> Iterator[str]:
     yield from _alone(schema)
 
 
-def _answers(name: str, operation: Schema) -> Iterator[str]:
+def _answers(operation: Schema) -> Iterator[str]:
     told: list[str] = []
     own: list[Schema] = []
     for status, answer in sorted(operation["responses"].items()):
         if status in _SAID:
             continue
         told.append(_answer(status, answer))
-        own += [content["schema"] for content in answer.get("content", {}).values()]
+        own += answer.get("content", {}).values()
     yield "\n".join(told) + "\n"
-    for schema in own:
-        yield from _alone(schema)
-    for event, model in _EVENTS.get(name, {}).items():
-        if model is Problem:
-            yield f"Event `{event}`: {_link('Problem')}.\n"
-        else:
-            yield f"Event `{event}`. {_object(_of_model(model))}"
+    for content in own:
+        yield from _alone(content.get("schema", {}))
+        for event, schema in events(content).items():
+            told_once = schema["title"] in _uses()
+            yield f"Event `{event}`" + (f": {_link(schema['title'])}.\n" if told_once else f". {_object(schema)}")
 
 
 def _answer(status: str, answer: Schema) -> str:
@@ -239,7 +234,7 @@ def _answer(status: str, answer: Schema) -> str:
     if words == "Successful Response":
         words = "" if "content" in answer else "Nothing."
     words = _sentence(words.rstrip("."))
-    kinds = [_content(media, content["schema"]) for media, content in answer.get("content", {}).items()]
+    kinds = [_content(media, content.get("schema", {})) for media, content in answer.get("content", {}).items()]
     headers = [f"Header `{name}`: {header['description']}" for name, header in answer.get("headers", {}).items()]
     return f"- {status}: " + " ".join(filter(None, [_sentence(" or ".join(kinds)), words, *headers]))
 
@@ -343,18 +338,11 @@ def _schema(name: str) -> Schema:
     return found
 
 
-def _of_model(model: type[Any]) -> Schema:
-    made: Schema = model.model_json_schema(mode="serialization", ref_template=_REF + "{model}")
-    return made
-
-
 @cache
 def _uses() -> Mapping[str, Counter[str]]:
     """Which routes, events and objects have each object in them."""
     found: dict[str, Counter[str]] = {name: Counter() for name in document()["components"]["schemas"]}
     holders: dict[str, Any] = {**document()["components"]["schemas"], **dict(routes())}
-    for events in _EVENTS.values():
-        holders |= {event: _of_model(model)["properties"] for event, model in events.items()}
     for holder, told in holders.items():
         for name in _refs(told):
             found[name][holder] += 1

@@ -16,7 +16,7 @@ from chat_api.app import create_app
 from chat_api.store import Rows
 from memory_store.fake import HashEmbedder
 from tests.docs.api_examples import EXAMPLES, Example
-from tests.docs.api_page import document, event_schema, routes
+from tests.docs.api_page import document, events, routes
 from tests.support.api import KEY, Api, MySql, new_store, settings_for
 from tests.support.live import listening
 
@@ -98,21 +98,21 @@ def check(route: str, answer: Answer) -> None:
         return
     assert answer.media in described, f"{route} answered {answer.media}"
     if answer.media == "text/event-stream":
-        check_events(route, answer.body)
+        check_events(route, answer.body, events(described[answer.media]))
     elif answer.media == "application/x-ndjson":
         assert all(isinstance(json.loads(line), dict) for line in answer.body.splitlines())
     elif answer.media != "text/plain":
         validate(described[answer.media]["schema"], answer.body, route)
 
 
-def check_events(route: str, body: str) -> None:
-    """Fails where an event has no name or fields that the page tells; OpenAI's have no names."""
+def check_events(route: str, body: str, described: Mapping[str, Any]) -> None:
+    """Fails where an event has a name or fields that the document does not tell; OpenAI's have no names."""
     names = []
     for event in body.strip().split("\n\n"):
         lines = dict(line.split(": ", 1) for line in event.splitlines())
         names.append(lines.get("event"))
         if names[-1] is not None:
-            validate(event_schema(route, names[-1]), lines["data"], route)
+            validate(described[names[-1]], lines["data"], route)
     assert (names[0], names[-1]) == ((None, None) if route.endswith("completions") else ("recalled", "done"))
 
 
