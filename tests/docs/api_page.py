@@ -71,7 +71,8 @@ data: {"text":"You drink "}
 
 `recalled` comes first, then a `delta` for each piece, and at the end `done`, or `error` with a problem
 document. Those of [`POST /v1/chat/completions`](#complete-a-chat) are OpenAI's: lines of data without a name,
-the last of them `[DONE]`. The reply is written to its end also where the client leaves.
+the last of them `[DONE]`. Where the client leaves, a reply of `/v1/chat` is written to its end all the same, and
+of a completion what was said so far.
 
 ## Pagination
 
