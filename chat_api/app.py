@@ -31,7 +31,7 @@ from chat_api.erasing.looking import Looking
 from chat_api.erasing.parts import Trail
 from chat_api.errors import Unavailable
 from chat_api.freshness import Freshness
-from chat_api.gates import OPEN, AddressGate, JsonGate, KeyGate, RateGate, SafeAnswers, SizeGate
+from chat_api.gates import OPEN, AddressGate, JsonGate, KeyGate, LoadGate, RateGate, SafeAnswers, SizeGate
 from chat_api.metering import Meter, Metered, Routed, Unmetered
 from chat_api.parts import Parts
 from chat_api.profile import Profiles
@@ -197,6 +197,7 @@ def _guard(
     if rates is not None:
         app.add_middleware(RateGate, rates=rates)
     app.add_middleware(KeyGate, admission=admission, open_to_all=open_to_all)
+    app.add_middleware(LoadGate, most=settings.max_requests, open_to_all=open_to_all)
     app.add_middleware(problems.LastResort)
     app.add_middleware(InTheirShape)
     app.add_middleware(AuditGate, clock=clock, open_to_all=open_to_all)

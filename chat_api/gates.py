@@ -1,4 +1,4 @@
-"""What a request has to pass before it is read: the key and its rate, the address, the size."""
+"""What a request has to pass before it is read: how many there are, the key and its rate, address and size."""
 
 from collections.abc import Collection
 from urllib.parse import unquote_to_bytes
@@ -7,7 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chat_api import problems
+from chat_api import patience, problems
 from chat_api.auth.admission import SETTINGS_KEY, Admission
 from chat_api.auth.rates import Rates
 from chat_api.errors import ChatError
@@ -44,6 +44,30 @@ class KeyGate:
         # Starlette shows it as `request.state.caller`.
         scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
+
+
+class LoadGate:
+    """Refuses what is too much at once, and tells the rest how long it may wait. For one event loop."""
+
+    def __init__(self, app: ASGIApp, most: int, open_to_all: Collection[str]) -> None:
+        self._app = app
+        self._left = most
+        self._open_to_all = frozenset(open_to_all)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in self._open_to_all:
+            await self._app(scope, receive, send)
+            return
+        if self._left == 0:
+            sentence = "Too many requests are under way. Try again in a moment."
+            await problems.response(503, sentence, headers=problems.RETRY_AFTER)(scope, receive, send)
+            return
+        self._left -= 1
+        try:
+            with patience.of_a_request():
+                await self._app(scope, receive, send)
+        finally:
+            self._left += 1
 
 
 class RateGate:

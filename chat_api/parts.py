@@ -46,7 +46,8 @@ class Parts:
     metrics: Callable[[], bytes]
 
 
-def _parts(request: Request) -> Parts:
+# These are coroutines: FastAPI would ask a thread for each plain function, twice a request.
+async def _parts(request: Request) -> Parts:
     parts: Parts = request.app.state.parts
     return parts
 
@@ -54,7 +55,7 @@ def _parts(request: Request) -> Parts:
 Wired = Annotated[Parts, Depends(_parts)]
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     caller: Caller = request.state.caller
     return caller
 
@@ -63,7 +64,7 @@ def _caller(request: Request) -> Caller:
 Called = Annotated[Caller, Depends(_caller)]
 
 
-def admin_only(caller: Called) -> None:
+async def admin_only(caller: Called) -> None:
     """Raises Forbidden for everybody but admins."""
     if caller.kind != "admin":
         raise Forbidden("This needs an admin's key.")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
+from chat_api import patience
 from chat_api.errors import Unavailable
 
 #: A connection that lay idle for longer is asked whether it still lives; a restart of MySQL takes longer.
@@ -50,8 +51,11 @@ class Pool(Generic[L]):
 
     @contextmanager
     def lend(self) -> Iterator[L]:
-        """A connection for one transaction. Raises Unavailable when none becomes free in time."""
-        if not self._slots.acquire(timeout=self._wait_s):
+        """A connection for one transaction. Raises Unavailable when none becomes free in time.
+
+        A request that has waited for long already takes one that is free, and waits no more.
+        """
+        if not self._slots.acquire(timeout=patience.left(self._wait_s)):
             raise Unavailable("Every connection to the database is in use. Try again.")
         try:
             link = self._take()

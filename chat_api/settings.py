@@ -174,6 +174,14 @@ class ApiSettings(BaseSettings):
         le=100_000,
         description="Most replies under way at once; more are refused with status 503 and asked to come again.",
     )
+    max_requests: int = Field(
+        default=2000,
+        ge=1,
+        le=100_000,
+        description="Most requests under way at once in a process, streams and those that wait for learning among"
+        " them; more are refused with status 503 and asked to come again. Each takes an open file, and a reply a"
+        " second one.",
+    )
     llm_url: str | None = Field(
         default=None,
         description="Base address of an OpenAI-compatible server, such as `http://127.0.0.1:11434/v1`."

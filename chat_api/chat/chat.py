@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 from starlette.concurrency import run_in_threadpool
 
-from chat_api import problems
+from chat_api import patience, problems
 from chat_api.chat.limit import Limit
 from chat_api.chat.repeats import UnderWay
 from chat_api.chat.repliers import Replier
@@ -31,7 +31,7 @@ class Chat:
             if isinstance(begun, Answer):
                 return begun
             text = await self._replier.reply(begun.prompt)
-            return await run_in_threadpool(self._turns.finish, begun, text)
+            return await run_in_threadpool(patience.unhurried(self._turns.finish), begun, text)
 
     async def stream(self, saying: Saying) -> AsyncIterator[Event]:
         """The events of a reply, once what was said is written.
@@ -60,7 +60,8 @@ class Chat:
                 async for piece in self._replier.deltas(begun.prompt):
                     text += piece
                     await channel.send(Delta(piece))
-                last: Event = Done(await run_in_threadpool(self._turns.finish, begun, text))
+                answer = await run_in_threadpool(patience.unhurried(self._turns.finish), begun, text)
+                last: Event = Done(answer)
             except ChatError as exc:
                 last = Failed(exc)
             except Exception as exc:  # noqa: BLE001  a task's boundary: nobody else would tell the client

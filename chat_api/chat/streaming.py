@@ -12,6 +12,8 @@ T = TypeVar("T")
 
 #: Pieces of a reply that may wait for a slow client; the model's server then waits too.
 _MOST_WAITING = 64
+#: How long a client may read nothing before it counts as gone: others want its place.
+_STALLED_S = 60.0
 #: How long an end of the process waits for replies under way; those left have their question kept, and no reply.
 _LAST_S = 2.0
 
@@ -50,16 +52,24 @@ Event = Recalled | Delta | Done | Failed
 class Channel(Generic[T]):
     """Hands what comes from a task to the client; who has left gets no more, and holds nothing up."""
 
-    def __init__(self, most_waiting: int = _MOST_WAITING) -> None:
+    def __init__(self, most_waiting: int = _MOST_WAITING, *, stalled_s: float = _STALLED_S) -> None:
         self._waiting: asyncio.Queue[T | None] = asyncio.Queue(most_waiting)
         self._left = False
+        self._stalled_s = stalled_s
         #: What to do where the client leaves before the end.
         self.on_leaving: Callable[[], object] | None = None
 
     async def send(self, item: T | None) -> None:
-        """Waits while the client is slow. None ends the stream."""
-        if not self._left:
-            await self._waiting.put(item)
+        """Waits while the client is slow, not for good. None ends the stream."""
+        if self._left:
+            return
+        try:
+            async with asyncio.timeout(self._stalled_s):
+                await self._waiting.put(item)
+        except TimeoutError:
+            self._leave(ended=False)
+            # A client that does read again finds that it is over.
+            self._waiting.put_nowait(None)
 
     async def received(self) -> AsyncGenerator[T, None]:
         """What was sent, until the stream ends. To leave off means to have left."""
@@ -69,11 +79,16 @@ class Channel(Generic[T]):
                 yield item
             ended = True
         finally:
-            self._left = True
-            while not self._waiting.empty():
-                self._waiting.get_nowait()
-            if not ended and self.on_leaving is not None:
-                self.on_leaving()
+            self._leave(ended=ended)
+
+    def _leave(self, *, ended: bool) -> None:
+        if self._left:
+            return
+        self._left = True
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
+        if not ended and self.on_leaving is not None:
+            self.on_leaving()
 
 
 class Tasks:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from chat_api import patience
 from chat_api.chat import prompt as prompts
 from chat_api.chat.prompt import Prompt
 from chat_api.chat.repeats import Names
@@ -87,6 +88,7 @@ class Turns:
 
     def begin(self, saying: Saying) -> Begun | Answer:
         """What was said, written; or the answer that the same request got before. Raises Invalid."""
+        patience.check()
         started = time.perf_counter()
         user = self.user(saying.user_id)
         recall = saying.recall or user.recall

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from starlette.concurrency import run_in_threadpool
 
-from chat_api import problems
+from chat_api import patience, problems
 from chat_api.chat import prompt as prompts
 from chat_api.chat.limit import Limit
 from chat_api.chat.prompt import Prompt, Turn
@@ -151,6 +151,7 @@ class Completions:
         await self._tasks.close()
 
     def _begin(self, asked: Asked) -> Begun:
+        patience.check()
         if asked.user_id is None:
             last = open_webui.text_of(asked.request.messages[-1].get("content"))
             return Begun(asked, None, Prompt(message=last, now=self._clock()))
@@ -196,7 +197,7 @@ class Completions:
             return
         if len(text) > self._settings.max_content_characters or "\0" in text:
             return
-        await run_in_threadpool(self._rows.take_reply, user_id, place, text, cut=cut)
+        await run_in_threadpool(patience.unhurried(self._rows.take_reply), user_id, place, text, cut=cut)
 
     async def _relay(
         self, begun: Begun, lines: AsyncIterator[str], channel: Channel[bytes], held: AsyncExitStack

