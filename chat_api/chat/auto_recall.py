@@ -87,6 +87,8 @@ _AT_HAND_EN = frozenset(
         "text",
     }
 )
+#: How much of a message's beginning and of its end is read: what is asked stands there, a pasted text between.
+_READ_CHARACTERS = 2_000
 #: A question in one sentence does not make the next one's "my" its subject.
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?。！？])|\n")
 
@@ -96,17 +98,24 @@ def rule(more_words: str = "") -> Callable[[str], bool]:
     words = [word.strip().casefold() for word in re.split(r"[,、，]", more_words) if word.strip()]
 
     def wants(message: str) -> bool:
-        told = message.casefold()
+        told = _read(message).casefold()
         return any(word in told for word in words) or wants_recall(message)
 
     return wants
 
 
 def wants_recall(message: str) -> bool:
-    """Whether the message asks for what is remembered."""
-    if any(word in message for word in _WORDS_JA) or _WORDS_EN.search(message):
+    """Whether the message asks for what is remembered, as far as its beginning and its end tell."""
+    read = _read(message)
+    if any(word in read for word in _WORDS_JA) or _WORDS_EN.search(read):
         return True
-    return any(_asks(sentence.strip()) for sentence in _SENTENCE_ENDS.split(message))
+    return any(_asks(sentence.strip()) for sentence in _SENTENCE_ENDS.split(read))
+
+
+def _read(message: str) -> str:
+    if len(message) <= 2 * _READ_CHARACTERS:
+        return message
+    return f"{message[:_READ_CHARACTERS]}\n{message[-_READ_CHARACTERS:]}"
 
 
 def _asks(sentence: str) -> bool:

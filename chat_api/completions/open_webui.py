@@ -17,9 +17,11 @@ _OTHER_TASKS = (
     "You have been provided with a set of responses from various models to the latest user query",
 )
 _TOOL_CHOICE = "Available Tools:"
-_WRAPPED = re.compile(r"^### Task:\s.*</context>\s*(?:<user_query>\s*)?(.*?)(?:\s*</user_query>)?\s*$", re.DOTALL)
+_DOCUMENTS_END = "</context>"
+_ASKED, _ASKED_END = "<user_query>", "</user_query>"
 #: How models that think aloud are shown, and what some servers leave in what they say.
-_REASONING = re.compile(r"<details type=\"reasoning\".*?</details>|<think>.*?</think>", re.DOTALL)
+_REASONING = {'<details type="reasoning"': "</details>", "<think>": "</think>"}
+_MARKS = re.compile("|".join(map(re.escape, (*_REASONING, *_REASONING.values()))))
 
 
 def is_task(messages: Sequence[Mapping[str, Any]]) -> bool:
@@ -36,13 +38,29 @@ def is_task(messages: Sequence[Mapping[str, Any]]) -> bool:
 
 def said(text: str) -> str:
     """What the user said, without the documents that were put before it."""
-    wrapped = _WRAPPED.match(text)
-    return wrapped[1] if wrapped else text
+    head, tail = text[: len(_TASK)], text[len(_TASK) :]
+    if head != _TASK or not tail[:1].isspace():
+        return text
+    _, wrapped, asked = tail.rpartition(_DOCUMENTS_END)
+    if not wrapped:
+        return text
+    return asked.strip().removeprefix(_ASKED).removesuffix(_ASKED_END).strip()
 
 
 def replied(text: str) -> str:
-    """What the assistant said, without what it thought."""
-    return _REASONING.sub("", text).strip()
+    """What the assistant said, without what it thought; a thought without an end is said."""
+    # One pass whatever the text holds: a pattern with its end looks for that again from each beginning.
+    last = {end: text.rfind(end) for end in _REASONING.values()}
+    kept: list[str] = []
+    at, ends = 0, ""
+    for mark in _MARKS.finditer(text):
+        if ends:
+            if mark[0] == ends:
+                at, ends = mark.end(), ""
+        elif last.get(_REASONING.get(mark[0], ""), -1) >= mark.end():
+            kept.append(text[at : mark.start()])
+            ends = _REASONING[mark[0]]
+    return "".join([*kept, text[at:]]).strip()
 
 
 def text_of(content: object) -> str:

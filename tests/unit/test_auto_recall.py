@@ -65,3 +65,21 @@ def test_what_is_told_does_not_ask(message: str) -> None:
 @pytest.mark.parametrize("message", ["", "?", "？" * 10_000, "my " * 50_000, "私の" * 50_000, "前に" * 50_000])
 def test_any_message_is_told_at_once(message: str) -> None:
     assert wants_recall(message) in (True, False)
+
+
+def test_of_a_long_message_only_its_beginning_and_its_end_are_read() -> None:
+    filler = "tea. " * 1_000
+    assert wants_recall(f"What do you remember? {filler}")
+    assert wants_recall(f"{filler} What do you remember?")
+    assert not wants_recall(f"{filler} What do you remember? {filler}")
+    assert not rule("kobayashi")(f"{filler} kobayashi {filler}")
+
+
+def test_where_it_was_cut_no_sentence_goes_on() -> None:
+    assert not wants_recall("find " * 400 + "x" * 4_000 + " for me" + " " * 1_993)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("message", ["find " * 200_000, "my " * 300_000, "did i " * 200_000, "前に" * 500_000])
+def test_a_million_characters_are_told_no_slower_than_four_thousand(message: str) -> None:
+    assert wants_recall(message) in (True, False)

@@ -1,10 +1,13 @@
 """What is read in OpenAI's shape, and in what Open WebUI makes of it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chat_api.chat.upstream import Declined
 from chat_api.completions import open_webui, refusals, shapes
@@ -195,3 +198,47 @@ def test_what_the_model_says_of_a_request_is_told_and_what_it_says_of_itself_is_
     assert (answer.status_code, error["message"], error["code"]) == expected
     assert set(error) >= {"message", "type", "param", "code"}
     assert (answer.headers.get("Retry-After") == "3") == (expected[0] != 502)
+
+
+#: What a pattern would say, which needs the square or the cube of a text's length for it.
+_WRAPPED = re.compile(r"^### Task:\s.*</context>\s*(?:<user_query>\s*)?(.*?)(?:\s*</user_query>)?\s*$", re.DOTALL)
+_REASONING = re.compile(r"<details type=\"reasoning\".*?</details>|<think>.*?</think>", re.DOTALL)
+_pieces = st.lists(
+    st.sampled_from(
+        [
+            *("### Task:", "</context>", "<user_query>", "</user_query>", " ", "\n", "a"),
+            *("<think>", "</think>", '<details type="reasoning"', "</details>", "<", "think>"),
+        ]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@given(st.sampled_from(["", "### Task:", "### Task:\n"]), _pieces)
+def test_what_was_said_is_what_stands_behind_the_documents(head: str, text: str) -> None:
+    wrapped = _WRAPPED.match(head + text)
+    assert open_webui.said(head + text) == (wrapped[1] if wrapped else head + text)
+
+
+@given(_pieces)
+def test_a_reply_is_what_stands_outside_of_thoughts_that_end(text: str) -> None:
+    assert open_webui.replied(text) == _REASONING.sub("", text).strip()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>" * 150_000,
+        '<details type="reasoning"' * 50_000,
+        "</think><think>" * 70_000,
+        '<think><details type="reasoning"</think>' * 30_000,
+        '<think><details type="reasoning"</think>' * 30_000 + "</details>",
+        "### Task: </context>a" + " " * 1_000_000 + "b",
+        "### Task: " + "</context>" * 100_000 + "a </user_query>" * 50_000,
+    ],
+)
+def test_a_million_characters_are_read_once(text: str) -> None:
+    read = shapes.turns([{"role": role, "content": text} for role in ("user", "assistant")], 2_000_000)
+
+    assert len(read) <= 2
