@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path
+from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import Response, StreamingResponse
 
 from chat_api.auth.callers import Caller
@@ -56,7 +57,10 @@ Task = Annotated[
     str | None,
     Header(alias="X-Oboegaki-Task", description="What Open WebUI asks for itself: nothing is kept of it."),
 ]
-Policy = Annotated[RecallPolicy | None, Header(alias="X-Oboegaki-Recall", description="As `recall` of /v1/chat.")]
+# A header cannot be null.
+Policy = Annotated[
+    RecallPolicy | SkipJsonSchema[None], Header(alias="X-Oboegaki-Recall", description="As `recall` of /v1/chat.")
+]
 
 
 @router.post("/chat/completions", summary="Complete a chat", response_model=None, responses=_STREAMED)

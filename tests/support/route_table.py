@@ -22,6 +22,7 @@ ADMIN: Who = "admin"
 
 #: Stands for the id of the user that is named.
 USER = "<the user's id>"
+SAID = {"role": "user", "content": "tea?"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Entry:
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: How a key is answered that is known, but may not do this: 404 where the user is not in the address.
+    refused: int = 403
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -62,17 +65,30 @@ ROUTES = [
     Entry("GET", "/v1/conversations/{conversation_id:path}/messages", NAMED, {"user_id": USER}),
     Entry("DELETE", "/v1/conversations/{conversation_id:path}", NAMED, {"user_id": USER}),
     Entry("GET", "/v1/memories", NAMED, {"user_id": USER, "query": "tea"}),
+    Entry("POST", "/v1/memories", NAMED, body={"user_id": USER, "text": "I drink tea"}),
     Entry("GET", "/v1/memories/{memory_id}", NAMED, {"user_id": USER}),
+    Entry("GET", "/v1/memories/{memory_id}/why", NAMED, {"user_id": USER}),
+    Entry("PATCH", "/v1/memories/{memory_id}", NAMED, {"user_id": USER}, {"pinned": True}),
     Entry("DELETE", "/v1/memories/{memory_id}", NAMED, {"user_id": USER}),
     Entry("GET", "/v1/users/{user_id:path}/profile", NAMED),
     Entry("GET", "/v1/users/{user_id:path}/freshness", NAMED, {"wait_for": 1, "timeout": 0}),
+    Entry("GET", "/v1/users/{user_id:path}/export", NAMED),
+    Entry("GET", "/v1/users/{user_id:path}", NAMED),
+    Entry("PATCH", "/v1/users/{user_id:path}", NAMED, body={"timezone": "Asia/Tokyo"}),
+    Entry("DELETE", "/v1/users/{user_id:path}", NAMED),
+    Entry("GET", "/v1/erasures/{erasure_id}", NAMED, refused=404),
     Entry("POST", "/v1/chat", NAMED, body={"user_id": USER, "message": "tea?"}),
+    # Nothing is kept of it, so it names nobody.
+    Entry("POST", "/v1/chat/completions", ANY, body={"messages": [SAID], "store": False}),
+    Entry("GET", "/v1/models", ANY),
+    Entry("GET", "/v1/models/{model_id:path}", ANY),
     Entry("GET", "/v1/admin/messages/{message_id}", ADMIN),
     Entry("POST", "/v1/admin/verify", ADMIN),
     Entry("GET", "/v1/admin/status", ADMIN),
     Entry("POST", "/v1/admin/keys", ADMIN, body={"kind": "user", "bound_to": "somebody"}),
     Entry("GET", "/v1/admin/keys", ADMIN),
     Entry("DELETE", "/v1/admin/keys/{key_id}", ADMIN),
+    Entry("GET", "/metrics", ADMIN),
 ]
 
 
