@@ -6,6 +6,7 @@ ChatError
 ├── Forbidden    the key is not for that user or that call
 ├── NotFound     there is no such thing for this user
 ├── Conflict     something else has that name already
+├── Gone         what it was for was deleted meanwhile: nothing was kept
 ├── Busy         the same is under way: ask again in a moment
 ├── Unavailable  a part is away: the same request may work later
 ├── NoReply      the language model gave no answer; what was said is kept
@@ -36,6 +37,10 @@ class NotFound(ChatError):
 
 class Conflict(ChatError):
     """Something else has that name already."""
+
+
+class Gone(ChatError):
+    """What it was for was deleted meanwhile; nothing was kept."""
 
 
 class Busy(ChatError):

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from chat_api import cells
 from chat_api.control.users import UserSettings
-from chat_api.errors import NotFound
+from chat_api.errors import Gone, NotFound
 from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
 from chat_api.posting import Plan, Posting
 
@@ -70,6 +70,17 @@ def add(cursor: Cursor, user_id: str, messages: Sequence[NewMessage], unnamed: s
         return plan.added([])
     _open_conversations(cursor, user_id, {posting.conversation_id for posting in plan.fresh})
     return plan.added(_insert(cursor, user_id, plan.fresh))
+
+
+def add_reply(cursor: Cursor, user_id: str, reply: NewMessage, unnamed: str, now: datetime, *, to: int) -> Added:
+    """Raises Gone: a reply to what was deleted while it was made would outlive the deletion."""
+    [added] = add(cursor, user_id, [reply], unnamed, now)
+    # After `add`, in the order in which deletions lock: conversations first, then messages.
+    if added.created and not _all(
+        cursor, "SELECT id FROM messages WHERE id = %s AND user_id = %s FOR SHARE", to, user_id
+    ):
+        raise Gone("What was said was deleted meanwhile, so the reply was not kept.")
+    return added
 
 
 def named(cursor: Cursor, user_id: str, names: Sequence[str]) -> dict[str, Message]:

@@ -199,6 +199,13 @@ class Rows:
         self._meter.wrote("added", sum(each.created for each in added))
         return added
 
+    def add_reply(self, user_id: str, reply: NewMessage, *, to: int) -> Added:
+        """Writes a reply to a message, as `add_messages` does. Raises Gone where that one is deleted."""
+        unnamed, now = str(uuid4()), self._clock().astimezone(UTC)
+        added = self._transact(lambda cursor: statements.add_reply(cursor, user_id, reply, unnamed, now, to=to))
+        self._meter.wrote("added", int(added.created))
+        return added
+
     def named(self, user_id: str, external_ids: Sequence[str]) -> dict[str, Message]:
         """Those of the messages that there are, by their external ids."""
         return self._transact(lambda cursor: statements.named(cursor, user_id, external_ids))
@@ -211,7 +218,10 @@ class Rows:
         return place
 
     def take_reply(self, user_id: str, place: Place, text: str, *, cut: bool) -> int:
-        """Stores a reply to a history, unless the same one is there; returns its message's id."""
+        """Stores a reply to a history, unless the same one is there; returns its message's id.
+
+        Raises Gone where what was asked is deleted.
+        """
         metadata = turns.reply_metadata(place, cut=cut)
         reply = NewMessage("assistant", text, place.conversation_id, metadata=metadata or None)
         now = self._clock().astimezone(UTC)

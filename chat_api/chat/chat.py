@@ -15,7 +15,7 @@ from chat_api.errors import ChatError, Faulty
 
 
 class Chat:
-    """Talks with users. Raises Unavailable and Busy; what was said is kept where it raises NoReply."""
+    """Talks with users. Raises Unavailable, Busy and Gone; what was said is kept where it raises NoReply."""
 
     def __init__(self, turns: Turns, replier: Replier, limit: Limit) -> None:
         self._turns = turns

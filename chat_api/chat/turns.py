@@ -108,7 +108,10 @@ class Turns:
         return Begun(replace(saying, recall=recall), said, known, found, prompt, started, timings)
 
     def finish(self, begun: Begun, text: str) -> Answer:
-        """The reply, written; where another process was faster with the same request, its reply."""
+        """The reply, written; where another process was faster with the same request, its reply.
+
+        Raises Gone, and writes nothing, where what was said is deleted by now.
+        """
         replied = time.perf_counter()
         try:
             reply = self._write_reply(begun, text)
@@ -220,7 +223,8 @@ class Turns:
             named.said if named else None,
             metadata=named.metadata if named else None,
         )
-        return self._write(saying.user_id, message)
+        [added] = self._rows.add_messages(saying.user_id, [message])
+        return added
 
     def _write_reply(self, begun: Begun, text: str) -> Added:
         named = begun.saying.named
@@ -229,11 +233,7 @@ class Turns:
             metadata |= {**named.metadata, _DREW_ON: _drawn(begun.recollection)}
         name = named.reply if named else None
         message = NewMessage("assistant", text, begun.said.conversation_id, name, metadata=metadata)
-        return self._write(begun.saying.user_id, message)
-
-    def _write(self, user_id: str, message: NewMessage) -> Added:
-        [added] = self._rows.add_messages(user_id, [message])
-        return added
+        return self._rows.add_reply(begun.saying.user_id, message, to=begun.said.message_id)
 
 
 def _drawn(found: Recollection) -> dict[str, object]:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
@@ -24,7 +24,7 @@ from chat_api.completions.prefixes import SentTurn
 from chat_api.completions.shapes import CompletionIn
 from chat_api.completions.statements import History, Place
 from chat_api.control.users import RecallPolicy
-from chat_api.errors import ChatError, NoReply, NotFound
+from chat_api.errors import ChatError, Gone, NoReply, NotFound
 from chat_api.recall import Recollection
 from chat_api.settings import ApiSettings
 from chat_api.store import Rows
@@ -197,7 +197,9 @@ class Completions:
             return
         if len(text) > self._settings.max_content_characters or "\0" in text:
             return
-        await run_in_threadpool(patience.unhurried(self._rows.take_reply), user_id, place, text, cut=cut)
+        # Who had it deleted meanwhile is still answered; nothing of it is kept.
+        with suppress(Gone):
+            await run_in_threadpool(patience.unhurried(self._rows.take_reply), user_id, place, text, cut=cut)
 
     async def _relay(
         self, begun: Begun, lines: AsyncIterator[str], channel: Channel[bytes], held: AsyncExitStack

@@ -58,13 +58,14 @@ def take(cursor: Cursor, user_id: str, history: History, now: datetime) -> Place
 
 
 def take_reply(cursor: Cursor, user_id: str, place: Place, reply: NewMessage, now: datetime) -> Added:
-    """Stores a reply, unless the same one is there."""
+    """Stores a reply, unless the same one is there. Raises Gone where what was asked is deleted."""
     turn, history = SentTurn("assistant", reply.content), place.history
     prefix = prefixes.following(place.last.prefix, turn)
     rows = statements.rows(cursor, f"{_SELECT} WHERE user_id = %s AND prefix_digest = %s", user_id, prefix)
     if rows:
         return Added(rows[0]["message_id"], rows[0]["conversation_id"], None, created=False)
-    [added] = statements.add(cursor, user_id, [reply], history.unnamed, now)
+    to = place.last.message_id if place.asked_id is None else place.asked_id
+    added = statements.add_reply(cursor, user_id, reply, history.unnamed, now, to=to)
     tail = prefixes.tail(history.sent[-1], turn, history.conversation_id)
     stored = StoredTurn(prefix, added.message_id, added.conversation_id)
     _insert(cursor, user_id, [(stored, tail, place.last.message_id)])

@@ -29,6 +29,10 @@ _EVENTS = (
     "With `stream`, events instead: `recalled` (what the reply can draw on), `delta` (`text`, the next piece), and"
     " at the end `done` (the reply with its ids and timings) or `error` (a problem document)."
 )
+_CLASH = (
+    "A request with this Idempotency-Key is still being answered, or what was said was deleted before the reply"
+    " came."
+)
 #: Else a proxy may hold events back.
 _UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _REPLAYED = {"Idempotency-Replayed": "true"}
@@ -46,7 +50,7 @@ _REPLAYED = {"Idempotency-Replayed": "true"}
                 "Idempotency-Replayed", "`true` where it is the answer of an earlier call."
             ),
         },
-        409: {"model": Problem, "description": "A request with this Idempotency-Key is still being answered."},
+        409: {"model": Problem, "description": _CLASH},
         502: {"model": Problem, "description": "The language model gave no answer."},
     },
 )

@@ -205,6 +205,36 @@ def test_while_as_many_requests_as_are_allowed_are_under_way_each_other_is_asked
     assert alive.status_code == 200
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("erased", ["/v1/users/{user}", "/v1/conversations/c", "/v1/messages/{message}"])
+def test_a_reply_to_what_is_erased_while_it_is_made_is_not_written(
+    api: Api, user: str, model: LlmServer, client: httpx.Client, erased: str, *, stream: bool
+) -> None:
+    held, asked = Event(), Event()
+
+    def answered(_asked: dict[str, Any]) -> Reply:
+        asked.set()
+        held.wait(60)
+        return streams("Note", "d.") if stream else says("Noted.")
+
+    model.script = answered
+    with ThreadPoolExecutor(1) as thread:
+        saying = thread.submit(client.post, "/v1/chat", json=body(user, stream=stream))
+        assert asked.wait(60)
+        [said] = api.rows.messages(user, "c", limit=9)
+        path = erased.format(user=user, message=said.id)
+        api.client.delete(path, params={} if path.endswith(user) else {"user_id": user}).raise_for_status()
+        held.set()
+        answer = saying.result(60)
+    name, problem = events(answer)[-1] if stream else ("error", answer.json())
+
+    assert (name, problem["status"], "deleted meanwhile" in problem["detail"]) == ("error", 409, True)
+    assert api.rows.recent_changes(user, limit=9) == []
+    # Only the message was erased of a conversation that stays, else nothing is there again.
+    stays = path.startswith("/v1/messages")
+    assert len(api.rows.conversations(user, limit=9)) == int(stays)
+
+
 def test_two_at_once_in_one_conversation_each_have_a_reply_that_names_what_it_answers(
     api: Api, user: str, model: LlmServer, client: httpx.Client
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from chat_api.app import create_app
 from memory_store.fake import HashEmbedder
-from tests.support.api import KEY, Api, MySql, settings_for
+from tests.support.api import KEY, Api, MySql, execute, settings_for
 from tests.support.deadline import wait_until
 from tests.support.live import listening
 from tests.support.llm_server import LlmServer, Reply, completion, fails, llm_server, says, streams
@@ -71,6 +71,12 @@ def conversations(api: Api, user: str) -> dict[str, list[tuple[str, str]]]:
         ]
         for each in sorted(found, key=lambda one: one.created_at)
     }
+
+
+def turns_of(mysql: MySql, user: str) -> int:
+    """How many turns of a user can be found again."""
+    [(found,)] = execute(mysql.root, f"SELECT COUNT(*) FROM turns WHERE user_id = '{user}'")  # noqa: S608  ours
+    return int(found)
 
 
 def said(api: Api, user: str) -> list[tuple[str, str]]:
@@ -348,6 +354,41 @@ def test_a_client_that_leaves_in_the_middle_ends_the_models_work_and_what_it_got
     assert model.left.wait(60)
     [_, reply] = api.rows.messages(user, next(iter(conversations(api, user))), limit=9)
     assert (reply.metadata or {})["cut"] is True
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("erased", ["/v1/users/{user}", "/v1/conversations/c", "/v1/messages/{message}"])
+def test_a_reply_to_what_is_erased_while_it_is_made_is_handed_on_and_not_written(  # noqa: PLR0917  fixtures
+    api: Api, mysql: MySql, user: str, model: LlmServer, client: openai.OpenAI, erased: str, *, stream: bool
+) -> None:
+    held, asked = Event(), Event()
+
+    def answered(_asked: dict[str, Any]) -> Reply:
+        asked.set()
+        held.wait(60)
+        return streams("Note", "d.") if stream else says("Noted.")
+
+    def told() -> str:
+        answer = ask(client, user, "my secret", extra_headers=NAMED, stream=stream)
+        if not stream:
+            return str(answer.choices[0].message.content)
+        return "".join(chunk.choices[0].delta.content or "" for chunk in answer)
+
+    model.script = answered
+    with ThreadPoolExecutor(1) as thread:
+        telling = thread.submit(told)
+        assert asked.wait(60)
+        [row] = api.rows.messages(user, "c", limit=9)
+        kept = turns_of(mysql, user)
+        path = erased.format(user=user, message=row.id)
+        api.client.delete(path, params={} if path.endswith(user) else {"user_id": user}).raise_for_status()
+        held.set()
+        assert telling.result(60) == "Noted."
+
+    assert api.rows.recent_changes(user, limit=9) == []
+    assert len(conversations(api, user)) == int(path.startswith("/v1/messages"))
+    # What is known of a deleted message stays, so that the client does not bring it back.
+    assert turns_of(mysql, user) == (0 if path.startswith("/v1/users") else kept)
 
 
 @pytest.mark.parametrize(
