@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
@@ -295,8 +296,12 @@ class Rows:
         return self._transact(lambda cursor: erasing.one(cursor, erasure_id))
 
     def erasures_under_way(self) -> list[Erasure]:
-        """Those that are not done, the first asked for first; at most a hundred."""
-        return self._transact(erasing.under_way)
+        """All that are not done, the first asked for first."""
+        found: list[Erasure] = []
+        # Page by page, so that no transaction is long; all of them, so that none waits for the others to be done.
+        while page := self._transact(partial(erasing.under_way, after=found[-1] if found else None)):
+            found += page
+        return found
 
     def note_erasure(self, erasure: Erasure) -> None:
         """Keeps how far its parts have got."""

@@ -14,7 +14,7 @@ _COLUMNS = "id, user_id, conversation_id, scope, up_to, asked_at, deadline, part
 
 #: Every further table that holds what a user said or set.
 OF_A_USER = ("users", "turns")
-#: Erasures that are looked after at a time.
+#: Erasures that are read at a time.
 _AT_ONCE = 100
 
 
@@ -69,10 +69,15 @@ def one(cursor: Cursor, erasure_id: str) -> Erasure:
     return _erasure(rows[0])
 
 
-def under_way(cursor: Cursor) -> list[Erasure]:
-    """Those that are not done, the first asked for first."""
-    sql = f"SELECT {_COLUMNS} FROM erasures WHERE done_at IS NULL ORDER BY asked_at LIMIT %s"  # noqa: S608  constants
-    return [_erasure(row) for row in _all(cursor, sql, _AT_ONCE)]
+def under_way(cursor: Cursor, after: Erasure | None = None) -> list[Erasure]:
+    """A page of those that are not done, the first asked for first, after that one; empty after the last."""
+    where, values = "done_at IS NULL", tuple[Cell, ...]()
+    if after is not None:
+        asked_at = cells.stored(after.asked_at)
+        where += " AND asked_at >= %s AND (asked_at > %s OR id > %s)"
+        values = (asked_at, asked_at, after.id)
+    sql = f"SELECT {_COLUMNS} FROM erasures WHERE {where} ORDER BY asked_at, id LIMIT %s"  # noqa: S608  constants
+    return [_erasure(row) for row in _all(cursor, sql, *values, _AT_ONCE)]
 
 
 def note(cursor: Cursor, erasure: Erasure) -> None:

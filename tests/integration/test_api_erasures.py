@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 
 from chat_api.auth.callers import Caller
 from chat_api.erasing.erasures import KEPT, Erasures
 from chat_api.erasing.parts import Part, Told
-from chat_api.erasing.sql import OF_A_USER
+from chat_api.erasing.sql import OF_A_USER, Asked
 from chat_api.errors import NotFound, Unavailable
 from chat_api.messages import NewMessage
 from chat_api.store import Rows
@@ -56,6 +57,7 @@ class Trail:
     """Tells what a test wants it to."""
 
     def __init__(self) -> None:
+        self.asked: list[str] = []
         self.left = 0
         self.settled = False
         self.away = False
@@ -63,6 +65,7 @@ class Trail:
     def __call__(self, extents: Sequence[Extent]) -> Sequence[Told]:
         if self.away:
             raise Unavailable("Kafka is away.")
+        self.asked += [each.user_id for each in extents]
         log = Part("messages_log", "log", left=self.left, done=self.left == 0)
         return [Told((log,), self.settled)] * len(extents)
 
@@ -215,6 +218,18 @@ def test_what_only_another_process_can_tell_is_said_so_and_is_over_at_the_deadli
         erased.look_after()
 
     assert told(api, erasure)["done"]
+
+
+def test_however_many_are_not_done_each_look_is_at_all_of_them(mysql: MySql, rows: Rows) -> None:
+    asked_at, first, trail = now(), new_user(), Trail()
+    users = [f"{first}-{number}" for number in range(250)]
+    # All at the same time, as some are that are asked for by different processes.
+    for user in users:
+        rows.erase_user(user, Asked(str(uuid4()), asked_at, asked_at + WITHIN))
+    Erasures(rows, new_store(), within=WITHIN, clock=now, trail=trail).look_after()
+    execute(mysql.root, f"DELETE FROM erasures WHERE user_id LIKE '{first}-%'")  # noqa: S608
+
+    assert sorted(each for each in trail.asked if each.startswith(first)) == sorted(users)
 
 
 def test_an_erasure_that_is_done_is_forgotten_itself_after_its_term(api: Api, rows: Rows, user: str) -> None:
