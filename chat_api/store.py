@@ -19,7 +19,7 @@ from chat_api.completions import statements as turns
 from chat_api.completions.statements import History, Place
 from chat_api.control.users import UserSettings
 from chat_api.erasing import sql as erasing
-from chat_api.erasing.parts import Erasure
+from chat_api.erasing.parts import Erasure, Part
 from chat_api.erasing.sql import Asked
 from chat_api.errors import ChatError, Faulty, Invalid, Unavailable
 from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
@@ -303,9 +303,16 @@ class Rows:
             found += page
         return found
 
-    def note_erasure(self, erasure: Erasure) -> None:
-        """Keeps how far its parts have got."""
-        self._transact(lambda cursor: erasing.note(cursor, erasure))
+    def note_erasure(self, erasure_id: str, seen: Sequence[Part], whole: datetime | None) -> Erasure | None:
+        """Adds what a look saw; the erasure as it is now, or None where it was done already.
+
+        `whole` is the time of a look that missed nothing; only by such a one an erasure gets done.
+        """
+        return self._transact(lambda cursor: erasing.note(cursor, erasure_id, seen, whole))
+
+    def forget_erasure(self, erasure_id: str) -> None:
+        """Removes an erasure, done or not."""
+        self._transact(lambda cursor: erasing.forget(cursor, erasure_id))
 
     def forget_erasures(self, before: datetime) -> int:
         """Removes erasures that were done before then; answers how many."""

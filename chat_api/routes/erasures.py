@@ -24,4 +24,4 @@ def forget(parts: Wired, caller: Called, user_id: UserId) -> ErasureAskedOut:
 @router.get("/erasures/{erasure_id}", summary="See how far something that was erased is gone")
 def erasure(parts: Wired, caller: Called, erasure_id: Annotated[UUID, Path()]) -> ErasureOut:
     """Part by part, until all of them are done; it can be asked about for 30 days after that."""
-    return ErasureOut.of(parts.erasures.one(caller, str(erasure_id)))
+    return ErasureOut.of(parts.erasures.one(caller, str(erasure_id)), parts.clock())

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +14,7 @@ import pytest
 
 from chat_api.auth.callers import Caller
 from chat_api.erasing.erasures import KEPT, Erasures
-from chat_api.erasing.parts import Part, Told
+from chat_api.erasing.parts import ELSEWHERE, Part, Told
 from chat_api.erasing.sql import OF_A_USER, Asked
 from chat_api.errors import NotFound, Unavailable
 from chat_api.messages import NewMessage
@@ -202,7 +203,7 @@ def test_what_could_not_be_looked_at_is_not_taken_for_done(api: Api, rows: Rows,
     assert told(api, erasure)["done"]
 
 
-def test_what_only_another_process_can_tell_is_said_so_and_is_over_at_the_deadline(
+def test_what_only_another_process_can_tell_is_said_so_and_never_taken_for_done(
     api: Api, rows: Rows, user: str
 ) -> None:
     message = api.say(user, "I drink tea")
@@ -214,10 +215,39 @@ def test_what_only_another_process_can_tell_is_said_so_and_is_over_at_the_deadli
     found = told(api, erasure)
     assert (counted(found, "facts_log"), found["done"]) == ((None, None, None), False)
 
-    with erasing(rows, api, ahead=timedelta(hours=25)) as erased:
+    after = timedelta(hours=25)
+    with erasing(rows, api, ahead=after) as erased:
+        erased.look_after()
+        kept = erased.one(ADMIN, erasure)
+    assert (kept.done(now()), kept.done(now() + after)) == (False, None)
+    assert (kept.is_overdue(now()), kept.is_overdue(now() + after)) == (False, True)
+    # Nobody can tell any more, so nobody looks for good.
+    with erasing(rows, api, ahead=after + KEPT) as erased:
         erased.look_after()
 
-    assert told(api, erasure)["done"]
+    assert api.client.get(f"/v1/erasures/{erasure}").status_code == 404
+
+
+def test_a_process_that_cannot_see_the_logs_takes_nothing_back_from_one_that_can(rows: Rows, user: str) -> None:
+    erasure = rows.erase_user(user, Asked(str(uuid4()), now(), now() + WITHIN)).id
+    log, store = Part("messages_log", "log", left=3), Part("store", "v1", left=0, done=True)
+    rows.note_erasure(erasure, ELSEWHERE.parts, now())
+    rows.note_erasure(erasure, [log], now())
+    rows.note_erasure(erasure, [replace(log, left=1)], now())
+    rows.note_erasure(erasure, [*ELSEWHERE.parts, store], now())
+
+    rows_part, *others = rows.erasure(erasure).parts
+    assert rows_part.done
+    assert {(each.kind, each.found, each.left, each.done) for each in others} == {
+        ("messages_log", 3, 1, False),
+        ("store", 0, 0, True),
+    }
+    # A look that missed something ends nothing, also where all that is known is done.
+    ended = [replace(log, left=0, done=True)]
+    assert [each and each.done_at for each in (rows.note_erasure(erasure, ended, None),)] == [None]
+    assert rows.note_erasure(erasure, (), now()) is not None
+    assert rows.erasure(erasure).done_at is not None
+    assert rows.note_erasure(erasure, [log], now()) is None
 
 
 def test_however_many_are_not_done_each_look_is_at_all_of_them(mysql: MySql, rows: Rows) -> None:
