@@ -525,12 +525,16 @@ class ErasureOut(_Answer):
     message_id: int | None = Field(description="Of a message.")
     asked_at: datetime = Field(description="When it was asked for.")
     deadline: datetime = Field(description="When all of it is gone, where learning runs.")
-    done: bool = Field(description="Whether all of it is gone everywhere.")
+    done: bool | None = Field(
+        description="Whether all of it is gone everywhere; null after the deadline, where only another process can"
+        " tell."
+    )
+    overdue: bool = Field(description="Whether the deadline is over, and it is not known to be done.")
     done_at: datetime | None = Field(description="When that was found.")
     parts: list[ErasedPartOut] = Field(description="The places that held it.")
 
     @classmethod
-    def of(cls, erasure: Erasure) -> Self:
+    def of(cls, erasure: Erasure, now: datetime) -> Self:
         return cls(
             erasure_id=erasure.id,
             user_id=erasure.user_id,
@@ -539,7 +543,8 @@ class ErasureOut(_Answer):
             message_id=erasure.up_to if erasure.scope == "message" else None,
             asked_at=erasure.asked_at,
             deadline=erasure.deadline,
-            done=erasure.done_at is not None,
+            done=erasure.done(now),
+            overdue=erasure.is_overdue(now),
             done_at=erasure.done_at,
             parts=[ErasedPartOut.of(part, erasure.deadline) for part in erasure.parts],
         )

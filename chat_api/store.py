@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
@@ -18,7 +19,7 @@ from chat_api.completions import statements as turns
 from chat_api.completions.statements import History, Place
 from chat_api.control.users import UserSettings
 from chat_api.erasing import sql as erasing
-from chat_api.erasing.parts import Erasure
+from chat_api.erasing.parts import Erasure, Part
 from chat_api.erasing.sql import Asked
 from chat_api.errors import ChatError, Faulty, Invalid, Unavailable
 from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
@@ -305,12 +306,23 @@ class Rows:
         return self._transact(lambda cursor: erasing.one(cursor, erasure_id))
 
     def erasures_under_way(self) -> list[Erasure]:
-        """Those that are not done, the first asked for first; at most a hundred."""
-        return self._transact(erasing.under_way)
+        """All that are not done, the first asked for first."""
+        found: list[Erasure] = []
+        # Page by page, so that no transaction is long; all of them, so that none waits for the others to be done.
+        while page := self._transact(partial(erasing.under_way, after=found[-1] if found else None)):
+            found += page
+        return found
 
-    def note_erasure(self, erasure: Erasure) -> None:
-        """Keeps how far its parts have got."""
-        self._transact(lambda cursor: erasing.note(cursor, erasure))
+    def note_erasure(self, erasure_id: str, seen: Sequence[Part], whole: datetime | None) -> Erasure | None:
+        """Adds what a look saw; the erasure as it is now, or None where it was done already.
+
+        `whole` is the time of a look that missed nothing; only by such a one an erasure gets done.
+        """
+        return self._transact(lambda cursor: erasing.note(cursor, erasure_id, seen, whole))
+
+    def forget_erasure(self, erasure_id: str) -> None:
+        """Removes an erasure, done or not."""
+        self._transact(lambda cursor: erasing.forget(cursor, erasure_id))
 
     def forget_erasures(self, before: datetime) -> int:
         """Removes erasures that were done before then; answers how many."""

@@ -46,7 +46,8 @@ def forget(
     erasure = _told(client, answer["erasure_id"])
     out.print(f"Nothing of it is recalled any more. Erasure {erasure['erasure_id']}:", highlight=False)
     with Live(_table(erasure), console=out, auto_refresh=False) as shown:
-        while wait and not erasure["done"]:
+        # Null is for good: nobody here will ever tell.
+        while wait and erasure["done"] is False:
             pause(_PAUSE_S)
             erasure = _told(client, erasure["erasure_id"])
             shown.update(_table(erasure), refresh=True)
@@ -73,5 +74,7 @@ def _table(erasure: dict[str, Any]) -> Table:
 def _verdict(erasure: dict[str, Any]) -> str:
     if erasure["done"]:
         return "All of it is gone. MySQL's binary log and backups made before keep it until they expire."
+    if erasure["done"] is None:
+        return "Its time is over. Whether all of it is gone only the process that learns could tell."
     deadline = datetime.fromisoformat(erasure["deadline"]).astimezone()
     return f"All of it will be gone by {deadline:%Y-%m-%d %H:%M}, where learning runs."

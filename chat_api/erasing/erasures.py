@@ -9,7 +9,7 @@ from threading import Event
 from uuid import uuid4
 
 from chat_api.auth.callers import Caller
-from chat_api.erasing.parts import ELSEWHERE, Erasure, Filed, Told, Trail, looked
+from chat_api.erasing.parts import ELSEWHERE, Erasure, Filed, Told, Trail, looked, merged
 from chat_api.erasing.sql import Asked, no_erasure
 from chat_api.errors import ChatError
 from chat_api.store import Rows
@@ -19,7 +19,8 @@ from memory_store.port import MemoryStore
 
 _log = logging.getLogger(__name__)
 
-#: How long it can be asked about an erasure that is done. Until then its row says whose it was.
+#: How long it can be asked about an erasure that is done, or of which nobody can tell what is left after its
+#: deadline. Until then its row says whose it was.
 KEPT = timedelta(days=30)
 #: A message's id is below it.
 _LAST = 2**63 - 1
@@ -79,7 +80,7 @@ class Erasures:
     def _asked(self, extent: Extent) -> Asked:
         at = self._clock()
         # Before the rows go: what is filed now is what was found.
-        found = looked((), self._filed(extent, look_only=True), None)
+        found = merged((), looked(self._filed(extent, look_only=True), None))
         parts = tuple(replace(each, done=False) for each in found)
         return Asked(str(uuid4()), at, at + self._within, parts)
 
@@ -91,13 +92,15 @@ class Erasures:
         now = self._clock()
         # Of what was never learned nobody will ever say that it is deleted.
         filed = self._filed(erasure.extent, is_over=now >= erasure.deadline)
-        after = replace(erasure, parts=looked(erasure.parts, filed, told))
         # Of what could not be looked at nobody knows, however well the rest is.
-        if filed and told is not None and after.is_done(now):
-            after = replace(after, done_at=now)
+        whole = now if filed and told is not None else None
+        after = self._rows.note_erasure(erasure.id, looked(filed, told), whole)
+        if after is None:
+            return
+        if after.done_at is not None:
             _log.info("An erasure is done.", extra={"action": "erased", "erasure": erasure.id})
-        if after != erasure:
-            self._rows.note_erasure(after)
+        elif after.untold and now >= after.deadline + KEPT:
+            self._rows.forget_erasure(erasure.id)
 
     def _told(self, extents: Sequence[Extent]) -> Sequence[Told | None]:
         if self._trail is None:

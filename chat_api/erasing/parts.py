@@ -60,9 +60,23 @@ class Erasure:
         """How many messages went."""
         return next(each.found or 0 for each in self.parts if each.kind == "rows")
 
-    def is_done(self, now: datetime) -> bool:
-        """Whether every part is; what this process cannot tell of counts as done once its time is over."""
-        return all(each.done or (each.done is None and now >= self.deadline) for each in self.parts)
+    @property
+    def all_done(self) -> bool:
+        """Whether every part is known to be done."""
+        return all(each.done for each in self.parts)
+
+    @property
+    def untold(self) -> bool:
+        """Whether all that is left is what nobody here can tell of."""
+        return not self.all_done and all(each.done is not False for each in self.parts)
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether its time is over, and it is not known to be done."""
+        return self.done_at is None and now >= self.deadline
+
+    def done(self, now: datetime) -> bool | None:
+        """Whether it is; None where its time is over and only another process could tell."""
+        return None if self.is_overdue(now) and self.untold else self.done_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +121,20 @@ class Trail(Protocol):
         """What is left of each of them."""
 
 
-def looked(before: Sequence[Part], filed: Mapping[str, Filed], told: Told | None) -> tuple[Part, ...]:
-    """The parts as they are after a look: `told` is None where another process learns."""
+def looked(filed: Mapping[str, Filed], told: Told | None) -> tuple[Part, ...]:
+    """The parts that a look saw: `told` is None where the logs could not be looked at."""
     stores = [_store(name, each, told) for name, each in sorted(filed.items())]
-    others = told.parts if told is not None else ()
+    return (*stores, *(told.parts if told is not None else ()))
+
+
+def merged(before: Sequence[Part], seen: Iterable[Part]) -> tuple[Part, ...]:
+    """The parts as they are after a look, whoever looked before."""
     known = {each.place: each for each in before}
-    for later in (*stores, *others):
+    for later in seen:
         known[later.place] = known[later.place].after(later) if later.place in known else _first(later)
+    # What has no name stands for what nobody could tell: once a process told of the logs, for nothing.
+    if any(each.name and each.kind not in ("rows", "store") for each in known.values()):
+        return tuple(each for each in known.values() if each.name)
     return tuple(known.values())
 
 

@@ -1,12 +1,13 @@
 """The SQL of erasures. Each function is part of a transaction that `store` begins and ends."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from chat_api import cells
-from chat_api.erasing.parts import Erasure, Part, as_json, from_json
+from chat_api.erasing.parts import Erasure, Part, as_json, from_json, merged
 from chat_api.errors import NotFound
 from chat_api.statements import Cell, Cursor, delete_message
 
@@ -14,7 +15,7 @@ _COLUMNS = "id, user_id, conversation_id, scope, up_to, asked_at, deadline, part
 
 #: Every further table that holds what a user said or set.
 OF_A_USER = ("users", "turns")
-#: Erasures that are looked after at a time.
+#: Erasures that are read at a time.
 _AT_ONCE = 100
 
 
@@ -69,17 +70,39 @@ def one(cursor: Cursor, erasure_id: str) -> Erasure:
     return _erasure(rows[0])
 
 
-def under_way(cursor: Cursor) -> list[Erasure]:
-    """Those that are not done, the first asked for first."""
-    sql = f"SELECT {_COLUMNS} FROM erasures WHERE done_at IS NULL ORDER BY asked_at LIMIT %s"  # noqa: S608  constants
-    return [_erasure(row) for row in _all(cursor, sql, _AT_ONCE)]
+def under_way(cursor: Cursor, after: Erasure | None = None) -> list[Erasure]:
+    """A page of those that are not done, the first asked for first, after that one; empty after the last."""
+    where, values = "done_at IS NULL", tuple[Cell, ...]()
+    if after is not None:
+        asked_at = cells.stored(after.asked_at)
+        where += " AND asked_at >= %s AND (asked_at > %s OR id > %s)"
+        values = (asked_at, asked_at, after.id)
+    sql = f"SELECT {_COLUMNS} FROM erasures WHERE {where} ORDER BY asked_at, id LIMIT %s"  # noqa: S608  constants
+    return [_erasure(row) for row in _all(cursor, sql, *values, _AT_ONCE)]
 
 
-def note(cursor: Cursor, erasure: Erasure) -> None:
-    """Keeps how far its parts are. What is done stays done, whoever else looked meanwhile."""
-    sql = "UPDATE erasures SET parts = %s, done_at = %s WHERE id = %s AND done_at IS NULL"
-    done_at = None if erasure.done_at is None else cells.stored(erasure.done_at)
-    _run(cursor, sql, json.dumps(as_json(erasure.parts)), done_at, erasure.id)
+def note(cursor: Cursor, erasure_id: str, seen: Sequence[Part], whole: datetime | None) -> Erasure | None:
+    """Adds what a look saw to what others saw meanwhile; None where it is done already, or gone.
+
+    `whole` is the time of a look that missed nothing; only by such a one an erasure gets done.
+    """
+    sql = f"SELECT {_COLUMNS} FROM erasures WHERE id = %s AND done_at IS NULL FOR UPDATE"  # noqa: S608  constants
+    rows = _all(cursor, sql, erasure_id)
+    if not rows:
+        return None
+    before = _erasure(rows[0])
+    after = replace(before, parts=merged(before.parts, seen))
+    after = replace(after, done_at=whole if after.all_done else None)
+    if after != before:
+        done_at = None if after.done_at is None else cells.stored(after.done_at)
+        sql = "UPDATE erasures SET parts = %s, done_at = %s WHERE id = %s"
+        _run(cursor, sql, json.dumps(as_json(after.parts)), done_at, erasure_id)
+    return after
+
+
+def forget(cursor: Cursor, erasure_id: str) -> None:
+    """Removes an erasure, done or not."""
+    _run(cursor, "DELETE FROM erasures WHERE id = %s", erasure_id)
 
 
 def forget_done(cursor: Cursor, before: datetime) -> int:

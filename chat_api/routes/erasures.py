@@ -28,4 +28,4 @@ def erasure(
     erasure_id: Annotated[UUID, Path(description="As the deletion was answered with.")],
 ) -> ErasureOut:
     """Part by part, until all of them are done; it can be asked about for 30 days after that."""
-    return ErasureOut.of(parts.erasures.one(caller, str(erasure_id)))
+    return ErasureOut.of(parts.erasures.one(caller, str(erasure_id)), parts.clock())

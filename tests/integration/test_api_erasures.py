@@ -4,16 +4,18 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 
 from chat_api.auth.callers import Caller
 from chat_api.erasing.erasures import KEPT, Erasures
-from chat_api.erasing.parts import Part, Told
-from chat_api.erasing.sql import OF_A_USER
+from chat_api.erasing.parts import ELSEWHERE, Part, Told
+from chat_api.erasing.sql import OF_A_USER, Asked
 from chat_api.errors import NotFound, Unavailable
 from chat_api.messages import NewMessage
 from chat_api.store import Rows
@@ -56,6 +58,7 @@ class Trail:
     """Tells what a test wants it to."""
 
     def __init__(self) -> None:
+        self.asked: list[str] = []
         self.left = 0
         self.settled = False
         self.away = False
@@ -63,6 +66,7 @@ class Trail:
     def __call__(self, extents: Sequence[Extent]) -> Sequence[Told]:
         if self.away:
             raise Unavailable("Kafka is away.")
+        self.asked += [each.user_id for each in extents]
         log = Part("messages_log", "log", left=self.left, done=self.left == 0)
         return [Told((log,), self.settled)] * len(extents)
 
@@ -199,7 +203,7 @@ def test_what_could_not_be_looked_at_is_not_taken_for_done(api: Api, rows: Rows,
     assert told(api, erasure)["done"]
 
 
-def test_what_only_another_process_can_tell_is_said_so_and_is_over_at_the_deadline(
+def test_what_only_another_process_can_tell_is_said_so_and_never_taken_for_done(
     api: Api, rows: Rows, user: str
 ) -> None:
     message = api.say(user, "I drink tea")
@@ -211,10 +215,51 @@ def test_what_only_another_process_can_tell_is_said_so_and_is_over_at_the_deadli
     found = told(api, erasure)
     assert (counted(found, "facts_log"), found["done"]) == ((None, None, None), False)
 
-    with erasing(rows, api, ahead=timedelta(hours=25)) as erased:
+    after = timedelta(hours=25)
+    with erasing(rows, api, ahead=after) as erased:
+        erased.look_after()
+        kept = erased.one(ADMIN, erasure)
+    assert (kept.done(now()), kept.done(now() + after)) == (False, None)
+    assert (kept.is_overdue(now()), kept.is_overdue(now() + after)) == (False, True)
+    # Nobody can tell any more, so nobody looks for good.
+    with erasing(rows, api, ahead=after + KEPT) as erased:
         erased.look_after()
 
-    assert told(api, erasure)["done"]
+    assert api.client.get(f"/v1/erasures/{erasure}").status_code == 404
+
+
+def test_a_process_that_cannot_see_the_logs_takes_nothing_back_from_one_that_can(rows: Rows, user: str) -> None:
+    erasure = rows.erase_user(user, Asked(str(uuid4()), now(), now() + WITHIN)).id
+    log, store = Part("messages_log", "log", left=3), Part("store", "v1", left=0, done=True)
+    rows.note_erasure(erasure, ELSEWHERE.parts, now())
+    rows.note_erasure(erasure, [log], now())
+    rows.note_erasure(erasure, [replace(log, left=1)], now())
+    rows.note_erasure(erasure, [*ELSEWHERE.parts, store], now())
+
+    rows_part, *others = rows.erasure(erasure).parts
+    assert rows_part.done
+    assert {(each.kind, each.found, each.left, each.done) for each in others} == {
+        ("messages_log", 3, 1, False),
+        ("store", 0, 0, True),
+    }
+    # A look that missed something ends nothing, also where all that is known is done.
+    ended = [replace(log, left=0, done=True)]
+    assert [each and each.done_at for each in (rows.note_erasure(erasure, ended, None),)] == [None]
+    assert rows.note_erasure(erasure, (), now()) is not None
+    assert rows.erasure(erasure).done_at is not None
+    assert rows.note_erasure(erasure, [log], now()) is None
+
+
+def test_however_many_are_not_done_each_look_is_at_all_of_them(mysql: MySql, rows: Rows) -> None:
+    asked_at, first, trail = now(), new_user(), Trail()
+    users = [f"{first}-{number}" for number in range(250)]
+    # All at the same time, as some are that are asked for by different processes.
+    for user in users:
+        rows.erase_user(user, Asked(str(uuid4()), asked_at, asked_at + WITHIN))
+    Erasures(rows, new_store(), within=WITHIN, clock=now, trail=trail).look_after()
+    execute(mysql.root, f"DELETE FROM erasures WHERE user_id LIKE '{first}-%'")  # noqa: S608
+
+    assert sorted(each for each in trail.asked if each.startswith(first)) == sorted(users)
 
 
 def test_an_erasure_that_is_done_is_forgotten_itself_after_its_term(api: Api, rows: Rows, user: str) -> None:

@@ -19,7 +19,7 @@ def part(kind: str, found: int | None, removed: int | None, *, done: bool | None
     return {"part": kind, "name": "", "found": found, "removed": removed, "done": done, "deadline": "x"}
 
 
-def erasure(*parts: dict[str, Any], done: bool) -> dict[str, Any]:
+def erasure(*parts: dict[str, Any], done: bool | None) -> dict[str, Any]:
     return {"erasure_id": ID, "done": done, "deadline": "2026-03-03T09:00:00Z", "parts": parts}
 
 
@@ -86,3 +86,14 @@ def test_it_waits_until_all_of_it_is_gone() -> None:
     assert is_done
     assert len(pauses) == 2
     assert "All of it is gone." in told
+
+
+def test_what_nobody_here_can_tell_is_not_waited_for_after_its_time() -> None:
+    unknown = part("cache", None, None, done=None)
+    is_done, told, pauses = forget(
+        Server(erasure(unknown, done=False), erasure(unknown, done=False), erasure(unknown, done=None)), wait=True
+    )
+
+    assert not is_done
+    assert len(pauses) == 2
+    assert "Its time is over." in told
