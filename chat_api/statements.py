@@ -96,16 +96,15 @@ def named(cursor: Cursor, user_id: str, names: Sequence[str]) -> dict[str, Messa
 
 def _open_conversations(cursor: Cursor, user_id: str, conversation_ids: set[str]) -> None:
     # IGNORE only passes over those that are there, and keeps them from being deleted until the commit.
-    # Sorted, so that two lists cannot wait for each other.
+    # The user first, as an erasure does, and sorted: so that none waits for another that waits for it.
+    _run(cursor, "INSERT IGNORE INTO users (user_id) VALUES (%s)", user_id)
     opened = sorted(conversation_ids)
     values = ", ".join(["(%s, %s)"] * len(opened))
-    new = _run(
+    _run(
         cursor,
         f"INSERT IGNORE INTO conversations (user_id, conversation_id) VALUES {values}",  # noqa: S608  placeholders
         *(value for conversation_id in opened for value in (user_id, conversation_id)),
     )
-    if new:
-        _run(cursor, "INSERT IGNORE INTO users (user_id) VALUES (%s)", user_id)
 
 
 def _insert(cursor: Cursor, user_id: str, postings: Sequence[Posting]) -> list[int]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -52,6 +52,8 @@ class Begun:
     asked: Asked
     place: Place | None
     prompt: Prompt
+    #: What the model's server is asked; nothing where there is none.
+    body: Mapping[str, object]
 
     @property
     def headers(self) -> dict[str, str]:
@@ -108,7 +110,7 @@ class Completions:
             begun = await run_in_threadpool(self._begin, asked)
             if self._upstream is None:
                 return begun, await self._offline(begun)
-            answer = await self._upstream.complete(self._passed_on(begun, self._upstream))
+            answer = await self._upstream.complete(begun.body)
             await self._write(begun, shapes.reply_of(answer))
             return begun, answer
 
@@ -122,8 +124,7 @@ class Completions:
             begun = await run_in_threadpool(self._begin, asked)
             if self._upstream is None:
                 return begun, self._offline_stream(begun)
-            body = self._passed_on(begun, self._upstream)
-            lines = await until_begun.enter_async_context(self._upstream.streamed(body))
+            lines = await until_begun.enter_async_context(self._upstream.streamed(begun.body))
             channel: Channel[bytes] = Channel(_MOST_WAITING)
             task = self._tasks.start(self._relay(begun, lines, channel, until_begun.pop_all()))
             channel.on_leaving = task.cancel
@@ -154,11 +155,16 @@ class Completions:
         patience.check()
         if asked.user_id is None:
             last = open_webui.text_of(asked.request.messages[-1].get("content"))
-            return Begun(asked, None, Prompt(message=last, now=self._clock()))
+            return self._begun(asked, None, Prompt(message=last, now=self._clock()))
         sent = shapes.turns(asked.request.messages, self._settings.max_content_characters)
         history = History(sent, asked.conversation_id, str(uuid4()))
         place = self._rows.take_history(asked.user_id, history) if sent else None
-        return Begun(asked, place, self._prompt(asked.user_id, asked.recall, sent, place))
+        return self._begun(asked, place, self._prompt(asked.user_id, asked.recall, sent, place))
+
+    def _begun(self, asked: Asked, place: Place | None, prompt: Prompt) -> Begun:
+        # Here in a thread: the body may hold megabytes, and the event loop is everybody's.
+        body = {} if self._upstream is None else _passed_on(asked.request, prompt, self._upstream.model)
+        return Begun(asked, place, prompt, body)
 
     def _prompt(
         self, user_id: str, asked: RecallPolicy | None, sent: list[SentTurn], place: Place | None
@@ -179,16 +185,6 @@ class Completions:
             recent=prompts.recent(found, without=place.ids if place else ()),
             system=user.persona,
         )
-
-    def _passed_on(self, begun: Begun, upstream: Upstream) -> dict[str, object]:
-        request = begun.asked.request
-        body = request.passed_on(upstream.model)
-        told = [begun.prompt.system] if begun.prompt.system else []
-        if begun.prompt.remembers:
-            told.append(f"{_PREFACE}\n\n{prompts.notes(begun.prompt)}")
-        if told:
-            body["messages"] = shapes.with_notes(request.messages, "\n\n".join(told))
-        return body
 
     async def _write(self, begun: Begun, said: str, *, cut: bool = False) -> None:
         text = open_webui.replied(said)
@@ -238,6 +234,16 @@ class Completions:
         name, created = self._named()
         for line in (*shapes.offline_chunks(text, name=name, created=created), f"data: {shapes.DONE}", ""):
             yield _line(line)
+
+
+def _passed_on(request: CompletionIn, prompt: Prompt, model: str) -> dict[str, object]:
+    body = request.passed_on(model)
+    told = [prompt.system] if prompt.system else []
+    if prompt.remembers:
+        told.append(f"{_PREFACE}\n\n{prompts.notes(prompt)}")
+    if told:
+        body["messages"] = shapes.with_notes(request.messages, "\n\n".join(told))
+    return body
 
 
 async def _copied(lines: AsyncIterator[str], channel: Channel[bytes], heard: Heard) -> list[bytes]:

@@ -31,7 +31,7 @@ class Asked:
 
 def erase_user(cursor: Cursor, user_id: str, asked: Asked) -> Erasure:
     """Removes all rows of a user; one who is not there is erased, too."""
-    # Whoever makes a new conversation holds the user until their rows are there to be deleted.
+    # Whoever says something holds the user, before anything else, until their rows are there to be deleted.
     _all(cursor, "SELECT user_id FROM users WHERE user_id = %s FOR UPDATE", user_id)
     _run(cursor, "DELETE FROM conversations WHERE user_id = %s", user_id)
     up_to, rows = _delete_messages(cursor, "user_id = %s", user_id)

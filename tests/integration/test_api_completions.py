@@ -13,11 +13,15 @@ import openai
 import pytest
 
 from chat_api.app import create_app
+from chat_api.completions import statements as turns
+from chat_api.completions.prefixes import SentTurn
+from chat_api.completions.statements import History
 from memory_store.fake import HashEmbedder
-from tests.support.api import KEY, Api, MySql, execute, settings_for
+from tests.support.api import KEY, Api, MySql, execute, session, settings_for
 from tests.support.deadline import wait_until
 from tests.support.live import listening
 from tests.support.llm_server import LlmServer, Reply, completion, fails, llm_server, says, streams
+from tests.support.services import now
 
 RECORDED: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "data" / "open_webui.json").read_text(encoding="utf-8")
@@ -523,6 +527,25 @@ def test_a_header_from_a_key_that_is_not_trusted_names_nobody(user: str, url: st
     refused = httpx.post(f"{url}/chat/completions", json=RECORDED["chat"], headers=headers)
 
     assert (refused.status_code, "whose memory" in refused.json()["error"]["message"]) == (400, True)
+
+
+def test_a_conversation_that_begins_again_is_looked_for_among_its_own_turns_only(mysql: MySql, user: str) -> None:
+    roots = ", ".join(f"('{user}', {n}, {n}, 'c{n}', NULL)" for n in range(500))
+    execute(
+        mysql.root,
+        f"INSERT INTO turns (user_id, prefix_digest, message_id, conversation_id, follows) VALUES {roots}",  # noqa: S608
+    )
+    found: dict[str, int] = {}
+    for conversation in ("c499", "new"):
+        history = History([SentTurn("user", "tea")], conversation, "unnamed")
+        with session(mysql.root) as connection, connection.cursor(dictionary=True) as cursor:
+            cursor.execute("FLUSH STATUS")
+            turns.take(cursor, user, history, now())
+            cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read_next'")
+            status: Any = cursor.fetchall()[0]
+            found[conversation] = int(status["Value"])
+
+    assert all(read < 50 for read in found.values()), found
 
 
 def test_the_same_request_sent_twice_at_once_writes_each_turn_once(

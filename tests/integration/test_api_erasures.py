@@ -337,6 +337,23 @@ def test_who_opens_a_conversation_while_they_are_forgotten_waits_for_its_end(
     assert {each.conversation_id: each.messages for each in api.rows.conversations(user, limit=9)} == {"new": 1}
 
 
+@pytest.mark.parametrize("opened", ["c", "new"])
+def test_who_waits_for_an_erasure_holds_no_conversation(mysql: MySql, rows: Rows, user: str, opened: str) -> None:
+    rows.add_messages(user, [NewMessage("user", "before", "c")])
+    with session(mysql.root) as forgetting, ThreadPoolExecutor(1) as thread:
+        forgetting.start_transaction()
+        forgetting.cmd_query(f"SELECT user_id FROM users WHERE user_id = '{user}' FOR UPDATE")  # noqa: S608
+        forgetting.get_rows()
+        saying = thread.submit(rows.add_messages, user, [NewMessage("user", "after", opened)])
+        waits = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+        wait_until(lambda: execute(mysql.root, waits) == [(1,)] or saying.done())
+        with forgetting.cursor() as cursor:
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
+            cursor.execute("DELETE FROM conversations WHERE user_id = %s", [user])
+        forgetting.rollback()
+        assert saying.result()
+
+
 def test_a_user_with_a_hundred_thousand_messages_is_forgotten_in_one_call(
     mysql: MySql, rows: Rows, user: str
 ) -> None:

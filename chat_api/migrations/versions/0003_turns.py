@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS turns (
   follows BIGINT NULL,
   PRIMARY KEY (user_id, prefix_digest),
   KEY by_tail (user_id, tail_digest, message_id),
-  KEY by_branch (user_id, follows)
+  KEY by_branch (user_id, follows, conversation_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_bin
 """
 
