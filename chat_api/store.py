@@ -213,7 +213,7 @@ class Rows:
     def take_reply(self, user_id: str, place: Place, text: str, *, cut: bool) -> int:
         """Stores a reply to a history, unless the same one is there; returns its message's id."""
         metadata = turns.reply_metadata(place, cut=cut)
-        reply = NewMessage("assistant", text, place.conversation_id, metadata=metadata or None)
+        reply = NewMessage("assistant", text, place.conversation_id, metadata=metadata)
         now = self._clock().astimezone(UTC)
         added = self._transact(lambda cursor: turns.take_reply(cursor, user_id, place, reply, now))
         self._meter.wrote("added", int(added.created))
