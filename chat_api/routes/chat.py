@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 from pydantic import BaseModel
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from chat_api import problems
 from chat_api.answers import ChatOut, DeltaOut, DoneOut, ProfileLineOut, RecalledOut, sources
-from chat_api.chat.streaming import Delta, Done, Event, Failed, Recalled
+from chat_api.chat.streaming import Delta, Done, Event, Failed, Recalled, Streamed
 from chat_api.chat.turns import Answer, Begun
 from chat_api.parts import Called, Wired
 from chat_api.problems import Problem
@@ -57,7 +57,7 @@ async def say(
     saying = body.saying(idempotency_key)
     if body.stream:
         events = await parts.chat.stream(saying)
-        return StreamingResponse(_told(events), media_type="text/event-stream", headers=_UNBUFFERED)
+        return Streamed(events, _told(events), _UNBUFFERED)
     answer = await parts.chat.answer(saying)
     out = ChatOut(
         reply_message_id=answer.reply.message_id,
