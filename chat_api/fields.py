@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from chat_api.cells import EARLIEST, LATEST
+from chat_api.messages import theirs
 
 _RFC_3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:[0-5]\d)", re.ASCII
@@ -66,7 +67,8 @@ def _metadata(value: dict[str, Any]) -> dict[str, Any]:
         characters += 2 + _scalar(item)
     if characters > _METADATA_CHARACTERS:
         raise ValueError(f"must not be longer than about {_METADATA_CHARACTERS} characters")
-    return value
+    # As a row was read, so it may be sent back: what is ours in it is passed over rather than refused.
+    return theirs(value) or {}
 
 
 def _scalar(item: object) -> int:

@@ -1,5 +1,6 @@
 """Messages and conversations as the rows hold them. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -13,7 +14,9 @@ Pinned = Literal["all"] | tuple[str, ...] | None
 Metadata = dict[str, Any] | None
 
 
-#: In a reply's metadata: the message that it answers.
+#: The key of a row's metadata under which we say what we know of it. Clients read it, and cannot write it.
+OURS = "oboegaki"
+#: Under it, of a reply: the message that it answers.
 REPLY_TO = "reply_to"
 
 
@@ -92,7 +95,7 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What to change of a row."""
+    """What to change of a row. New metadata leaves what is ours of the old as it is."""
 
     content: str | _Keep = KEEP
     suppressed: Suppressed | _Keep = KEEP
@@ -105,7 +108,7 @@ class Edit:
             row,
             content=row.content if self.content is KEEP else self.content,
             suppressed=row.suppressed if self.suppressed is KEEP else self.suppressed,
-            metadata=row.metadata if self.metadata is KEEP else self.metadata,
+            metadata=row.metadata if self.metadata is KEEP else with_ours(self.metadata, ours(row.metadata)),
             pinned=row.pinned if self.pinned is KEEP else self.pinned,
         )
 
@@ -131,6 +134,31 @@ class Conversation:
     created_at: datetime
     messages: int
     last_said_at: datetime | None
+
+
+def ours(metadata: Metadata) -> dict[str, Any]:
+    """What we say of a row in its metadata; nothing where that is not as we write it."""
+    held = (metadata or {}).get(OURS)
+    return held if isinstance(held, dict) else {}
+
+
+def theirs(metadata: Metadata) -> Metadata:
+    """What a client says of a row; None where that is all ours."""
+    if metadata is None or OURS not in metadata:
+        return metadata
+    return {key: value for key, value in metadata.items() if key != OURS} or None
+
+
+def with_ours(metadata: Metadata, said: Mapping[str, Any]) -> Metadata:
+    """A client's metadata, and with it what we say."""
+    kept = theirs(metadata)
+    return {**(kept or {}), OURS: dict(said)} if said else kept
+
+
+def answered_by(reply: Message) -> int | None:
+    """The message that a reply answers, as far as its row tells."""
+    told = ours(reply.metadata).get(REPLY_TO)
+    return told if type(told) is int else None
 
 
 def suppresses(suppressed: Suppressed, extractor: str, fact_hash: str) -> bool:

@@ -224,7 +224,7 @@ class Rows:
         Raises Gone where what was asked is deleted.
         """
         metadata = turns.reply_metadata(place, cut=cut)
-        reply = NewMessage("assistant", text, place.conversation_id, metadata=metadata or None)
+        reply = NewMessage("assistant", text, place.conversation_id, metadata=metadata)
         now = self._clock().astimezone(UTC)
         added = self._transact(lambda cursor: turns.take_reply(cursor, user_id, place, reply, now))
         self._meter.wrote("added", int(added.created))

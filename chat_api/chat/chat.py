@@ -1,6 +1,6 @@
 """A turn of chat from what was said to the reply: rows in threads, the model on the event loop."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import ExitStack
 
 from starlette.concurrency import run_in_threadpool
@@ -9,7 +9,7 @@ from chat_api import patience, problems
 from chat_api.chat.limit import Limit
 from chat_api.chat.repeats import UnderWay
 from chat_api.chat.repliers import Replier
-from chat_api.chat.streaming import Channel, Delta, Done, Event, Failed, Recalled, Tasks
+from chat_api.chat.streaming import Channel, Delta, Done, Event, Failed, Recalled, Received, Tasks
 from chat_api.chat.turns import Answer, Begun, Saying, Turns
 from chat_api.errors import ChatError, Faulty
 
@@ -33,7 +33,7 @@ class Chat:
             text = await self._replier.reply(begun.prompt)
             return await run_in_threadpool(patience.unhurried(self._turns.finish), begun, text)
 
-    async def stream(self, saying: Saying) -> AsyncIterator[Event]:
+    async def stream(self, saying: Saying) -> Received[Event] | AsyncGenerator[Event, None]:
         """The events of a reply, once what was said is written.
 
         The model is read to the end also where the client has left: the reply is there when it comes back.
@@ -72,7 +72,7 @@ class Chat:
         await channel.send(None)
 
 
-async def _given_before(answer: Answer) -> AsyncIterator[Event]:
+async def _given_before(answer: Answer) -> AsyncGenerator[Event, None]:
     yield Recalled(answer)
     yield Delta(answer.text)
     yield Done(answer)

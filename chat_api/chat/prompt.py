@@ -10,7 +10,7 @@ from typing import Literal
 from openai.types.chat import ChatCompletionMessageParam
 
 from chat_api.chat.tokens import estimated
-from chat_api.messages import REPLY_TO, Message
+from chat_api.messages import Message, answered_by
 from chat_api.profile import KnownLine
 from chat_api.recall import Recollection
 
@@ -98,10 +98,10 @@ def fitting(rows: Sequence[Message], most_tokens: int) -> dict[int, Turn]:
 def in_told_order(rows: Sequence[Message]) -> list[Message]:
     """Rows as they were written, but each reply behind what it answers, where two were asked for at once."""
     questions = {row.id for row in rows if row.role == "user"}
-    replies: Mapping[int, list[Message]] = defaultdict(list)
+    replies: Mapping[int | None, list[Message]] = defaultdict(list)
     others: list[Message] = []
     for row in rows:
-        answered = (row.metadata or {}).get(REPLY_TO) if row.role == "assistant" else None
+        answered = answered_by(row) if row.role == "assistant" else None
         (replies[answered] if answered in questions else others).append(row)
     return [each for row in others for each in (row, *replies.get(row.id, ()))]
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from chat_api.errors import Busy, Invalid
-from chat_api.messages import Message
+from chat_api.messages import Message, ours
 
-#: In the metadata of both rows: what the key was first sent with.
+#: Among what we say of both rows: what the key was first sent with.
 _REQUEST = "request"
 _LONGEST = 255
 
@@ -28,14 +28,14 @@ class Names:
 
     def check(self, row: Message) -> None:
         """Raises Invalid where the row was written for another request."""
-        if (row.metadata or {}).get(_REQUEST) != self.request:
+        if ours(row.metadata).get(_REQUEST) != self.request:
             raise Invalid(
                 "This Idempotency-Key was sent with another request before. Send a new key with this one."
             )
 
     @property
-    def metadata(self) -> dict[str, object]:
-        """What the rows say of the request."""
+    def ours(self) -> dict[str, object]:
+        """What we say of the request in the metadata of the rows."""
         return {_REQUEST: self.request}
 
 

@@ -1,9 +1,12 @@
 """A reply as it comes: made in a task of its own, so that it is written however the client leaves."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from chat_api.chat.turns import Answer, Begun
 from chat_api.errors import ChatError
@@ -67,28 +70,75 @@ class Channel(Generic[T]):
             async with asyncio.timeout(self._stalled_s):
                 await self._waiting.put(item)
         except TimeoutError:
-            self._leave(ended=False)
+            self.leave()
             # A client that does read again finds that it is over.
             self._waiting.put_nowait(None)
 
-    async def received(self) -> AsyncGenerator[T, None]:
-        """What was sent, until the stream ends. To leave off means to have left."""
-        ended = False
-        try:
-            while (item := await self._waiting.get()) is not None:
-                yield item
-            ended = True
-        finally:
-            self._leave(ended=ended)
+    def received(self) -> "Received[T]":
+        """What was sent, until the stream ends."""
+        return Received(self)
 
-    def _leave(self, *, ended: bool) -> None:
+    async def next(self) -> T | None:
+        """What was sent next; None at the end, and where the client has left."""
+        if self._left:
+            return None
+        item = await self._waiting.get()
+        if item is None:
+            self._left = True
+        return item
+
+    def leave(self) -> None:
+        """Lets whoever sends go on without the client. Does nothing where the stream has ended."""
         if self._left:
             return
         self._left = True
         while not self._waiting.empty():
             self._waiting.get_nowait()
-        if not ended and self.on_leaving is not None:
+        if self.on_leaving is not None:
             self.on_leaving()
+
+
+class Received(Generic[T]):
+    """The client's end of a channel. No generator: the close of one that was never begun would do nothing."""
+
+    def __init__(self, channel: Channel[T]) -> None:
+        self._channel = channel
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        item = await self._channel.next()
+        if item is None:
+            raise StopAsyncIteration
+        return item
+
+    async def aclose(self) -> None:
+        """To have left, unless the stream has ended."""
+        self._channel.leave()
+
+
+class Closing(Protocol):
+    """What has to be closed."""
+
+    async def aclose(self) -> object:
+        """Ends it."""
+
+
+class Streamed(StreamingResponse):
+    """A response whose source is closed however it ends, also where it never starts."""
+
+    def __init__(self, source: Closing, content: AsyncIterator[bytes], headers: Mapping[str, str]) -> None:
+        super().__init__(content, media_type="text/event-stream", headers=headers)
+        self._source = source
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # Awaits nothing for a channel, so it is done also where the server cancels this.
+            await self._source.aclose()
 
 
 class Tasks:

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chat_api import patience
 from chat_api.chat import prompt as prompts
@@ -12,7 +13,7 @@ from chat_api.chat.prompt import Prompt
 from chat_api.chat.repeats import Names
 from chat_api.control.users import RecallPolicy, UserSettings
 from chat_api.errors import Conflict, NotFound
-from chat_api.messages import REPLY_TO, Added, Message, NewMessage
+from chat_api.messages import REPLY_TO, Added, Message, NewMessage, answered_by, ours, with_ours
 from chat_api.profile import KnownLine, Profiles, fitting
 from chat_api.recall import Question, Recaller, Recollection, Remembered
 from chat_api.settings import ApiSettings
@@ -20,8 +21,15 @@ from chat_api.store import Rows
 from chat_api.zones import zone
 from memory_store.errors import StoreError
 
-#: In the metadata of a reply that may be asked for again: what it could draw on.
+#: Among what we say of a reply that may be asked for again: what it could draw on.
 _DREW_ON = "drew_on"
+
+
+class _DrewOn(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    memories: dict[str, float | None] = {}
+    pending: list[int] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +193,11 @@ class Turns:
 
     def _replayed(self, saying: Saying, recall: RecallPolicy, said: Message | None, reply: Message) -> Answer:
         started = time.perf_counter()
-        metadata: dict[str, Any] = reply.metadata or {}
-        drew_on = metadata.get(_DREW_ON, {})
-        found = self._again(saying.user_id, drew_on.get("memories", {}), drew_on.get("pending", []))
+        drew_on = _drew_on(reply)
+        found = self._again(saying.user_id, drew_on.memories, drew_on.pending)
         known = self.known(saying.user_id, recall)
         # What was said may have been deleted meanwhile; its id still says which row it was.
-        asked = _added(said) if said else Added(metadata[REPLY_TO], reply.conversation_id, None, created=False)
+        asked = _added(said) if said else _answered(reply)
         timings = {"total_ms": _milliseconds(time.perf_counter() - started)}
         return Answer(asked, _added(reply), reply.content, known, found, timings, replayed=True)
 
@@ -221,18 +228,18 @@ class Turns:
             saying.message,
             saying.conversation_id,
             named.said if named else None,
-            metadata=named.metadata if named else None,
+            metadata=with_ours(None, named.ours) if named else None,
         )
         [added] = self._rows.add_messages(saying.user_id, [message])
         return added
 
     def _write_reply(self, begun: Begun, text: str) -> Added:
         named = begun.saying.named
-        metadata: dict[str, object] = {REPLY_TO: begun.said.message_id}
+        told: dict[str, object] = {REPLY_TO: begun.said.message_id}
         if named is not None:
-            metadata |= {**named.metadata, _DREW_ON: _drawn(begun.recollection)}
+            told |= {**named.ours, _DREW_ON: _drawn(begun.recollection)}
         name = named.reply if named else None
-        message = NewMessage("assistant", text, begun.said.conversation_id, name, metadata=metadata)
+        message = NewMessage("assistant", text, begun.said.conversation_id, name, metadata=with_ours(None, told))
         return self._rows.add_reply(begun.saying.user_id, message, to=begun.said.message_id)
 
 
@@ -241,6 +248,20 @@ def _drawn(found: Recollection) -> dict[str, object]:
         "memories": {one.memory.id: one.score for one in found.memories},
         "pending": [row.id for row in found.pending],
     }
+
+
+def _drew_on(reply: Message) -> _DrewOn:
+    try:
+        return _DrewOn.model_validate(ours(reply.metadata).get(_DREW_ON, {}))
+    except ValidationError:
+        return _DrewOn()
+
+
+def _answered(reply: Message) -> Added:
+    message_id = answered_by(reply)
+    if message_id is None:
+        raise Conflict("What was asked under this Idempotency-Key is gone. Send a new key.")
+    return Added(message_id, reply.conversation_id, None, created=False)
 
 
 def _added(row: Message) -> Added:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +16,7 @@ from chat_api.chat import prompt as prompts
 from chat_api.chat.limit import Limit
 from chat_api.chat.prompt import Prompt, Turn
 from chat_api.chat.repliers import offline
-from chat_api.chat.streaming import Channel, Tasks
+from chat_api.chat.streaming import Channel, Received, Tasks
 from chat_api.chat.turns import Turns
 from chat_api.chat.upstream import Upstream
 from chat_api.completions import open_webui, refusals, shapes
@@ -114,7 +114,7 @@ class Completions:
             await self._write(begun, shapes.reply_of(answer))
             return begun, answer
 
-    async def stream(self, asked: Asked) -> tuple[Begun, AsyncIterator[bytes]]:
+    async def stream(self, asked: Asked) -> tuple[Begun, Received[bytes] | AsyncGenerator[bytes, None]]:
         """The answer's lines as they come, once the server has begun to answer.
 
         Where the client leaves, the model is asked no further, and what was said so far is written.
@@ -228,7 +228,7 @@ class Completions:
     def _named(self) -> tuple[str, int]:
         return f"chatcmpl-{uuid4().hex}", int(self._clock().timestamp())
 
-    async def _offline_stream(self, begun: Begun) -> AsyncIterator[bytes]:
+    async def _offline_stream(self, begun: Begun) -> AsyncGenerator[bytes, None]:
         text = offline(begun.prompt)
         await self._write(begun, text)
         name, created = self._named()

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-#: In the metadata of a branch's first row: the message that it goes on from, None where it is another beginning.
+#: Among what we say of a branch's first row: the message that it goes on from, None where it is another beginning.
 BRANCHES_FROM = "branches_from"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from chat_api import statements
 from chat_api.completions import prefixes
 from chat_api.completions.prefixes import BRANCHES_FROM, Digests, Found, SentTurn, StoredTurn
-from chat_api.messages import REPLY_TO, Added, NewMessage
+from chat_api.messages import REPLY_TO, Added, Metadata, NewMessage, with_ours
 from chat_api.statements import Cursor
 
 _SELECT = "SELECT prefix_digest, tail_digest, message_id, conversation_id FROM turns"
@@ -120,7 +120,7 @@ def _write(
     if not turns:
         return []
     before = at.last.message_id if at.last else None
-    marked = {BRANCHES_FROM: before} if branches else None
+    marked = with_ours(None, {BRANCHES_FROM: before}) if branches else None
     messages = [
         NewMessage(turn.role, turn.text, conversation, metadata=None if number else marked)
         for number, turn in enumerate(turns)
@@ -163,14 +163,14 @@ def _asked(sent: Sequence[SentTurn], stored: Sequence[StoredTurn | None]) -> int
     return None
 
 
-def reply_metadata(place: Place, *, cut: bool) -> dict[str, object]:
+def reply_metadata(place: Place, *, cut: bool) -> Metadata:
     """What a reply's row says of its place, and that it is not whole where the client left."""
     told: dict[str, object] = {"cut": True} if cut else {}
     if place.asked_id is not None:
         told[REPLY_TO] = place.asked_id
     if place.regenerated:
         told[BRANCHES_FROM] = place.last.message_id
-    return told
+    return with_ours(None, told)
 
 
 def _stored(row: dict[str, Any]) -> StoredTurn:

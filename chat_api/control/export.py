@@ -11,6 +11,7 @@ from typing import Any
 
 from chat_api.answers import MessageOut
 from chat_api.errors import NotFound, Unavailable
+from chat_api.messages import theirs
 from chat_api.recall import Question, Recaller, Remembered
 from chat_api.store import Rows
 
@@ -39,7 +40,8 @@ def lines(rows: Rows, recaller: Recaller, user_id: str, now: datetime) -> Iterat
         }
         for message in _messages(rows, user_id, conversation_id):
             counted["messages"] += 1
-            yield {"type": "message", **message.model_dump(mode="json")}
+            # What is ours names rows of this instance.
+            yield {"type": "message", **message.model_dump(mode="json"), "metadata": theirs(message.metadata)}
     for remembered in _memories(recaller, user_id):
         counted["memories"] += 1
         yield {"type": "memory", **_told(remembered)}

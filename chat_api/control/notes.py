@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chat_api.errors import Conflict, Invalid
-from chat_api.messages import KEEP, Edit, Message, Metadata, NewMessage, Pinned, fact_ref, pins
+from chat_api.messages import KEEP, OURS, Edit, Message, NewMessage, Pinned, fact_ref, ours, pins, with_ours
 from chat_api.profile import PINNED_CHARACTERS, Profiles
 from chat_api.recall import Recaller, Remembered
 from chat_api.store import Rows
@@ -18,8 +18,8 @@ from memory_store.models import point_id, text_hash
 
 #: The conversation of memories that are added without one.
 ADDED = "memories"
-#: The key of a note's metadata under which we say what it stands in place of; ids only.
-OURS = "oboegaki"
+#: Among what we say of a note: the memory that it stands in place of.
+_IN_PLACE_OF = "in_place_of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Notes:
         if change.pinned and row.pinned is None:
             self._check_room(user_id, row.content)
         edit = Edit(
-            metadata=_metadata(row, change),
+            metadata=KEEP if change.metadata is None else dict(change.metadata) or None,
             pinned=KEEP if change.pinned is None else _all(change.pinned),
         )
         return _noted(self._rows.edit(user_id, row.id, edit), created=False)
@@ -94,13 +94,13 @@ class Notes:
         pinned = remembered.pinned if change.pinned is None else change.pinned
         if pinned:
             self._check_room(user_id, text, without=memory.text)
-        theirs = row.metadata or {} if change.metadata is None else change.metadata
+        metadata = row.metadata if change.metadata is None else dict(change.metadata)
         note = NewMessage(
             "note",
             text,
             conversation_id=memory.conversation_id,
             external_id=_correction_of(memory.id),
-            metadata={**theirs, OURS: {"in_place_of": memory.id}},
+            metadata=with_ours(metadata, {_IN_PLACE_OF: memory.id}),
             agent_id=row.agent_id,
             pinned=_all(pinned),
         )
@@ -112,7 +112,7 @@ class Notes:
     def _mark(self, user_id: str, remembered: Remembered, change: MemoryChange) -> Noted:
         memory, row = remembered.memory, remembered.row
         if change.metadata is not None:
-            self._rows.edit(user_id, row.id, Edit(metadata=_metadata(row, change)))
+            self._rows.edit(user_id, row.id, Edit(metadata=dict(change.metadata) or None))
         if change.pinned is not None and change.pinned != remembered.pinned:
             if change.pinned:
                 self._check_room(user_id, memory.text)
@@ -132,8 +132,7 @@ class Notes:
 
 def stands_in_place_of(row: Message) -> str | None:
     """The id of the memory that a note corrected; None for any other row."""
-    ours = (row.metadata or {}).get(OURS) if row.role == "note" else None
-    stood = ours.get("in_place_of") if isinstance(ours, dict) else None
+    stood = ours(row.metadata).get(_IN_PLACE_OF) if row.role == "note" else None
     return stood if isinstance(stood, str) else None
 
 
@@ -148,10 +147,3 @@ def _all(pinned: bool) -> Pinned:
 
 def _correction_of(memory_id: str) -> str:
     return f"{OURS}/in-place-of/{memory_id}"
-
-
-def _metadata(row: Message, change: MemoryChange) -> Metadata:
-    if change.metadata is None:
-        return row.metadata
-    ours = {OURS: row.metadata[OURS]} if row.metadata and OURS in row.metadata else {}
-    return ({**change.metadata} | ours) or None

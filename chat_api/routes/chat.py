@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 from pydantic import BaseModel, Field
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from chat_api import problems
 from chat_api.answers import ChatOut, DeltaOut, DoneOut, ProfileLineOut, RecalledOut, sources
-from chat_api.chat.streaming import Delta, Done, Event, Failed, Recalled
+from chat_api.chat.streaming import Delta, Done, Event, Failed, Recalled, Streamed
 from chat_api.chat.turns import Answer, Begun
 from chat_api.documents import answered_header, events
 from chat_api.parts import Called, Wired
@@ -69,8 +69,8 @@ async def say(
     check_length(parts.settings, body.system or "", field="system")
     saying = body.saying(idempotency_key)
     if body.stream:
-        told = _told(await parts.chat.stream(saying))
-        return StreamingResponse(told, media_type="text/event-stream", headers=_UNBUFFERED)
+        events = await parts.chat.stream(saying)
+        return Streamed(events, _told(events), _UNBUFFERED)
     answer = await parts.chat.answer(saying)
     out = ChatOut(
         reply_message_id=answer.reply.message_id,

@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path
 from pydantic.json_schema import SkipJsonSchema
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from chat_api.auth.callers import Caller
+from chat_api.chat.streaming import Streamed
 from chat_api.chat.upstream import Declined
 from chat_api.completions import open_webui, refusals
 from chat_api.completions.completions import Asked
@@ -113,7 +114,7 @@ async def _answered(parts: Parts, asked: Asked) -> Response:
     if asked.request.stream:
         begun, lines = await parts.completions.stream(asked)
         headers = {**_UNBUFFERED, **begun.headers}
-        return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
+        return Streamed(lines, lines, headers)
     begun, answer = await parts.completions.complete(asked)
     return Response(answer, media_type="application/json", headers=begun.headers)
 

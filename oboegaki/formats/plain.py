@@ -13,6 +13,8 @@ NAME = "messages"
 KINDS = frozenset({"export", "user", "conversation", "message", "memory", "end"})
 #: What the names begin with that an export gives to messages without one; the message's id follows.
 NAMED = "oboegaki/"
+#: What an instance says of a message in its metadata; it names messages of that instance.
+_OURS = "oboegaki"
 _FIELDS = (
     "external_id",
     "conversation_id",
@@ -37,6 +39,8 @@ def messages(item: Mapping[str, Any]) -> Iterator[Message]:
     if kind in KINDS and kind != "message":
         return
     message = {field: item[field] for field in _FIELDS if item.get(field) is not None}
+    if isinstance(held := message.get("metadata"), dict):
+        message["metadata"] = {key: value for key, value in held.items() if key != _OURS}
     if kind == "message" and "external_id" not in message and "message_id" in item:
         # Two exports may hold messages of one number, never two of one number, time and text.
         said = json.dumps([item.get("role"), item.get("content"), item.get("created_at")])

@@ -172,3 +172,27 @@ def test_a_reply_that_was_deleted_is_made_anew(api: Api, user: str, client: Test
 @pytest.mark.parametrize("key", ["", " ", '""', "k" * 256])
 def test_a_key_that_is_none_is_422(client: TestClient, user: str, key: str) -> None:
     assert say(client, user, key=key).status_code == 422
+
+
+@pytest.mark.parametrize("metadata", [None, {}, {"k": 1}, {"oboegaki": {"request": "x", "drew_on": 5}}])
+def test_whatever_a_client_makes_of_the_metadata_a_retry_gets_the_same_answer(
+    api: Api, user: str, client: TestClient, metadata: object
+) -> None:
+    first = say(client, user).json()
+    for each in ("message_id", "reply_message_id"):
+        url = f"/v1/messages/{first[each]}"
+        client.patch(url, params={"user_id": user}, json={"metadata": metadata}).raise_for_status()
+    client.delete(f"/v1/messages/{first['message_id']}", params={"user_id": user}).raise_for_status()
+    again = say(client, user).json()
+
+    assert (again["message_id"], again["reply"]) == (first["message_id"], "one")
+    assert turns(api.rows, user) == [("assistant", "one")]
+
+
+@pytest.mark.parametrize("held", [{"reply_to": ["a@b"]}, {"oboegaki": {"reply_to": ["a@b"]}}])
+def test_a_reply_that_a_client_wrote_answers_what_it_stands_behind(
+    api: Api, user: str, client: TestClient, held: dict[str, object]
+) -> None:
+    api.say(user, "Hello.", role="assistant", conversation_id="c", metadata=held)
+
+    assert say(client, user).json()["reply"] == "one"

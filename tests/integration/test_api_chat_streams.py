@@ -69,7 +69,7 @@ def test_what_is_recalled_comes_first_then_the_reply_in_pieces_then_its_ids(
     assert pieces == [("delta", {"text": "Note"}), ("delta", {"text": "d."})]
     assert (done["reply"], done["conversation_id"]) == ("Noted.", "c")
     assert done["message_id"] == recalled["message_id"]
-    assert api.rows.get(user, done["reply_message_id"]).metadata == {"reply_to": done["message_id"]}
+    assert api.rows.get(user, done["reply_message_id"]).metadata == {"oboegaki": {"reply_to": done["message_id"]}}
     assert set(done["timings"]) == {"profile_ms", "recall_ms", "reply_ms", "total_ms"}
     assert turns(api, user) == [("user", "I drink tea"), ("assistant", "Noted.")]
 
@@ -261,5 +261,7 @@ def test_two_at_once_in_one_conversation_each_have_a_reply_that_names_what_it_an
     # By their ids the replies are the wrong way round; what each answers tells.
     assert first["message_id"] < quick["message_id"] < quick["reply_message_id"] < first["reply_message_id"]
     for each in (first, quick):
-        assert api.rows.get(user, each["reply_message_id"]).metadata == {"reply_to": each["message_id"]}
+        assert api.rows.get(user, each["reply_message_id"]).metadata == {
+            "oboegaki": {"reply_to": each["message_id"]}
+        }
     assert prompt == ["first", "to first", "second", "to second", "third"]

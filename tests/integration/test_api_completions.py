@@ -16,6 +16,7 @@ from chat_api.app import create_app
 from chat_api.completions import statements as turns
 from chat_api.completions.prefixes import SentTurn
 from chat_api.completions.statements import History
+from chat_api.messages import ours
 from memory_store.fake import HashEmbedder
 from tests.support.api import KEY, Api, MySql, execute, session, settings_for
 from tests.support.deadline import wait_until
@@ -95,7 +96,7 @@ def test_a_completion_is_answered_as_the_model_answers_and_written(
     assert (answer.choices[0].message.content, answer.usage.total_tokens) == ("Noted.", 750)
     assert said(api, user) == [("user", "I drink tea"), ("assistant", "Noted.")]
     [question, reply] = next(iter(api.rows.messages(user, name, limit=9) for name in conversations(api, user)))
-    assert reply.metadata == {"reply_to": question.id}
+    assert reply.metadata == {"oboegaki": {"reply_to": question.id}}
 
 
 def test_a_stream_comes_as_it_is_and_is_written_before_its_end(
@@ -232,7 +233,7 @@ def test_an_edited_turn_branches(api: Api, user: str, client: openai.OpenAI, hea
     ask(client, user, "one", "Noted.", "edited", "Noted.", "on", extra_headers=headers)
     found = conversations(api, user)
     rows = [row for name in found for row in api.rows.messages(user, name, limit=99)]
-    [branch] = [row for row in rows if "branches_from" in (row.metadata or {})]
+    [branch] = [row for row in rows if "branches_from" in ours(row.metadata)]
 
     assert [text for _, text in said(api, user)] == [
         "one",
@@ -244,7 +245,7 @@ def test_an_edited_turn_branches(api: Api, user: str, client: openai.OpenAI, hea
         "on",
         "Noted.",
     ]
-    assert (branch.content, branch.metadata) == ("edited", {"branches_from": rows[1].id})
+    assert (branch.content, branch.metadata) == ("edited", {"oboegaki": {"branches_from": rows[1].id}})
     assert len(found) == (1 if headers else 2)
 
 
@@ -262,7 +263,7 @@ def test_a_regenerated_reply_is_another_reply_to_the_same_message(
     [question] = [row for row in rows if row.content == "one"]
 
     assert [row.content for row in rows] == ["one", "first", "second", "two", "third"]
-    assert rows[2].metadata == {"reply_to": question.id, "branches_from": question.id}
+    assert rows[2].metadata == {"oboegaki": {"reply_to": question.id, "branches_from": question.id}}
     assert len(conversations(api, user)) == (1 if headers else 2)
 
 
@@ -357,7 +358,7 @@ def test_a_client_that_leaves_in_the_middle_ends_the_models_work_and_what_it_got
 
     assert model.left.wait(60)
     [_, reply] = api.rows.messages(user, next(iter(conversations(api, user))), limit=9)
-    assert (reply.metadata or {})["cut"] is True
+    assert ours(reply.metadata)["cut"] is True
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -57,6 +57,12 @@ def test_an_export_holds_everything_and_says_that_it_is_whole(api: Api, user: st
     assert lines[-1] == {"type": "end", "conversations": 3, "messages": 4, "memories": 2}
 
 
+def test_no_ids_of_this_instance_go_with_an_export(api: Api, user: str) -> None:
+    api.client.post("/v1/chat", json={"user_id": user, "message": "tea"}).raise_for_status()
+
+    assert [line["metadata"] for line in of_kind(export(api, user), "message")] == [None, None]
+
+
 def test_nothing_of_another_user_is_in_an_export(api: Api, user: str) -> None:
     for name in (user, f"{user}/x", user.upper()):
         api.learn(name, api.say(name, f"secret of {name}"))

@@ -87,6 +87,18 @@ def test_an_edit_leaves_what_it_does_not_name(api: Api, user: str) -> None:
     )
 
 
+def test_what_we_say_in_metadata_is_kept_and_cannot_be_written(api: Api, user: str) -> None:
+    said = api.client.post("/v1/chat", json={"user_id": user, "message": "tea"}).json()
+    url, params = f"/v1/messages/{said['reply_message_id']}", {"user_id": user}
+    ours = {"oboegaki": {"reply_to": said["message_id"]}}
+    forged = {"k": 1, "oboegaki": {"reply_to": 7}}
+    posted = api.say(user, "a", metadata=forged)
+
+    assert api.rows.get(user, posted).metadata == {"k": 1}
+    assert api.client.patch(url, params=params, json={"metadata": forged}).json()["metadata"] == {"k": 1, **ours}
+    assert api.client.patch(url, params=params, json={"metadata": None}).json()["metadata"] == ours
+
+
 def test_a_deleted_message_is_gone(api: Api, user: str) -> None:
     url, params = f"/v1/messages/{api.say(user, 'a')}", {"user_id": user}
 

@@ -17,7 +17,7 @@ from memory_consumer.asking import tokens as learnings
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
-def row(number: int, role: Role, content: str = "text", reply_to: int | None = None) -> Message:
+def row(number: int, role: Role, content: str = "text", reply_to: object = None) -> Message:
     return Message(
         id=number,
         user_id="alice",
@@ -26,7 +26,7 @@ def row(number: int, role: Role, content: str = "text", reply_to: int | None = N
         role=role,
         content=content,
         suppressed=None,
-        metadata=None if reply_to is None else {"reply_to": reply_to},
+        metadata=None if reply_to is None else {"oboegaki": {"reply_to": reply_to}},
         agent_id=None,
         said_at=AT,
         updated_at=AT,
@@ -55,6 +55,20 @@ def test_replies_to_what_is_not_there_stay_where_they_are() -> None:
     ]
 
     assert [each.id for each in prompts.in_told_order(rows)] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("reply_to", [["a@b"], {"a": 1}, "1", True, 1.0, 2**70])
+def test_what_is_no_id_answers_nothing(reply_to: object) -> None:
+    rows = [row(1, "user"), row(2, "user"), row(3, "assistant", reply_to=reply_to)]
+
+    assert [each.id for each in prompts.in_told_order(rows)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("held", [None, [], "x", 5, ["reply_to"]])
+def test_where_what_is_ours_is_not_as_we_write_it_there_is_none(held: object) -> None:
+    rows = [row(1, "user"), row(2, "user"), replace(row(3, "assistant"), metadata={"oboegaki": held})]
+
+    assert [each.id for each in prompts.in_told_order(rows)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(("most", "expected"), [(0, []), (3, []), (4, [3]), (8, [2, 3]), (100, [1, 2, 3])])

@@ -5,9 +5,11 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
 
 from chat_api.chat.limit import Limit
-from chat_api.chat.streaming import Channel, Tasks
+from chat_api.chat.streaming import Channel, Streamed, Tasks
 from chat_api.errors import Unavailable
 
 _SOON_S = 30.0
@@ -67,6 +69,49 @@ def test_who_stays_to_the_end_has_not_left() -> None:
     run(work())
 
 
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_stream_whose_response_never_starts_is_left(*, gone: bool) -> None:
+    async def work() -> None:
+        left: list[None] = []
+        channel: Channel[bytes] = Channel(1)
+        channel.on_leaving = lambda: left.append(None)
+        task = Tasks().start(many(channel))
+        received = channel.received()
+
+        async def receive() -> Message:
+            if not gone:
+                await asyncio.Event().wait()
+            return {"type": "http.disconnect"}
+
+        async def send(_: Message) -> None:
+            raise OSError("The client is gone.")
+
+        response = Streamed(received, received, {})
+        scope = {"type": "http", "asgi": {"spec_version": "2.4"}}
+        with pytest.raises((ClientDisconnect, OSError)):
+            await response(scope, receive, send)
+        await task
+        assert left == [None]
+
+    run(work())
+
+
+def test_a_stream_that_nobody_began_can_be_left_and_then_ends() -> None:
+    async def work() -> None:
+        left: list[None] = []
+        channel: Channel[int] = Channel(1)
+        channel.on_leaving = lambda: left.append(None)
+        task = Tasks().start(sent(channel, range(100)))
+        received = channel.received()
+        await received.aclose()
+        await task
+        await received.aclose()
+        assert [item async for item in received] == []
+        assert left == [None]
+
+    run(work())
+
+
 def test_an_end_waits_for_what_is_under_way() -> None:
     async def work() -> None:
         finished: list[None] = []
@@ -91,6 +136,12 @@ def test_what_is_too_many_is_refused_until_one_ends() -> None:
         raise ValueError("failed")
     with limit.one():
         pass
+
+
+async def many(channel: Channel[bytes]) -> None:
+    for _ in range(100):
+        await channel.send(b"x")
+    await channel.send(None)
 
 
 async def sent(channel: Channel[int], items: range) -> None:

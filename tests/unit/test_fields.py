@@ -112,6 +112,12 @@ def test_metadata_comes_out_as_it_went_in(value: dict[str, Any]) -> None:
     assert TypeAdapter(Metadata).validate_python(value) == value
 
 
+def test_what_only_we_say_in_metadata_is_not_taken_from_clients() -> None:
+    taken = TypeAdapter(Metadata).validate_python({"k": {"oboegaki": 1}, "oboegaki": {"reply_to": ["a@b"]}})
+
+    assert taken == {"k": {"oboegaki": 1}}
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [

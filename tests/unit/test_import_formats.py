@@ -241,3 +241,10 @@ def test_a_large_file_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
         held = max(reader.held for _ in reader.elements())
     assert path.stat().st_size > 20_000_000
     assert held < 4_000_000
+
+
+def test_of_an_export_the_ids_of_its_instance_are_left_behind(tmp_path: Path) -> None:
+    held = {"k": 1, "oboegaki": {"reply_to": 7}}
+    line = {"role": "assistant", "content": "tea", "metadata": held, "external_id": "x", "conversation_id": "c"}
+
+    assert [each["metadata"] for each in read(tmp_path, [line])] == [{"k": 1}]
