@@ -10,8 +10,8 @@ from memory_store.errors import Unavailable
 from memory_store.models import Extent, SourceRef
 from memory_store.points import EVERYTHING
 from memory_store.port import MemoryVersion
-from tests.contract.making import file, filing, gone, line, profile, recalled
-from tests.contract.stores import LAYOUT, embedded
+from tests.contract.making import LAYOUT, file, filing, gone, line, profile, recalled
+from tests.contract.stores import embedded
 
 #: As it may stand in a file: a payload, a key of an index, text of another encoding.
 FORMS = ("utf-8", "utf-16-le", "utf-16-be")
