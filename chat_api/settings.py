@@ -206,8 +206,8 @@ class ApiSettings(BaseSettings):
         default=timedelta(hours=24),
         ge=timedelta(minutes=1),
         description="The promise for erased text: within this time of the call it is gone from both logs and from"
-        " the files of the memories, where learning runs. A hundredth of it, a minute at most, lies between two"
-        " looks at how far it is.",
+        " the files of the memories, where learning runs. A hundredth of it, five minutes at most, lies between"
+        " two looks at how far it is, and never less than a look takes.",
     )
     system_prompt: str = Field(
         default=_SYSTEM_PROMPT,

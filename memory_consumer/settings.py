@@ -95,8 +95,8 @@ class ConsumerSettings(BaseSettings):
         default=timedelta(hours=24),
         ge=timedelta(minutes=1),
         description="The promise for erased text: within this time of the call it is gone from both logs and from"
-        " the files of the memories, where learning runs. A hundredth of it, a minute at most, lies between two"
-        " looks at how far it is.",
+        " the files of the memories, where learning runs. A hundredth of it, five minutes at most, lies between"
+        " two looks at how far it is, and never less than a look takes.",
     )
     extractor: Literal["auto", "offline", "mem0"] = Field(
         default="auto",

@@ -1,7 +1,8 @@
 """Points in a shard of qdrant-edge, Qdrant's own engine in this process.
 
 The engine leaves what was removed in its files for good, so they are written anew from what is left: aside first
-(`.points.part`), then under the name `.points.new`, which is whole, then in the place of the former ones.
+(`.points.part`), then under the name `.points.new`, which is whole, then in the place of the former ones
+(`.points.old`), which come back where the new ones cannot be opened.
 """
 
 import shutil
@@ -36,14 +37,16 @@ _INDEXES: dict[str, edge.PayloadSchemaType | edge.KeywordIndexParams] = {
 class EdgePoints:
     """Points by id; durable once flushed. Searching is exact."""
 
-    def __init__(self, path: Path, dim: int) -> None:
+    def __init__(self, path: Path, dim: int, load: Callable[[str], edge.EdgeShard] = edge.EdgeShard.load) -> None:
+        """`load` opens a shard's folder. Raises Unavailable."""
+        self._load = load
         self._path = path
         self._dim = dim
         #: Says that something was removed which is still in the files.
         self._unpurged = path.with_name("unpurged")
         with _translated():
             _end_replacing(path)
-            self._shard = edge.EdgeShard.load(str(path))
+            self._shard = load(str(path))
 
     @staticmethod
     def create(path: Path, dim: int) -> None:
@@ -61,14 +64,15 @@ class EdgePoints:
             return
         with _translated():
             part, new = _beside(self._path, "part"), _beside(self._path, "new")
-            shutil.rmtree(part, ignore_errors=True)
+            # Also of a purge that failed.
+            _end_replacing(self._path)
             if not self._copied(part, ends):
                 return
             part.rename(new)
             sync_folder(new.parent)
             _replace(self._path)
             # The former one ends with whoever still reads from it.
-            self._shard = edge.EdgeShard.load(str(self._path))
+            self._shard = self._loaded()
             _end_replacing(self._path)
             self._unpurged.unlink()
 
@@ -142,6 +146,14 @@ class EdgePoints:
         with _translated():
             self._shard.close()
 
+    def _loaded(self) -> edge.EdgeShard:
+        """The new files; where they cannot be opened, the former ones, which are open, are put back."""
+        try:
+            return self._load(str(self._path))
+        except BaseException:
+            _put_back(self._path)
+            raise
+
     def _copied(self, path: Path, ends: Callable[[], bool]) -> bool:
         """Makes a shard of all points that there are, each as it is, bit for bit; False where it gave up."""
         copy, offset = _created(path, self._dim), None
@@ -185,10 +197,18 @@ def _replace(path: Path) -> None:
     sync_folder(path.parent)
 
 
+def _put_back(path: Path) -> None:
+    """Undoes it."""
+    path.rename(_beside(path, "part"))
+    _beside(path, "old").rename(path)
+    sync_folder(path.parent)
+
+
 def _end_replacing(path: Path) -> None:
     """Ends what a stop cut off, and removes what is not needed any more."""
     if not path.exists():
-        _beside(path, "new").rename(path)
+        new = _beside(path, "new")
+        (new if new.exists() else _beside(path, "old")).rename(path)
         sync_folder(path.parent)
     for left in ("part", "new", "old"):
         shutil.rmtree(_beside(path, left), ignore_errors=True)

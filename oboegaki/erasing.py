@@ -1,6 +1,6 @@
 """What the process that learns does for erasures: tells how far they are, and lets logs and files forget."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -16,32 +16,45 @@ from memory_store.models import Extent
 from memory_store.port import MemoryStore
 
 
+class TakenOut:
+    """Takes each extent out of each former log once; what could not be done is tried the next time."""
+
+    def __init__(self, take_out: Callable[[str, Extent], int | None]) -> None:
+        self._take_out = take_out
+        self._done: set[tuple[str, Extent]] = set()
+
+    def see_to(self, left: Collection[tuple[str, Extent]]) -> None:
+        """Given all that is left anywhere: what is left no more is forgotten here, too."""
+        self._done &= set(left)
+        for each in left:
+            if each not in self._done and self._take_out(*each) is not None:
+                self._done.add(each)
+
+
 class Erasing:
     """Tells the API what its logs still hold, and takes it out of those that nothing is learned into any more."""
 
     def __init__(self, settings: ConsumerSettings, clock: Callable[[], datetime]) -> None:
         self._settings = settings
-        self._clock = clock
         self._own = names.facts_log(settings.facts_version)
-        #: What was taken out of which former log, and only waits to be compacted there.
-        self._taken_out: set[tuple[str, Extent]] = set()
+        # What was taken out once only waits to be compacted.
+        self._former = TakenOut(lambda log, extent: former.erase(settings, log, extent, clock))
 
     def trail(self, extents: Sequence[Extent]) -> list[Told]:
         """What is left of each of them. Raises Unavailable."""
         try:
             found = LogTrail(self._settings).left(extents)
-            for extent, left in zip(extents, found, strict=True):
-                for log, count in left.facts.items():
-                    if log != self._own and count:
-                        self._take_out(log, extent)
+            self._former.see_to(
+                [
+                    (log, extent)
+                    for extent, left in zip(extents, found, strict=True)
+                    for log, count in left.facts.items()
+                    if log != self._own and count
+                ]
+            )
         except LearningError as exc:
             raise Unavailable("Kafka is away, so it cannot be told what its logs still hold.") from exc
         return [_told(each, self._settings.facts_version) for each in found]
-
-    def _take_out(self, log: str, extent: Extent) -> None:
-        if (log, extent) not in self._taken_out:
-            former.erase(self._settings, log, extent, self._clock)
-            self._taken_out.add((log, extent))
 
 
 def purge(store: MemoryStore, ends: Callable[[], bool]) -> None:

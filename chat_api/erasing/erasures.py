@@ -79,8 +79,9 @@ class Erasures:
 
     def _asked(self, extent: Extent) -> Asked:
         at = self._clock()
-        # Before the rows go: what is filed now is what was found.
-        found = merged((), looked(self._filed(extent, look_only=True), None))
+        # Before the rows go: what is filed now is what was found. Former versions are opened by the looks only,
+        # which takes long.
+        found = merged((), looked(self._filed(extent, live_only=True), None))
         parts = tuple(replace(each, done=False) for each in found)
         return Asked(str(uuid4()), at, at + self._within, parts)
 
@@ -109,23 +110,24 @@ class Erasures:
             return self._trail(extents)
         return [None] * len(extents)
 
-    def _filed(self, extent: Extent, *, is_over: bool = False, look_only: bool = False) -> dict[str, Filed]:
+    def _filed(self, extent: Extent, *, is_over: bool = False, live_only: bool = False) -> dict[str, Filed]:
         """What each version still holds; none while the store is away."""
         with suppress(StoreError):
             live = self._store.live().name
-            found = {}
-            for name in self._store.versions():
-                # Nothing is filed into the others any more, so nothing takes it out of them but this.
-                if name != live and not look_only:
-                    self._take_out(name, extent)
-                found[name] = self._held(name, extent, is_over=is_over or name != live)
-            return found
+            return {
+                name: self._held(name, extent, is_over=is_over) if name == live else self._former(name, extent)
+                for name in ([live] if live_only else self._store.versions())
+            }
         return {}
 
-    def _take_out(self, name: str, extent: Extent) -> None:
-        # What another embedder built cannot be opened, and is told as not done.
+    def _former(self, name: str, extent: Extent) -> Filed:
+        """Nothing is filed into it any more, so nothing takes the extent out of it but this."""
+        held = self._held(name, extent, is_over=True)
+        # What another embedder built cannot be opened, and is told as not done. What is counted before is what
+        # was found; the next look counts what is left.
         with suppress(WrongLayout):
             self._store.open(name).erase(extent)
+        return held
 
     def _held(self, name: str, extent: Extent, *, is_over: bool) -> Filed:
         try:

@@ -1,6 +1,7 @@
 """The thread that looks after what is being erased, as long as the API runs."""
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Event, Thread
@@ -23,7 +24,7 @@ class Looking:
         self._look = look
         self._asked = asked
         self._longest_s = min(max(within.total_seconds() / 100, _SHORTEST_S), _LONGEST_S)
-        self._stopping = False
+        self._stopping = Event()
         self._thread = Thread(target=self._run, name="erasing", daemon=True)
 
     def start(self) -> None:
@@ -32,13 +33,14 @@ class Looking:
 
     def stop(self) -> None:
         """Ends it, also amid a look."""
-        self._stopping = True
+        self._stopping.set()
         self._asked.set()
         self._thread.join(_STOP_S)
 
     def _run(self) -> None:
         pause_s = _SHORTEST_S
-        while not self._stopping:
+        while not self._stopping.is_set():
+            began = time.monotonic()
             try:
                 self._look()
             except ChatError as exc:
@@ -46,6 +48,8 @@ class Looking:
             except Exception as exc:  # noqa: BLE001  the boundary of the thread: the API goes on without it
                 # Its own text may quote what was said.
                 _log.error("Looking after erasures failed: %s, which was not foreseen.", type(exc).__name__)
+            # However much is asked for: looks that take long must not follow one upon the other.
+            self._stopping.wait(time.monotonic() - began)
             if self._asked.wait(pause_s):
                 self._asked.clear()
                 pause_s = _SHORTEST_S

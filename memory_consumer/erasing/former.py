@@ -23,14 +23,14 @@ _TIMEOUT_S = 30.0
 _LEFT = frozenset({ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD})
 
 
-def erase(settings: ConsumerSettings, log: str, extent: Extent, clock: Callable[[], datetime]) -> int:
+def erase(settings: ConsumerSettings, log: str, extent: Extent, clock: Callable[[], datetime]) -> int | None:
     """Takes messages out of a former version's facts log and ledger; answers how many records it wrote.
 
     None where another process still learns into it: that one does it by itself. Raises Transient.
     """
     version = log.removeprefix(names.facts_log(""))
     if not _is_left(settings, names.extract_group(version)):
-        return 0
+        return None
     theirs = settings.model_copy(update={"facts_version": version})
     # What is deleted is not looked at, so it does not matter who would find facts in it.
     tenure = Tenure(

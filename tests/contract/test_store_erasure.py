@@ -3,10 +3,14 @@
 from pathlib import Path
 
 import pytest
+from qdrant_edge import EdgeShard
 
+from memory_store.edge_points import EdgePoints
+from memory_store.errors import Unavailable
 from memory_store.models import Extent, SourceRef
+from memory_store.points import EVERYTHING
 from memory_store.port import MemoryVersion
-from tests.contract.making import file, filing, gone, line, profile, recalled
+from tests.contract.making import LAYOUT, file, filing, gone, line, profile, recalled
 from tests.contract.stores import embedded
 
 #: As it may stand in a file: a payload, a key of an index, text of another encoding.
@@ -128,3 +132,49 @@ def test_a_purge_that_was_cut_off_loses_nothing(tmp_path: Path, *, replaced: boo
     with embedded(tmp_path) as store:
         assert recalled(store.open("v1"), "tea") == ["I like tea"]
     assert {each.name for each in points.parent.glob(".points*")} == set()
+
+
+def test_where_the_files_written_anew_cannot_be_opened_the_former_ones_stay_and_lose_nothing(
+    tmp_path: Path,
+) -> None:
+    with embedded(tmp_path) as store:
+        version = store.create("v1")
+        file(version, *(filing(number, f"Message {number}") for number in range(1, 9)))
+        file(version, gone(8, "deleted", offset=9))
+    path, loads = tmp_path / "store" / "v1" / "points", list[str]()
+
+    def load(folder: str) -> EdgeShard:
+        loads.append(folder)
+        if len(loads) == 2:
+            raise OSError("Too many open files")
+        return EdgeShard.load(folder)
+
+    points = EdgePoints(path, LAYOUT.dim, load)
+    [first, second, *_] = points.find(EVERYTHING)
+    with pytest.raises(Unavailable, match="Too many open files"):
+        points.purge(lambda: False)
+    # What is removed from now on, too, is removed for good.
+    points.delete([first.id])
+    points.flush()
+    points.close()
+    points = EdgePoints(path, LAYOUT.dim, load)
+    left = {each.id for each in points.find(EVERYTHING)}
+    was = points.purged
+    points.purge(lambda: False)
+
+    assert len(left) == 6
+    assert (second.id in left, first.id in left) == (True, False)
+    assert (was, points.purged, points.count()) == (False, True, 6)
+    assert {each.name for each in path.parent.glob(".points*")} == set()
+    points.close()
+
+
+def test_a_purge_that_was_cut_off_as_it_was_undone_loses_nothing(tmp_path: Path) -> None:
+    with embedded(tmp_path) as store:
+        file(store.create("v1"), filing(1, "I like tea"))
+    points = tmp_path / "store" / "v1" / "points"
+    points.rename(points.with_name(".points.old"))
+    points.with_name(".points.part").mkdir()
+
+    with embedded(tmp_path) as store:
+        assert recalled(store.open("v1"), "tea") == ["I like tea"]
