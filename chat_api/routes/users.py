@@ -18,6 +18,8 @@ router = APIRouter(prefix="/v1/users", tags=["users"])
 
 UserId = Annotated[Identifier, Path(description="Percent-encoded; it may hold slashes.")]
 
+_LINES = "application/x-ndjson"
+
 
 @router.get("/{user_id:path}/profile", summary="Read what matters most about a user")
 def profile(parts: Wired, caller: Called, user_id: UserId) -> ProfileOut:
@@ -50,7 +52,12 @@ async def freshness(
     )
 
 
-@router.get("/{user_id:path}/export", summary="Export all that is kept of a user")
+@router.get(
+    "/{user_id:path}/export",
+    summary="Export all that is kept of a user",
+    response_class=StreamingResponse,
+    responses={200: {"description": "A JSON object a line.", "content": {_LINES: {"schema": {"type": "string"}}}}},
+)
 def exported(parts: Wired, caller: Called, user_id: UserId) -> StreamingResponse:
     """A JSON object a line: settings, conversations with their messages, memories with their sources, `end`.
 
@@ -62,7 +69,7 @@ def exported(parts: Wired, caller: Called, user_id: UserId) -> StreamingResponse
     parts.store.live()
     lines = export.lines(parts.rows, parts.recaller, user_id, datetime.now(UTC))
     texts = (f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
-    return StreamingResponse(texts, media_type="application/x-ndjson")
+    return StreamingResponse(texts, media_type=_LINES)
 
 
 # Last, as a user's id may hold slashes.

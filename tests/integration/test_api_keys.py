@@ -39,7 +39,12 @@ KINDS = {
     "an admin's key": ADMIN,
     "the settings' admin key": ADMIN,
 }
-NEEDED = {"open": STRANGER, "any": ANYBODY, "named": NAMING, "admin": ADMIN}
+NEEDED = {"open": STRANGER, "any": ANYBODY, "named": NAMING, "hidden": NAMING, "bound": NAMING, "admin": ADMIN}
+#: Kinds of keys that are bound to one user, if not to this one.
+BOUND_TO_ANOTHER = ("another user's token", "another user's key", "the key of a user whose name begins alike")
+#: Paths whose refusals are in OpenAI's shape, and what those say.
+OPENAIS = ("/v1/chat/completions", "/v1/models")
+OPENAIS_TYPES = {401: "authentication_error", 403: "permission_error"}
 
 
 @dataclass
@@ -69,12 +74,16 @@ class House:
         """Something of the user's to be read, changed and deleted."""
         message = self.api.say(self.user, "I drink tea", conversation_id="c", external_id=str(uuid4()))
         [memory] = self.api.learn(self.user, message)
+        said = self.api.say(self.user, "I drink tea")
+        erased = self.api.client.delete(f"/v1/messages/{said}", params={"user_id": self.user})
         key, _ = self.ring.create(NewKey("user", "somebody"))
         self.ids = {
             "message_id": message,
             "memory_id": memory,
             "conversation_id": "c",
             "key_id": key.key_id,
+            "erasure_id": erased.headers["Erasure-Id"],
+            "model_id": "oboegaki",
         }
 
     def make_keys(self) -> None:
@@ -121,9 +130,11 @@ def house(mysql: MySql, rows: Rows, tmp_path_factory: pytest.TempPathFactory) ->
 
 def expected(entry: Entry, kind: str) -> int | None:
     """The status of a refusal; None where the key is let in."""
-    if KINDS[kind] >= NEEDED[entry.who]:
+    if KINDS[kind] >= NEEDED[entry.who] or (entry.who == "bound" and kind in BOUND_TO_ANOTHER):
         return None
-    return 401 if KINDS[kind] == STRANGER else 403
+    if KINDS[kind] == STRANGER:
+        return 401
+    return 404 if entry.who == "hidden" else 403
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -132,13 +143,17 @@ def test_every_route_lets_in_who_may_and_nobody_else(house: House, entry: Entry,
     if "{" in entry.path and expected(entry, kind) is None:
         house.fill()
     answer = house.call(entry, kind)
-    refused = answer.status_code if answer.status_code in (401, 403) else None
+    refusals = (401, 403, 404) if entry.who == "hidden" else (401, 403)
+    refused = answer.status_code if answer.status_code in refusals else None
 
     assert refused == expected(entry, kind), answer.text
     if refused is None:
         assert answer.is_success or entry.path in NOT_HERE, answer.text
     else:
-        assert answer.json()["status"] == refused
+        if entry.path.startswith(OPENAIS):
+            assert answer.json()["error"]["type"] == OPENAIS_TYPES[refused]
+        else:
+            assert answer.json()["status"] == refused
         assert "tea" not in answer.text
         assert ("WWW-Authenticate" in answer.headers) == (refused == 401)
 

@@ -78,7 +78,7 @@ ROUTES = [
     ),
 ]
 #: What is about no user.
-NOBODYS = ("/health", "/v1/admin", "/v1/models")
+NOBODYS = ("/health", "/metrics", "/v1/admin", "/v1/models")
 
 
 @dataclass(frozen=True)

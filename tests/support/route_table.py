@@ -6,6 +6,8 @@ every kind of key. Say who may call it:
 - `OPEN`: everybody, without a key
 - `ANY`: whoever has a key
 - `NAMED`: whoever's key may name the user; put `USER` where the user's id goes, `{user_id}` in the path
+- `HIDDEN`: the same, but to others it is as if it were not there
+- `BOUND`: whoever's key is bound to a user, as it is about that one whoever is named; else as `NAMED`
 - `ADMIN`: admins only
 """
 
@@ -14,10 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote
 
-Who = Literal["open", "any", "named", "admin"]
+Who = Literal["open", "any", "named", "hidden", "bound", "admin"]
 OPEN: Who = "open"
 ANY: Who = "any"
 NAMED: Who = "named"
+HIDDEN: Who = "hidden"
+BOUND: Who = "bound"
 ADMIN: Who = "admin"
 
 #: Stands for the id of the user that is named.
@@ -62,11 +66,28 @@ ROUTES = [
     Entry("GET", "/v1/conversations/{conversation_id:path}/messages", NAMED, {"user_id": USER}),
     Entry("DELETE", "/v1/conversations/{conversation_id:path}", NAMED, {"user_id": USER}),
     Entry("GET", "/v1/memories", NAMED, {"user_id": USER, "query": "tea"}),
+    Entry("POST", "/v1/memories", NAMED, body={"user_id": USER, "text": "I like tea", "pinned": False}),
     Entry("GET", "/v1/memories/{memory_id}", NAMED, {"user_id": USER}),
+    Entry("GET", "/v1/memories/{memory_id}/why", NAMED, {"user_id": USER}),
+    Entry("PATCH", "/v1/memories/{memory_id}", NAMED, {"user_id": USER}, {"metadata": {"a": "b"}}),
     Entry("DELETE", "/v1/memories/{memory_id}", NAMED, {"user_id": USER}),
     Entry("GET", "/v1/users/{user_id:path}/profile", NAMED),
     Entry("GET", "/v1/users/{user_id:path}/freshness", NAMED, {"wait_for": 1, "timeout": 0}),
+    Entry("GET", "/v1/users/{user_id:path}/export", NAMED),
+    Entry("GET", "/v1/users/{user_id:path}", NAMED),
+    Entry("PATCH", "/v1/users/{user_id:path}", NAMED, body={"recall": "auto"}),
+    Entry("DELETE", "/v1/users/{user_id:path}", NAMED),
+    Entry("GET", "/v1/erasures/{erasure_id}", HIDDEN),
     Entry("POST", "/v1/chat", NAMED, body={"user_id": USER, "message": "tea?"}),
+    Entry(
+        "POST",
+        "/v1/chat/completions",
+        BOUND,
+        body={"user": USER, "messages": [{"role": "user", "content": "tea?"}]},
+    ),
+    Entry("GET", "/v1/models", ANY),
+    Entry("GET", "/v1/models/{model_id:path}", ANY),
+    Entry("GET", "/metrics", ADMIN),
     Entry("GET", "/v1/admin/messages/{message_id}", ADMIN),
     Entry("POST", "/v1/admin/verify", ADMIN),
     Entry("GET", "/v1/admin/status", ADMIN),
