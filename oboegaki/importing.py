@@ -1,5 +1,6 @@
 """`oboegaki import`: a file of messages into one user's memory, safe to run twice."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,6 +23,8 @@ _BATCH_CHARACTERS = 2_000_000
 _WAIT_S = 5.0
 #: How long a part may stay away before an import gives up waiting; what was written is learned all the same.
 _PART_AWAY_S = 60.0
+#: A name that an export gives to a message that has none; corrections have names of ours of another kind.
+_NAME = re.compile(rf"{NAMED}(\d{{1,19}})/[0-9a-f]{{32}}", re.ASCII)
 
 
 class Messages(Protocol):
@@ -97,11 +100,11 @@ class _Written:
 
 def is_there(client: Client, user: str, message: Message) -> bool:
     """Whether a message of an export is still the user's: it has no name there, so it is asked for by its id."""
-    name = str(message.get("external_id"))
-    if not name.startswith(NAMED):
+    name = _NAME.fullmatch(str(message.get("external_id")))
+    if name is None:
         return False
     try:
-        row = client.call("GET", f"/v1/messages/{name.split('/')[1]}", params={"user_id": user})
+        row = client.call("GET", f"/v1/messages/{name[1]}", params={"user_id": user})
     except NotThere:
         return False
     return bool((row["role"], row["content"]) == (message["role"], message["content"]))

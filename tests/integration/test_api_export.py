@@ -116,6 +116,11 @@ def test_what_the_exports_own_user_has_still_is_not_written_again(api: Api, user
     path = tmp_path / "export.jsonl"
     exporting.run(command(api.client), user, path)
     [named] = [each for each in opened(path) if each["external_id"] == "x"]
+    [memory] = [each for each in of_kind(export(api, user), "memory") if each["text"] == "daily"]
+    address = f"/v1/memories/{memory['id']}"
+    assert api.client.patch(address, params={"user_id": user}, json={"text": "weekly"}).is_success
+    [correction] = [each for each in of_kind(export(api, user), "message") if each["content"] == "weekly"]
+    assert not importing.is_there(command(api.client), user, correction)
     gone = of_kind(export(api, user), "message")[0]["message_id"]
     api.client.delete(f"/v1/messages/{gone}", params={"user_id": user})
     there = [importing.is_there(command(api.client), user, each) for each in opened(path)]
