@@ -71,7 +71,8 @@ class House:
         return {"Authorization": "" if key is None else f"Bearer {key}"}
 
     def fill(self) -> None:
-        """Something of the user's to be read, changed and deleted."""
+        """Something of the user's to be read, changed and deleted; keys anew, as forgetting revokes theirs."""
+        self.make_keys()
         message = self.api.say(self.user, "I drink tea", conversation_id="c", external_id=str(uuid4()))
         [memory] = self.api.learn(self.user, message)
         said = self.api.say(self.user, "I drink tea")
