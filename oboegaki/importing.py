@@ -23,6 +23,8 @@ _BATCH_CHARACTERS = 2_000_000
 _WAIT_S = 5.0
 #: How long a part may stay away before an import gives up waiting; what was written is learned all the same.
 _PART_AWAY_S = 60.0
+#: A user's settings where none were made.
+_UNSET = {"timezone": "UTC", "recall": "auto", "persona": None}
 #: A name that an export gives to a message that has none; corrections have names of ours of another kind.
 _NAME = re.compile(rf"{NAMED}(\d{{1,19}})/[0-9a-f]{{32}}", re.ASCII)
 
@@ -71,10 +73,16 @@ def run(
     return Imported(len(messages), written.added, written.differing, written.refused, written.cause)
 
 
-def set_user(client: Client, settings: Mapping[str, Any] | None, user: str) -> None:
-    """Sets what an export tells of its user."""
-    if settings is not None:
-        client.call("PATCH", f"/v1/users/{quote(user, safe='')}", json=settings)
+def set_user(client: Client, settings: Mapping[str, Any] | None, user: str, *, own: bool = False) -> None:
+    """Sets what an export tells of its user. With `own` it is this very user's, and what they have set stays."""
+    if settings is None:
+        return
+    address = f"/v1/users/{quote(user, safe='')}"
+    if own:
+        now = client.call("GET", address)
+        if any(now[name] != unset for name, unset in _UNSET.items()):
+            return
+    client.call("PATCH", address, json=settings)
 
 
 @dataclass(slots=True)

@@ -131,6 +131,19 @@ def test_what_the_exports_own_user_has_still_is_not_written_again(api: Api, user
     assert not importing.is_there(command(api.client), new_user(), named)
 
 
+def test_what_the_exports_own_user_has_set_since_stays(api: Api, user: str, tmp_path: Path) -> None:
+    fill(api, user)
+    path = tmp_path / "export.jsonl"
+    exporting.run(command(api.client), user, path)
+    api.client.patch(f"/v1/users/{user}", json={"persona": "Kind."})
+    importing.set_user(command(api.client), opened(path).settings, user, own=True)
+    assert api.client.get(f"/v1/users/{user}").json()["persona"] == "Kind."
+
+    api.client.delete(f"/v1/users/{user}")
+    importing.set_user(command(api.client), opened(path).settings, user, own=True)
+    assert api.client.get(f"/v1/users/{user}").json()["persona"] == "Brief."
+
+
 def test_without_the_memories_no_export_begins(mysql: MySql, api: Api, user: str, tmp_path: Path) -> None:
     with serving(settings_for(mysql.api), api.rows, AwayStore()) as away:
         assert away.get(f"/v1/users/{user}/export").status_code == 503
