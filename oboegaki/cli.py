@@ -327,8 +327,8 @@ def import_file(
     here = instance.load()
     with import_file_format.read_again(file, here.stack.home) as path, connected(here) as client:
         messages = import_file_format.opened(path)
-        importing.set_user(client, messages.settings, user)
         own = messages.of_user == user
+        importing.set_user(client, messages.settings, user, own=own)
         found = importing.run(client, messages, user, console, lenient=messages.foreign, own=own)
     console.print(f"{messages.name}: {found.messages} messages, {found.added} of them new; all learned.")
     if found.differing:

@@ -1,5 +1,6 @@
 """`oboegaki import`: a file of messages into one user's memory, safe to run twice."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,6 +23,10 @@ _BATCH_CHARACTERS = 2_000_000
 _WAIT_S = 5.0
 #: How long a part may stay away before an import gives up waiting; what was written is learned all the same.
 _PART_AWAY_S = 60.0
+#: A user's settings where none were made.
+_UNSET = {"timezone": "UTC", "recall": "auto", "persona": None}
+#: A name that an export gives to a message that has none; corrections have names of ours of another kind.
+_NAME = re.compile(rf"{NAMED}(\d{{1,19}})/[0-9a-f]{{32}}", re.ASCII)
 
 
 class Messages(Protocol):
@@ -68,10 +73,16 @@ def run(
     return Imported(len(messages), written.added, written.differing, written.refused, written.cause)
 
 
-def set_user(client: Client, settings: Mapping[str, Any] | None, user: str) -> None:
-    """Sets what an export tells of its user."""
-    if settings is not None:
-        client.call("PATCH", f"/v1/users/{quote(user, safe='')}", json=settings)
+def set_user(client: Client, settings: Mapping[str, Any] | None, user: str, *, own: bool = False) -> None:
+    """Sets what an export tells of its user. With `own` it is this very user's, and what they have set stays."""
+    if settings is None:
+        return
+    address = f"/v1/users/{quote(user, safe='')}"
+    if own:
+        now = client.call("GET", address)
+        if any(now[name] != unset for name, unset in _UNSET.items()):
+            return
+    client.call("PATCH", address, json=settings)
 
 
 @dataclass(slots=True)
@@ -97,11 +108,11 @@ class _Written:
 
 def is_there(client: Client, user: str, message: Message) -> bool:
     """Whether a message of an export is still the user's: it has no name there, so it is asked for by its id."""
-    name = str(message.get("external_id"))
-    if not name.startswith(NAMED):
+    name = _NAME.fullmatch(str(message.get("external_id")))
+    if name is None:
         return False
     try:
-        row = client.call("GET", f"/v1/messages/{name.split('/')[1]}", params={"user_id": user})
+        row = client.call("GET", f"/v1/messages/{name[1]}", params={"user_id": user})
     except NotThere:
         return False
     return bool((row["role"], row["content"]) == (message["role"], message["content"]))

@@ -111,11 +111,13 @@ class Notes:
 
     def _mark(self, user_id: str, remembered: Remembered, change: MemoryChange) -> Noted:
         memory, row = remembered.memory, remembered.row
+        pins_anew = change.pinned is not None and change.pinned != remembered.pinned
+        # Before anything is written: what is refused changes nothing.
+        if pins_anew and change.pinned:
+            self._check_room(user_id, memory.text)
         if change.metadata is not None:
             self._rows.edit(user_id, row.id, Edit(metadata=dict(change.metadata) or None))
-        if change.pinned is not None and change.pinned != remembered.pinned:
-            if change.pinned:
-                self._check_room(user_id, memory.text)
+        if change.pinned is not None and pins_anew:
             self._rows.pin(user_id, row.id, fact_ref(memory.extractor, memory.hash), pinned=change.pinned)
         ref = memory.extractor, memory.hash
         marked = self._rows.get(user_id, row.id)

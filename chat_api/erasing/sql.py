@@ -37,6 +37,9 @@ def erase_user(cursor: Cursor, user_id: str, asked: Asked) -> Erasure:
     up_to, rows = _delete_messages(cursor, "user_id = %s", user_id)
     for table in OF_A_USER:
         _run(cursor, f"DELETE FROM {table} WHERE user_id = %s", user_id)  # noqa: S608  constants
+    # Whoever holds a key of theirs reads and writes in their name no more. Ids stay in the keys' table.
+    revoke = "UPDATE api_keys SET revoked_at = %s WHERE kind = 'user' AND bound_to = %s AND revoked_at IS NULL"
+    _run(cursor, revoke, cells.stored(asked.at), user_id)
     return _noted(
         cursor, Erasure(asked.id, user_id, "user", None, up_to, asked.at, asked.deadline, asked.parts), rows
     )

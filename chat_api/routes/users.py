@@ -4,9 +4,13 @@ import json
 import time
 from datetime import UTC, datetime
 from typing import Annotated
+from urllib.parse import unquote_to_bytes
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
 
 from chat_api.answers import FreshnessOut, ProfileLineOut, ProfileOut, UserOut
 from chat_api.control import export
@@ -15,9 +19,26 @@ from chat_api.fields import Identifier
 from chat_api.parts import Called, Wired
 from chat_api.requests import FreshnessQuery, UserEditIn
 
-router = APIRouter(prefix="/v1/users", tags=["users"])
+_LAST_WORDS = ("/profile", "/freshness", "/export")
+
+
+class _ByWords(APIRoute):
+    """Tells a last word of the address from the end of a user's id, whose slash is encoded."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As ever, but that a word after an encoded slash is the id's."""
+        # Routing sees the address decoded: `victim%2Fexport` would read as victim's export.
+        last = scope.get("raw_path", b"").partition(b"?")[0].rpartition(b"/")[2]
+        if self.path.endswith(_LAST_WORDS) and b"/" in unquote_to_bytes(last):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+router = APIRouter(prefix="/v1/users", tags=["users"], route_class=_ByWords)
 
 UserId = Annotated[Identifier, Path(description="Percent-encoded; it may hold slashes.")]
+
+_LINES = "application/x-ndjson"
 
 
 @router.get("/{user_id:path}/profile", summary="Read what matters most about a user")
@@ -68,7 +89,7 @@ def exported(parts: Wired, caller: Called, user_id: UserId) -> StreamingResponse
     parts.store.live()
     lines = export.lines(parts.rows, parts.recaller, user_id, datetime.now(UTC))
     texts = (f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
-    return StreamingResponse(texts, media_type="application/x-ndjson")
+    return StreamingResponse(texts, media_type=_LINES)
 
 
 # Last, as a user's id may hold slashes.

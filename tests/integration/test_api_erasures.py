@@ -96,6 +96,19 @@ def test_of_a_user_who_is_forgotten_nothing_is_recalled_from_then_on(api: Api, u
     assert counted(erasure, "store") == (2, 0, False)
 
 
+def test_keys_that_are_bound_to_a_forgotten_user_are_revoked_and_no_others(api: Api, user: str) -> None:
+    made = {
+        bound_to: api.client.post("/v1/admin/keys", json={"kind": "user", "bound_to": bound_to}).json()["key_id"]
+        for bound_to in (user, f"{user}/x")
+    }
+    forget(api, user)
+    listed = api.client.get("/v1/admin/keys", params={"limit": 1000}).json()["keys"]
+    revoked = {key["key_id"]: key["revoked_at"] is not None for key in listed}
+
+    assert revoked[made[user]]
+    assert not revoked[made[f"{user}/x"]]
+
+
 def test_what_a_forgotten_user_says_afterwards_is_learned_as_ever(api: Api, rows: Rows, user: str) -> None:
     before = api.say(user, "I drink tea", conversation_id="c", external_id="x")
     api.learn(user, before)

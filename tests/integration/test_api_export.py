@@ -122,6 +122,11 @@ def test_what_the_exports_own_user_has_still_is_not_written_again(api: Api, user
     path = tmp_path / "export.jsonl"
     exporting.run(command(api.client), user, path)
     [named] = [each for each in opened(path) if each["external_id"] == "x"]
+    [memory] = [each for each in of_kind(export(api, user), "memory") if each["text"] == "daily"]
+    address = f"/v1/memories/{memory['id']}"
+    assert api.client.patch(address, params={"user_id": user}, json={"text": "weekly"}).is_success
+    [correction] = [each for each in of_kind(export(api, user), "message") if each["content"] == "weekly"]
+    assert not importing.is_there(command(api.client), user, correction)
     gone = of_kind(export(api, user), "message")[0]["message_id"]
     api.client.delete(f"/v1/messages/{gone}", params={"user_id": user})
     there = [importing.is_there(command(api.client), user, each) for each in opened(path)]
@@ -130,6 +135,19 @@ def test_what_the_exports_own_user_has_still_is_not_written_again(api: Api, user
     # Off the record twice, of which one was deleted; then what has a name, by which it is known; then the note.
     assert there == [False, True, False, True]
     assert not importing.is_there(command(api.client), new_user(), named)
+
+
+def test_what_the_exports_own_user_has_set_since_stays(api: Api, user: str, tmp_path: Path) -> None:
+    fill(api, user)
+    path = tmp_path / "export.jsonl"
+    exporting.run(command(api.client), user, path)
+    api.client.patch(f"/v1/users/{user}", json={"persona": "Kind."})
+    importing.set_user(command(api.client), opened(path).settings, user, own=True)
+    assert api.client.get(f"/v1/users/{user}").json()["persona"] == "Kind."
+
+    api.client.delete(f"/v1/users/{user}")
+    importing.set_user(command(api.client), opened(path).settings, user, own=True)
+    assert api.client.get(f"/v1/users/{user}").json()["persona"] == "Brief."
 
 
 def test_without_the_memories_no_export_begins(mysql: MySql, api: Api, user: str, tmp_path: Path) -> None:

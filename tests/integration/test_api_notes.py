@@ -223,6 +223,16 @@ def test_no_more_can_be_pinned_than_leaves_room_for_a_chat(api: Api, user: str) 
     change(api, user, memory_id, status=422, pinned=True)
 
 
+def test_a_change_that_has_no_room_for_its_pin_changes_nothing(api: Api, user: str) -> None:
+    message = api.say(user, "8" * NOTE_CHARACTERS)
+    [memory_id] = api.learn(user, message)
+    for number in range(PINNED_CHARACTERS // NOTE_CHARACTERS):
+        add(api, user, f"{number}" * NOTE_CHARACTERS, pinned=True)
+    change(api, user, memory_id, status=422, pinned=True, metadata={"a": "b"})
+
+    assert api.rows.get(user, message).metadata is None
+
+
 @pytest.mark.parametrize(
     ("bounds", "expected"),
     [

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -78,7 +78,7 @@ ROUTES = [
     ),
 ]
 #: What is about no user.
-NOBODYS = ("/health", "/v1/admin", "/v1/models")
+NOBODYS = ("/health", "/metrics", "/v1/admin", "/v1/models")
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,17 @@ def test_a_user_sees_and_touches_nothing_of_another_whose_name_looks_alike(
     assert {field: shown[field] for field in wanted} == wanted
     assert "I drink tea" not in answer.text
     assert state(api, mine) == before.state
+
+
+@pytest.mark.parametrize("word", ["export", "profile", "freshness", "exp%6Frt"])
+def test_an_id_that_ends_like_a_route_is_an_id_and_not_another_users_route(api: Api, user: str, word: str) -> None:
+    known(api, user)
+    answer = api.client.get(f"/v1/users/{user}%2F{word}")
+    own = api.client.get(f"/v1/users/{user}%2F{word}/export")
+
+    assert answer.json()["user_id"] == f"{user}/{unquote(word)}"
+    assert "I drink tea" not in answer.text + own.text
+    assert json.loads(own.text.splitlines()[0])["user_id"] == f"{user}/{unquote(word)}"
 
 
 def test_no_route_is_left_out(api: Api) -> None:
