@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import backlog, beside_mem0, extraction, freshness, learning, metering, quality, recall, verifying
+from benchmarks import (
+    backlog,
+    beside_mem0,
+    chat,
+    extraction,
+    freshness,
+    learning,
+    metering,
+    quality,
+    recall,
+    verifying,
+)
 from benchmarks.figures import Result
 from benchmarks.machine import this_machine
 from benchmarks.showing import draw, show, write_json
@@ -20,6 +31,7 @@ class Benchmark(StrEnum):
     """What can be measured."""
 
     BACKLOG = "backlog"
+    CHAT = "chat"
     EXTRACTION = "extraction"
     FRESHNESS = "freshness"
     LEARNING = "learning"
@@ -33,6 +45,7 @@ class Benchmark(StrEnum):
 
 _MEASURED: dict[Benchmark, Callable[..., Result]] = {
     Benchmark.BACKLOG: backlog.run,
+    Benchmark.CHAT: chat.run,
     Benchmark.EXTRACTION: extraction.run,
     Benchmark.FRESHNESS: freshness.run,
     Benchmark.LEARNING: learning.run,

@@ -4,7 +4,6 @@ Mem0's `Memory.add` runs for each turn as a FastAPI background task, in the serv
 server on this machine that takes its time and answers as many calls at once as a small machine's would.
 """
 
-import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from benchmarks.asked_facts import facts
 from benchmarks.figures import Curve, Figures, Plot, Result, Wanted
 from benchmarks.mem0_server import mem0_server
 from benchmarks.sentences import Chat
@@ -30,8 +30,6 @@ _LATENCY_S = 3.0
 #: Calls that the model works on at once, as a local server does by default.
 _SLOTS = 2
 _DEADLINE_S = 900
-_LINE = re.compile(r"^(?:\[(\d+)\] \d\d:\d\d )?user: (.+)$", re.MULTILINE)
-_NEW_MESSAGES = re.compile(r"## New Messages\n(.*?)\n## ", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ def _with_oboegaki(turns: Sequence[Turn], model: "_SlowModel") -> Learned:
         instance.command("up")
         instance.serve()
         with instance.client() as client:
-            _wait_until_it_learns(instance, client)
+            wait_until_it_learns(instance, client)
             started = time.perf_counter()
             for turn in turns:
                 client.post("/v1/messages", json=_posted(turn)).raise_for_status()
@@ -129,7 +127,8 @@ def _with_oboegaki(turns: Sequence[Turn], model: "_SlowModel") -> Learned:
         return model.learned("oboegaki", started)
 
 
-def _wait_until_it_learns(instance: RunningInstance, client: httpx.Client) -> None:
+def wait_until_it_learns(instance: RunningInstance, client: httpx.Client) -> None:
+    """Returns once an instance that was just started learns."""
     wait_until(lambda: any(stage["name"] == "extract" and stage["owned"] for stage in _stages(client)))
     assert instance.served is not None
 
@@ -171,18 +170,13 @@ class _SlowModel:
             time.sleep(_LATENCY_S)
         with self._lock:
             self._answered.append((time.perf_counter(), characters))
-        new = _NEW_MESSAGES.search(prompt)
-        return says({"memory": [_fact(*found) for found in _LINE.findall(new[1] if new else prompt)]})
+        return says(facts(prompt))
 
     def learned(self, label: str, started: float) -> Learned:
         """What has been asked since then."""
         times = [at - started for at, _ in self._answered]
         curve = Curve(label, [0.0, *times], list(range(len(times) + 1)))
         return Learned(time.perf_counter() - started, len(times), sum(size for _, size in self._answered), curve)
-
-
-def _fact(number: str, text: str) -> dict[str, object]:
-    return {"text": f"User said: {text}", **({"sources": [int(number)]} if number else {})}
 
 
 @contextmanager

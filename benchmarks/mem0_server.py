@@ -81,7 +81,7 @@ class Mem0Server:
 def mem0_server(folder: Path, llm_url: str) -> Iterator[Mem0Server]:
     """A running one; `folder` takes its store."""
     [port] = free_ports(1)
-    memory = _memory(folder, llm_url)
+    memory = mem0_memory(folder, llm_url)
     server = Mem0Server(memory, port)
     uvicorn_server = uvicorn.Server(uvicorn.Config(server.app(), port=port, log_level="error"))
     thread = threading.Thread(target=uvicorn_server.run)
@@ -95,7 +95,8 @@ def mem0_server(folder: Path, llm_url: str) -> Iterator[Mem0Server]:
         memory.vector_store.client.close()
 
 
-def _memory(folder: Path, llm_url: str) -> Any:  # noqa: ANN401  Mem0 ships no types
+def mem0_memory(folder: Path, llm_url: str) -> Any:  # noqa: ANN401  Mem0 ships no types
+    """A `mem0.Memory` with our bundled embedder, a model and a store in `folder`."""
     # Mem0 reads both when it is imported.
     os.environ["MEM0_TELEMETRY"] = "False"
     os.environ["MEM0_DIR"] = str(folder / "mem0")

@@ -32,6 +32,7 @@ from oboegaki.client import connected
 from oboegaki.errors import REFUSALS, CommandError
 from oboegaki.formats import file as import_file_format
 from oboegaki.instance import Instance
+from oboegaki.workers import worker as worker_of
 
 app = typer.Typer(
     help="oboegaki 覚え書き: long-term memory for chat assistants.",
@@ -135,9 +136,18 @@ def serve(*, rebuild: Rebuild = False) -> None:
 
 
 @app.command()
-def api() -> None:
+def api(
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes that answer at its port, each with what it is set to.")
+    ] = 1,
+    worker: Annotated[str | None, typer.Option(hidden=True)] = None,
+) -> None:
     """Run the API alone, on a Qdrant server's memories."""
-    serving.serve_apart(instance.load(), api=True)
+    loaded = instance.load()
+    if workers > 1:
+        serving.serve_by_workers(loaded, workers)
+        return
+    serving.serve_apart(loaded, api=True, worker=worker_of(worker))
     serving.leave()
 
 

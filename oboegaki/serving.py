@@ -6,11 +6,12 @@ Apart they need a store that several processes share. Without the API, a process
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,7 @@ from memory_store.errors import NoLiveVersion, Unavailable
 from memory_store.layout import layout_of
 from memory_store.opening import opened_store
 from memory_store.port import MemoryStore
-from oboegaki import erasing
+from oboegaki import erasing, workers
 from oboegaki.client import CONTROL_SOCKET
 from oboegaki.errors import CommandError
 from oboegaki.instance import Instance
@@ -41,6 +42,7 @@ from oboegaki.learning import Learner
 from oboegaki.metrics import Metrics
 from oboegaki.verifying import until, verifier
 from oboegaki.watching import ConnectorWatch
+from oboegaki.workers import Worker
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _GRACE_S = 5
@@ -55,17 +57,41 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve_apart(instance: Instance, *, api: bool) -> None:
+def serve_apart(instance: Instance, *, api: bool, worker: Worker | None = None) -> None:
     """The API without learning, or learning alone. Raises as `serve`, and CommandError for an embedded store."""
+    _check_shared(instance)
+    serve(instance, api=api, learns=not api, worker=worker)
+
+
+def serve_by_workers(instance: Instance, count: int) -> None:
+    """The API without learning, in so many processes behind one port. Raises as `serve_apart`.
+
+    Each has its own connections to MySQL, its own limits and counts, and its own metrics and audit log.
+    """
+    _check_shared(instance)
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    with ExitStack() as parts:
+        public = _public_socket(instance, parts)
+        process.note_self(instance.stack.home, "oboegaki")
+        workers.run(count, public.fileno())
+
+
+def _check_shared(instance: Instance) -> None:
     if instance.store.store == "embedded":
         raise CommandError(
             "The embedded store belongs to one process: use `oboegaki serve`. For `oboegaki api` and `oboegaki"
             " consume` set OBOEGAKI_STORE=server and OBOEGAKI_QDRANT_URL."
         )
-    serve(instance, api=api, learns=not api)
 
 
-def serve(instance: Instance, *, rebuild: bool = False, api: bool = True, learns: bool = True) -> None:
+def serve(
+    instance: Instance,
+    *,
+    rebuild: bool = False,
+    api: bool = True,
+    learns: bool = True,
+    worker: Worker | None = None,
+) -> None:
     """Serves until SIGTERM or SIGINT; with `rebuild`, the memories are built anew first.
 
     Raises CommandError where a port is taken, and for the store and the embedder OwnedElsewhere, WrongLayout where
@@ -75,15 +101,19 @@ def serve(instance: Instance, *, rebuild: bool = False, api: bool = True, learns
     for talkative in ("httpx", "httpx2", "mysql.connector", "uvicorn", "faststream", "stamina"):
         logging.getLogger(talkative).setLevel(logging.ERROR)
     home = instance.stack.home
+    _open_many_files()
     with ExitStack() as parts:
         metrics = Metrics(release())
         embedder = parts.enter_context(opened(instance.embedder, home, metrics))
         store = parts.enter_context(opened_store(instance.store, home, layout_of(embedder)))
         if not rebuild:
             _check_live(store)
-        parts.enter_context(closing(audit.write_to(home / "logs" / "audit.log")))
-        cache = parts.enter_context(opened_cache(instance.embedder, home, metrics))
-        process.note_self(home, "oboegaki")
+        parts.enter_context(closing(audit.write_to(home / "logs" / _audit_log(worker))))
+        # Workers learn nothing, and what is cached is for learning.
+        cached = opened_cache(instance.embedder, home, metrics) if worker is None else nullcontext()
+        cache = parts.enter_context(cached)
+        if worker is None:
+            process.note_self(home, "oboegaki")
         rows = Rows(
             instance.api.account(),
             pool_size=instance.api.mysql_pool_size,
@@ -116,9 +146,10 @@ def serve(instance: Instance, *, rebuild: bool = False, api: bool = True, learns
             meter=metrics,
             exposition=metrics.text,
         )
-        sockets = _listening(instance, parts, public=api)
-        _tell_metrics(instance, parts, metrics)
-        asyncio.run(_serve(app, learner if learns else None, watch, sockets, stopping))
+        sockets = _listening(instance, parts, public=api) if worker is None else _shared(instance, parts, worker)
+        _tell_metrics(instance, parts, metrics, 0 if worker is None else worker.number)
+        lifeline = None if worker is None else worker.lifeline
+        asyncio.run(_serve(app, learner if learns else None, watch, sockets, stopping, lifeline=lifeline))
 
 
 def _verified(by: Verifier, ends: Callable[[], bool], user_id: str | None, repair: bool) -> Iterator[Line]:
@@ -157,6 +188,8 @@ async def _serve(
     watch: ConnectorWatch,
     sockets: list[socket.socket],
     stopping: asyncio.Event,
+    *,
+    lifeline: int | None = None,
 ) -> None:
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_S
@@ -170,6 +203,8 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    if lifeline is not None:
+        loop.add_reader(lifeline, _once(partial(loop.remove_reader, lifeline), stop))
 
     async def learn(by: Learner) -> None:
         await by.run(stopping)
@@ -191,11 +226,44 @@ def _listening(instance: Instance, parts: ExitStack, *, public: bool) -> list[so
     return [_public_socket(instance, parts), control] if public else [control]
 
 
-def _tell_metrics(instance: Instance, parts: ExitStack, metrics: Metrics) -> None:
+def _once(*calls: Callable[[], object]) -> Callable[[], None]:
+    # A pipe that has ended can be read from for good.
+    def run() -> None:
+        for call in calls:
+            call()
+
+    return run
+
+
+def _shared(instance: Instance, parts: ExitStack, worker: Worker) -> list[socket.socket]:
+    """What a worker listens on; the first one also answers the commands."""
+    public = socket.socket(fileno=worker.listens_on)
+    parts.callback(public.close)
+    if worker.number:
+        return [public]
+    control = _control_socket(socket_path(instance.stack.home, CONTROL_SOCKET))
+    parts.callback(control.close)
+    return [public, control]
+
+
+def _audit_log(worker: Worker | None) -> str:
+    # Each its own: one that moves a full file away would not have the others follow.
+    return f"audit-{worker.number}.log" if worker is not None and worker.number else "audit.log"
+
+
+def _open_many_files() -> None:
+    """Each connection is an open file, and many systems allow a process 1,024 unless it asks for more."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _tell_metrics(instance: Instance, parts: ExitStack, metrics: Metrics, number: int) -> None:
     """Answers `/metrics` at a port of their own, where one is set. Raises CommandError where it is taken."""
     port, host = instance.metrics.metrics_port, instance.metrics.metrics_host
     if port is None:
         return
+    port += number
     try:
         parts.enter_context(metrics.answering(host, port))
     except OSError as exc:

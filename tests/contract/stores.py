@@ -102,6 +102,11 @@ def _address() -> str:
     return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
+def server_environment() -> dict[str, str]:
+    """The settings of another process that uses that server."""
+    return {"OBOEGAKI_STORE": "server", "OBOEGAKI_QDRANT_URL": _address(), "OBOEGAKI_QDRANT_API_KEY": _KEY}
+
+
 @contextmanager
 def _serving(client: QdrantClient, layout: Layout) -> Iterator[ServerStore]:
     with closing(client), closing(ServerStore(client, layout)) as store:

@@ -20,6 +20,13 @@ def test_an_embedded_store_is_for_one_process(
         serving.serve_apart(instance.load(), api=api)
 
 
+def test_several_workers_need_a_store_that_they_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBOEGAKI_HOME", str(tmp_path))
+
+    with pytest.raises(CommandError, match="OBOEGAKI_STORE=server"):
+        serving.serve_by_workers(instance.load(), 2)
+
+
 def test_each_process_has_a_home_of_its_own_and_the_secrets_of_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
