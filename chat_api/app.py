@@ -68,6 +68,15 @@ _REFUSALS = {
     503: "A part is away",
 }
 
+#: What pages of other origins may read of an answer's headers beside those that browsers show them anyway.
+_EXPOSED = (
+    "Erasure-Id",
+    "Idempotency-Replayed",
+    "Retry-After",
+    "X-Oboegaki-Conversation",
+    "X-Oboegaki-Message",
+)
+
 
 def _now() -> datetime:
     return datetime.now(UTC)
@@ -207,7 +216,7 @@ def _guard(
             allow_origins=settings.origins(),
             allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE"],
             allow_headers=["*"],
-            expose_headers=["Retry-After"],
+            expose_headers=_EXPOSED,
         )
     app.add_middleware(SafeAnswers)
 

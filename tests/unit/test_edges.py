@@ -243,3 +243,6 @@ def test_no_page_of_another_origin_may_call_unless_it_is_set(
         assert ("Access-Control-Allow-Origin" in answer.headers) == allowed
     assert refused.status_code == 401
     assert "Access-Control-Allow-Credentials" not in refused.headers
+    exposed = refused.headers.get("Access-Control-Expose-Headers", "").split(", ")
+    told = {"Erasure-Id", "Idempotency-Replayed", "Retry-After", "X-Oboegaki-Conversation", "X-Oboegaki-Message"}
+    assert (set(exposed) == told) == bool(set_to)
