@@ -10,9 +10,9 @@ from pydantic import SecretStr
 
 from chat_api.auth.callers import Caller
 from chat_api.auth.key_ring import KeyRing
-from chat_api.auth.keys import is_text
+from chat_api.auth.keys import ApiKey, is_text
 from chat_api.auth.tokens import Tokens
-from chat_api.errors import Unauthorized
+from chat_api.errors import Unauthorized, Unavailable
 
 #: What the settings' own key is called.
 SETTINGS_KEY = "admin"
@@ -20,6 +20,8 @@ SETTINGS_KEY = "admin"
 _NO_KEY = "This needs a key: send the header `Authorization: Bearer <key>`."
 #: Unknown keys, however many are tried, keep no more of the database's connections than this.
 _LOOK_UPS = 2
+#: Unknown keys that are looked up or wait for it; further ones are asked to come again.
+_WAITING = 64
 _CHECKS = 4
 #: In a token.
 _DOTS = 2
@@ -40,6 +42,9 @@ class Admission:
         self._clock = clock
         self._tokens = tokens
         self._looking_up = anyio.CapacityLimiter(_LOOK_UPS)
+        # Keys that were good just before do not stand behind unknown ones.
+        self._unknown = 0
+        self._renewing = anyio.CapacityLimiter(_LOOK_UPS)
         self._checking = anyio.CapacityLimiter(_CHECKS)
 
     async def caller(self, authorization: str) -> Caller:
@@ -60,7 +65,18 @@ class Admission:
             raise Unauthorized(_NO_KEY)
         key = self._ring.at_hand(text)
         if key is None:
-            key = await to_thread.run_sync(self._ring.find, text, limiter=self._looking_up)
+            key = await self._looked_up(text)
         if key is None:
             raise Unauthorized(_NO_KEY)
         return key.caller(self._clock())
+
+    async def _looked_up(self, text: str) -> ApiKey | None:
+        if self._ring.has_read(text):
+            return await to_thread.run_sync(self._ring.find, text, limiter=self._renewing)
+        if self._unknown >= _WAITING:
+            raise Unavailable("Too many unknown keys are being looked up. Try again.")
+        self._unknown += 1
+        try:
+            return await to_thread.run_sync(self._ring.find, text, limiter=self._looking_up)
+        finally:
+            self._unknown -= 1

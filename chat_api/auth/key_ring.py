@@ -81,6 +81,11 @@ class KeyRing:
             read = self._read.get(digest(text))
         return None if read is None or self._is_stale(read) else read.key
 
+    def has_read(self, text: str) -> bool:
+        """Whether the key was read before, however long ago; never asks the database."""
+        with self._lock:
+            return digest(text) in self._read
+
     def find(self, text: str) -> ApiKey | None:
         """The key, revoked and expired ones too; None where there is none. Raises Unavailable."""
         of_text = digest(text)

@@ -1,11 +1,15 @@
 """Keys at hand: how long they hold, and what happens while the database is away."""
 
 import dataclasses
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import anyio
 import pytest
+from pydantic import SecretStr
 
+from chat_api.auth.admission import _WAITING, Admission
 from chat_api.auth.key_ring import FRESH_S, KeyRing
 from chat_api.auth.keys import ApiKey, NewKey, is_text
 from chat_api.errors import Unauthorized, Unavailable
@@ -156,3 +160,44 @@ def test_every_key_is_new_and_reads_as_ours() -> None:
     assert len(texts) == 50
     assert all(is_text(text) for text in texts)
     assert not any(text in repr(vars(rows)) for text in texts)
+
+
+def test_unknown_keys_wait_in_a_bounded_queue_and_known_ones_not_behind_them(
+    seconds: Seconds,
+) -> None:
+    held, let_go = threading.Event(), threading.Event()
+
+    class Slow(KeptKeys):
+        def used_key(self, digest: str, now: datetime) -> ApiKey | None:
+            found = super().used_key(digest, now)
+            if found is None:
+                held.set()
+                let_go.wait(10)
+            return found
+
+    ring = KeyRing(Slow(), now, seconds)
+    _, text = ring.create(ALICE)
+    assert ring.find(text) is not None
+    seconds.at = FRESH_S
+    admission = Admission(SecretStr("x" * 20), ring, now)
+    told: list[type[Exception]] = []
+
+    async def stranger(number: int) -> None:
+        try:
+            await admission.caller(f"Bearer oboegaki_{number:043}")
+        except (Unauthorized, Unavailable) as exc:
+            told.append(type(exc))
+
+    async def run() -> None:
+        async with anyio.create_task_group() as group:
+            for number in range(_WAITING + 10):
+                group.start_soon(stranger, number)
+            await anyio.to_thread.run_sync(held.wait, 10)
+            try:
+                assert (await admission.caller(f"Bearer {text}")).bound_to == "alice"
+            finally:
+                let_go.set()
+
+    anyio.run(run)
+    assert told.count(Unavailable) == 10
+    assert told.count(Unauthorized) == _WAITING
