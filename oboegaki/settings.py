@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class MetricsSettings(BaseSettings):
     """Where metrics are told without a key, beside the API's own `GET /metrics`."""
 
-    model_config = SettingsConfigDict(env_prefix="OBOEGAKI_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="OBOEGAKI_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     metrics_host: str = Field(
         default="127.0.0.1",
