@@ -90,6 +90,12 @@ def response(
     return Response(body, status, headers, MEDIA_TYPE)
 
 
+def described(description: str) -> dict[str, Any]:
+    """Of a route's document: that it may answer with a problem document."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"model": Problem, "description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
 def install(app: FastAPI) -> None:
     """Makes the app answer with problem documents only."""
     app.add_exception_handler(ChatError, _of_ours)

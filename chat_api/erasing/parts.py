@@ -127,10 +127,13 @@ def looked(filed: Mapping[str, Filed], told: Told | None) -> tuple[Part, ...]:
     return (*stores, *(told.parts if told is not None else ()))
 
 
-def merged(before: Sequence[Part], seen: Iterable[Part]) -> tuple[Part, ...]:
+def merged(before: Sequence[Part], seen: Sequence[Part]) -> tuple[Part, ...]:
     """The parts as they are after a look, whoever looked before."""
     known = {each.place: each for each in before}
-    for later in seen:
+    # Whoever cannot look into the logs leaves it to the process that can to say that nothing more will come.
+    blind = any(each.done is None and not each.name for each in seen)
+    told = any(each.name and each.kind not in ("rows", "store") for each in before)
+    for later in (replace(each, done=False) if blind and told and each.kind == "store" else each for each in seen):
         known[later.place] = known[later.place].after(later) if later.place in known else _first(later)
     # What has no name stands for what nobody could tell: once a process told of the logs, for nothing.
     if any(each.name and each.kind not in ("rows", "store") for each in known.values()):

@@ -50,8 +50,8 @@ _REPLAYED = {"Idempotency-Replayed": "true"}
                 "Idempotency-Replayed", "`true` where it is the answer of an earlier call."
             ),
         },
-        409: {"model": Problem, "description": _CLASH},
-        502: {"model": Problem, "description": "The language model gave no answer."},
+        409: problems.described(_CLASH),
+        502: problems.described("The language model gave no answer."),
     },
 )
 async def say(

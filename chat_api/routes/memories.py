@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
+from chat_api import problems
 from chat_api.answers import (
     MemoriesOut,
     MemoryOut,
@@ -18,7 +19,6 @@ from chat_api.control.notes import stands_in_place_of
 from chat_api.errors import Invalid
 from chat_api.messages import fact_ref
 from chat_api.parts import Called, Wired
-from chat_api.problems import Problem
 from chat_api.recall import Question, Recollection, Remembered
 from chat_api.requests import MemoriesQuery, MemoryEditIn, MemoryIn, UserQuery
 from chat_api.routes.messages import check_length
@@ -72,7 +72,7 @@ def recall(parts: Wired, caller: Called, query: Annotated[MemoriesQuery, Query()
     status_code=201,
     responses={
         200: {"model": NotedOut, "description": "It was there already."},
-        409: {"model": Problem, "description": "The external_id is taken by something that differs."},
+        409: problems.described("The external_id is taken by something that differs."),
     },
 )
 def add(parts: Wired, caller: Called, body: MemoryIn, response: Response) -> NotedOut:
@@ -86,7 +86,7 @@ def add(parts: Wired, caller: Called, body: MemoryIn, response: Response) -> Not
 @router.patch(
     "/{memory_id}",
     summary="Correct or pin a memory",
-    responses={409: {"model": Problem, "description": "It was corrected otherwise already."}},
+    responses={409: problems.described("It was corrected otherwise already.")},
 )
 def change(
     parts: Wired, caller: Called, memory_id: MemoryId, query: Annotated[UserQuery, Query()], body: MemoryEditIn

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
+from chat_api import problems
 from chat_api.answers import AddedListOut, AddedOut, MessageOut
 from chat_api.documents import answered_header
 from chat_api.errors import Invalid
 from chat_api.fields import RowId
 from chat_api.parts import Called, Wired
-from chat_api.problems import Problem
 from chat_api.requests import EditIn, ManyMessages, Messages, UserQuery
 from chat_api.settings import ApiSettings
 
@@ -24,7 +24,7 @@ MessageId = Annotated[RowId, Path(description="As it was answered when the messa
     status_code=201,
     responses={
         200: {"model": AddedOut | AddedListOut, "description": "All of it was there already."},
-        409: {"model": Problem, "description": "An external_id is taken by a message that differs."},
+        409: problems.described("An external_id is taken by a message that differs."),
     },
 )
 def add(parts: Wired, caller: Called, body: Messages, response: Response) -> AddedOut | AddedListOut:

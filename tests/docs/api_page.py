@@ -237,7 +237,9 @@ def _answer(status: str, answer: Schema) -> str:
     words = _sentence(words.rstrip("."))
     kinds = [_content(media, content.get("schema", {})) for media, content in answer.get("content", {}).items()]
     headers = [f"Header `{name}`: {header['description']}" for name, header in answer.get("headers", {}).items()]
-    return f"- {status}: " + " ".join(filter(None, [_sentence(" or ".join(kinds)), words, *headers]))
+    # A problem document is described by its model, and by its own type beside it.
+    told = _sentence(" or ".join(dict.fromkeys(kinds)))
+    return f"- {status}: " + " ".join(filter(None, [told, words, *headers]))
 
 
 def _content(media: str, schema: Schema) -> str:

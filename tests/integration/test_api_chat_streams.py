@@ -192,7 +192,9 @@ def test_while_as_many_requests_as_are_allowed_are_under_way_each_other_is_asked
     with served(api, mysql, model, max_requests=1) as client:
         model.script = lambda _asked: streams("Note", "d.", held=held)
         with client.stream("POST", "/v1/chat", json=body(user)) as answer:
-            next(answer.iter_lines())
+            # Kept: an iterator that is given up ends the request.
+            lines = answer.iter_lines()
+            next(lines)
             recall = client.get("/v1/memories", params={"user_id": user})
             theirs = client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "tea"}]})
             alive = client.get("/health/live")

@@ -257,10 +257,10 @@ def test_a_process_that_cannot_see_the_logs_takes_nothing_back_from_one_that_can
     assert rows_part.done
     assert {(each.kind, each.found, each.left, each.done) for each in others} == {
         ("messages_log", 3, 1, False),
-        ("store", 0, 0, True),
+        ("store", 0, 0, False),
     }
     # A look that missed something ends nothing, also where all that is known is done.
-    ended = [replace(log, left=0, done=True)]
+    ended = [replace(log, left=0, done=True), store]
     assert [each and each.done_at for each in (rows.note_erasure(erasure, ended, None),)] == [None]
     assert rows.note_erasure(erasure, (), now()) is not None
     assert rows.erasure(erasure).done_at is not None

@@ -23,6 +23,7 @@ DESCRIBED = [entry for entry in ROUTES if entry.path not in ("/v1/admin/verify",
 #: time zones there are, that the key is bound to nobody, how long a header is once it is decoded.
 BEYOND = (
     "must lie between",
+    "was sent with another request before",
     "must not have passed",
     "is none that a page was answered with",
     "metadata: must",
