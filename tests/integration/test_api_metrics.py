@@ -73,7 +73,9 @@ def test_what_was_written_recalled_and_refused_is_counted_and_names_nobody(mysql
     assert told["oboegaki_recalls_degraded_total",] == 0
     # The one that asks.
     assert told["oboegaki_http_requests_in_flight",] == 1
-    assert (told["oboegaki_mysql_connections_in_use",], told["oboegaki_mysql_connections_max",]) == (0, 2)
+    # Whoever looks after what was erased may have one just now.
+    assert told["oboegaki_mysql_connections_in_use",] <= 1
+    assert told["oboegaki_mysql_connections_max",] == 2
     assert user not in text
     assert "bread" not in text
 
