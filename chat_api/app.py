@@ -231,8 +231,4 @@ def _least(set_to: float | None, embedder: Embedder) -> Callable[[str], float]:
 
 
 def _documented(*statuses: int) -> dict[int | str, dict[str, object]]:
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {
-        status: {"description": _REFUSALS[status], "content": {problems.MEDIA_TYPE: {"schema": schema}}}
-        for status in statuses
-    }
+    return {status: {"description": _REFUSALS[status], "content": problems.CONTENT} for status in statuses}

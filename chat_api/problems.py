@@ -35,6 +35,8 @@ from memory_store.errors import StoreError
 _log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+#: As a route's document has it.
+CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 RETRY_AFTER = {"Retry-After": "2"}
 
 _STATUS: Mapping[type[ChatError], int] = {
@@ -92,8 +94,7 @@ def response(
 
 def described(description: str) -> dict[str, Any]:
     """Of a route's document: that it may answer with a problem document."""
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {"model": Problem, "description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
+    return {"model": Problem, "description": description, "content": CONTENT}
 
 
 def install(app: FastAPI) -> None:
