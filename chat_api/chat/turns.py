@@ -14,10 +14,10 @@ from chat_api.chat.repeats import Names
 from chat_api.control.users import RecallPolicy, UserSettings
 from chat_api.errors import Conflict, NotFound
 from chat_api.messages import REPLY_TO, Added, Message, NewMessage, answered_by, ours, with_ours
-from chat_api.profile import KnownLine, Profiles, fitting
-from chat_api.recall import Question, Recaller, Recollection, Remembered
+from chat_api.recall.profile import KnownLine, Profiles, fitting
+from chat_api.recall.recaller import Question, Recaller, Recollection, Remembered
+from chat_api.rows.rows import Rows
 from chat_api.settings import ApiSettings
-from chat_api.store import Rows
 from chat_api.zones import zone
 from memory_store.errors import StoreError
 

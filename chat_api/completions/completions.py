@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from starlette.concurrency import run_in_threadpool
 
-from chat_api import patience, problems
+from chat_api import patience
 from chat_api.chat import prompt as prompts
 from chat_api.chat.limit import Limit
 from chat_api.chat.prompt import Prompt, Turn
@@ -20,14 +20,15 @@ from chat_api.chat.streaming import Channel, Received, Tasks
 from chat_api.chat.turns import Turns
 from chat_api.chat.upstream import Upstream
 from chat_api.completions import open_webui, refusals, shapes
+from chat_api.completions.history_rows import HistoryRows
 from chat_api.completions.prefixes import SentTurn
 from chat_api.completions.shapes import CompletionIn
 from chat_api.completions.statements import History, Place
 from chat_api.control.users import RecallPolicy
 from chat_api.errors import ChatError, Gone, NoReply, NotFound
-from chat_api.recall import Recollection
+from chat_api.recall.recaller import Recollection
 from chat_api.settings import ApiSettings
-from chat_api.store import Rows
+from chat_api.web import problems
 
 _PREFACE = "What follows is remembered of the user from earlier talks. Use it where it helps, and mind the dates."
 #: So that no more than this was sent to a client that left than what is written of it.
@@ -89,7 +90,7 @@ class Completions:
     def __init__(
         self,
         settings: ApiSettings,
-        rows: Rows,
+        histories: HistoryRows,
         turns: Turns,
         upstream: Upstream | None,
         limit: Limit,
@@ -97,7 +98,7 @@ class Completions:
         clock: Callable[[], datetime],
     ) -> None:
         self._settings = settings
-        self._rows = rows
+        self._histories = histories
         self._turns = turns
         self._upstream = upstream
         self._limit = limit
@@ -158,7 +159,7 @@ class Completions:
             return self._begun(asked, None, Prompt(message=last, now=self._clock()))
         sent = shapes.turns(asked.request.messages, self._settings.max_content_characters)
         history = History(sent, asked.conversation_id, str(uuid4()))
-        place = self._rows.take_history(asked.user_id, history) if sent else None
+        place = self._histories.take(asked.user_id, history) if sent else None
         return self._begun(asked, place, self._prompt(asked.user_id, asked.recall, sent, place))
 
     def _begun(self, asked: Asked, place: Place | None, prompt: Prompt) -> Begun:
@@ -195,7 +196,7 @@ class Completions:
             return
         # Who had it deleted meanwhile is still answered; nothing of it is kept.
         with suppress(Gone):
-            await run_in_threadpool(patience.unhurried(self._rows.take_reply), user_id, place, text, cut=cut)
+            await run_in_threadpool(patience.unhurried(self._histories.take_reply), user_id, place, text, cut=cut)
 
     async def _relay(
         self, begun: Begun, lines: AsyncIterator[str], channel: Channel[bytes], held: AsyncExitStack

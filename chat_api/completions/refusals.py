@@ -9,8 +9,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chat_api import problems
 from chat_api.chat.upstream import Declined
+from chat_api.web import problems
 
 #: What the model's server says of a request holds for ours, too; what it says of itself and of our key does not.
 _PASSED_ON = frozenset({400, 404, 409, 413, 415, 422, 429})

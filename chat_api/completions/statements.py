@@ -1,15 +1,15 @@
-"""The SQL of turns that clients send: found, written with their messages. Part of a transaction of `store`."""
+"""The SQL of turns that clients send: found, written with their messages. Part of a transaction of `Database`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from chat_api import statements
 from chat_api.completions import prefixes
 from chat_api.completions.prefixes import BRANCHES_FROM, Digests, Found, SentTurn, StoredTurn
 from chat_api.messages import REPLY_TO, Added, Metadata, NewMessage, with_ours
-from chat_api.statements import Cursor
+from chat_api.rows import statements
+from chat_api.rows.statements import Cursor
 
 _SELECT = "SELECT prefix_digest, tail_digest, message_id, conversation_id FROM turns"
 

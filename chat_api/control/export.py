@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from chat_api.answers import MessageOut
 from chat_api.errors import NotFound, Unavailable
 from chat_api.messages import theirs
-from chat_api.recall import Question, Recaller, Remembered
-from chat_api.store import Rows
+from chat_api.recall.recaller import Question, Recaller, Remembered
+from chat_api.rows.rows import Rows
+from chat_api.web.answers import MessageOut
 
 #: The form of the lines, which an import understands.
 VERSION = 1

@@ -11,9 +11,9 @@ from typing import Any
 
 from chat_api.errors import Conflict, Invalid
 from chat_api.messages import KEEP, OURS, Edit, Message, NewMessage, Pinned, fact_ref, ours, pins, with_ours
-from chat_api.profile import PINNED_CHARACTERS, Profiles
-from chat_api.recall import Recaller, Remembered
-from chat_api.store import Rows
+from chat_api.recall.profile import PINNED_CHARACTERS, Profiles
+from chat_api.recall.recaller import Recaller, Remembered
+from chat_api.rows.rows import Rows
 from memory_store.models import point_id, text_hash
 
 #: The conversation of memories that are added without one.

@@ -9,10 +9,10 @@ from threading import Event
 from uuid import uuid4
 
 from chat_api.auth.callers import Caller
+from chat_api.erasing.erasure_rows import ErasureRows
 from chat_api.erasing.parts import ELSEWHERE, Erasure, Filed, Told, Trail, looked, merged
-from chat_api.erasing.sql import Asked, no_erasure
+from chat_api.erasing.statements import Asked, no_erasure
 from chat_api.errors import ChatError
-from chat_api.store import Rows
 from memory_store.errors import StoreError, WrongLayout
 from memory_store.models import Extent
 from memory_store.port import MemoryStore
@@ -31,7 +31,7 @@ class Erasures:
 
     def __init__(
         self,
-        rows: Rows,
+        rows: ErasureRows,
         store: MemoryStore,
         *,
         within: timedelta,
@@ -63,19 +63,19 @@ class Erasures:
 
     def one(self, caller: Caller, erasure_id: str) -> Erasure:
         """An erasure as it was last looked at. Raises NotFound, also where the key is not for its user."""
-        found = self._rows.erasure(erasure_id)
+        found = self._rows.one(erasure_id)
         if not caller.may_name(found.user_id):
             raise no_erasure()
         return found
 
     def look_after(self) -> None:
         """Looks once where there is something left of what is not done. Raises Unavailable."""
-        erasures = self._rows.erasures_under_way()
+        erasures = self._rows.under_way()
         # First the logs: what they no longer hold cannot be filed afterwards.
         told = self._told([each.extent for each in erasures]) if erasures else ()
         for erasure, of_it in zip(erasures, told, strict=True):
             self._look(erasure, of_it)
-        self._rows.forget_erasures(self._clock() - KEPT)
+        self._rows.forget_done(self._clock() - KEPT)
 
     def _asked(self, extent: Extent) -> Asked:
         at = self._clock()
@@ -95,13 +95,13 @@ class Erasures:
         filed = self._filed(erasure.extent, is_over=now >= erasure.deadline)
         # Of what could not be looked at nobody knows, however well the rest is.
         whole = now if filed and told is not None else None
-        after = self._rows.note_erasure(erasure.id, looked(filed, told), whole)
+        after = self._rows.note(erasure.id, looked(filed, told), whole)
         if after is None:
             return
         if after.done_at is not None:
             _log.info("An erasure is done.", extra={"action": "erased", "erasure": erasure.id})
         elif after.untold and now >= after.deadline + KEPT:
-            self._rows.forget_erasure(erasure.id)
+            self._rows.forget(erasure.id)
 
     def _told(self, extents: Sequence[Extent]) -> Sequence[Told | None]:
         if self._trail is None:

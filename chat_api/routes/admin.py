@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import StreamingResponse
 
-from chat_api.answers import FiledOut, StatusOut
-from chat_api.documents import JSON_LINES
 from chat_api.fields import Identifier, RowId
-from chat_api.filed import filed
 from chat_api.parts import Wired, admin_only
+from chat_api.web.answers import FiledOut, StatusOut
+from chat_api.web.documents import JSON_LINES
+from chat_api.web.filed import filed
 from memory_store.errors import StoreError
 
 router = APIRouter(prefix="/v1/admin", tags=["administration"], dependencies=[Depends(admin_only)])

@@ -7,16 +7,16 @@ from fastapi import APIRouter, Header
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from chat_api import problems
-from chat_api.answers import ChatOut, DeltaOut, DoneOut, ProfileLineOut, RecalledOut, sources
 from chat_api.chat.streaming import Delta, Done, Event, Failed, Recalled, Streamed
 from chat_api.chat.turns import Answer, Begun
-from chat_api.documents import answered_header, events
 from chat_api.parts import Called, Wired
-from chat_api.problems import Problem
-from chat_api.requests import ChatIn
 from chat_api.routes.memories import memory_out
 from chat_api.routes.messages import check_length
+from chat_api.web import problems
+from chat_api.web.answers import ChatOut, DeltaOut, DoneOut, ProfileLineOut, RecalledOut, sources
+from chat_api.web.documents import answered_header, events
+from chat_api.web.problems import Problem
+from chat_api.web.requests import ChatIn
 
 router = APIRouter(prefix="/v1/chat", tags=["chat"])
 

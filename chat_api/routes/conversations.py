@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from chat_api import cursors
-from chat_api.answers import ConversationOut, ConversationsOut, DeletedOut, MessageOut, MessagesOut
 from chat_api.fields import Identifier
 from chat_api.parts import Called, Wired
-from chat_api.requests import ConversationsQuery, MessagesQuery, UserQuery
+from chat_api.web import cursors
+from chat_api.web.answers import ConversationOut, ConversationsOut, DeletedOut, MessageOut, MessagesOut
+from chat_api.web.requests import ConversationsQuery, MessagesQuery, UserQuery
 
 router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
 

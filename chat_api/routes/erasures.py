@@ -5,9 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path
 
-from chat_api.answers import ErasureAskedOut, ErasureOut
 from chat_api.parts import Called, Wired
 from chat_api.routes.users import UserId
+from chat_api.web.answers import ErasureAskedOut, ErasureOut
 
 router = APIRouter(prefix="/v1", tags=["erasures"])
 

@@ -4,9 +4,9 @@ from typing import Literal
 
 from fastapi import APIRouter
 
-from chat_api.answers import HealthOut, ReadyOut
 from chat_api.parts import Parts, Wired
 from chat_api.release import release
+from chat_api.web.answers import HealthOut, ReadyOut
 from memory_store.errors import StoreError
 
 router = APIRouter(prefix="/health", tags=["health"])
@@ -21,7 +21,7 @@ async def live() -> HealthOut:
 @router.get("/ready", summary="Whether requests can be served")
 def ready(parts: Wired) -> ReadyOut:
     """503 while the database is away. Without the memories chat goes on, so that is degraded, not down."""
-    parts.rows.ping()
+    parts.database.ping()
     memories = _memories(parts)
     status: Literal["ok", "degraded"] = "ok" if memories == "ok" else "degraded"
     return ReadyOut(status=status, parts={"database": "ok", "memories": memories}, version=release())

@@ -5,8 +5,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
-from chat_api import problems
-from chat_api.answers import (
+from chat_api.control.notes import stands_in_place_of
+from chat_api.errors import Invalid
+from chat_api.messages import fact_ref
+from chat_api.parts import Called, Wired
+from chat_api.recall.recaller import Question, Recollection, Remembered
+from chat_api.routes.messages import check_length
+from chat_api.web import problems
+from chat_api.web.answers import (
     MemoriesOut,
     MemoryOut,
     NotedOut,
@@ -15,13 +21,7 @@ from chat_api.answers import (
     WhySourceOut,
     sources,
 )
-from chat_api.control.notes import stands_in_place_of
-from chat_api.errors import Invalid
-from chat_api.messages import fact_ref
-from chat_api.parts import Called, Wired
-from chat_api.recall import Question, Recollection, Remembered
-from chat_api.requests import MemoriesQuery, MemoryEditIn, MemoryIn, UserQuery
-from chat_api.routes.messages import check_length
+from chat_api.web.requests import MemoriesQuery, MemoryEditIn, MemoryIn, UserQuery
 
 router = APIRouter(prefix="/v1/memories", tags=["memories"])
 

@@ -4,14 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from chat_api import problems
-from chat_api.answers import AddedListOut, AddedOut, MessageOut
-from chat_api.documents import answered_header
 from chat_api.errors import Invalid
 from chat_api.fields import RowId
 from chat_api.parts import Called, Wired
-from chat_api.requests import EditIn, ManyMessages, Messages, UserQuery
 from chat_api.settings import ApiSettings
+from chat_api.web import problems
+from chat_api.web.answers import AddedListOut, AddedOut, MessageOut
+from chat_api.web.documents import answered_header
+from chat_api.web.requests import EditIn, ManyMessages, Messages, UserQuery
 
 router = APIRouter(prefix="/v1/messages", tags=["messages"])
 

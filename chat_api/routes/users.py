@@ -12,12 +12,12 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
-from chat_api.answers import FreshnessOut, ProfileLineOut, ProfileOut, UserOut
 from chat_api.control import export
-from chat_api.documents import JSON_LINES
 from chat_api.fields import Identifier
 from chat_api.parts import Called, Wired
-from chat_api.requests import FreshnessQuery, UserEditIn
+from chat_api.web.answers import FreshnessOut, ProfileLineOut, ProfileOut, UserOut
+from chat_api.web.documents import JSON_LINES
+from chat_api.web.requests import FreshnessQuery, UserEditIn
 
 _LAST_WORDS = ("/profile", "/freshness", "/export")
 
@@ -85,7 +85,7 @@ def exported(parts: Wired, caller: Called, user_id: UserId) -> StreamingResponse
     """
     user_id = caller.named(user_id)
     # Before the first line, so that whoever is away is told as ever.
-    parts.rows.ping()
+    parts.database.ping()
     parts.store.live()
     lines = export.lines(parts.rows, parts.recaller, user_id, datetime.now(UTC))
     texts = (f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)

@@ -9,11 +9,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from chat_api.app import create_app
+from chat_api.rows.database import Database
 from chat_api.settings import ApiSettings
-from chat_api.store import Rows
 from memory_store.fake import FakeStore, HashEmbedder
 from tests.docs.api_examples import EXAMPLES
-from tests.support.services import now
 
 Schema = Mapping[str, Any]
 
@@ -129,8 +128,8 @@ def document() -> dict[str, Any]:
     settings = ApiSettings(
         api_key=SecretStr("that of no instance"), mysql_password=SecretStr("that of no instance")
     )
-    rows = Rows(settings.account(), pool_size=1, clock=now)
-    return create_app(settings, rows=rows, store=FakeStore(), embedder=HashEmbedder()).openapi()
+    database = Database(settings.account(), pool_size=1)
+    return create_app(settings, database=database, store=FakeStore(), embedder=HashEmbedder()).openapi()
 
 
 def routes() -> list[tuple[str, Schema]]:

@@ -1,11 +1,13 @@
 """One MySQL and one Kafka for the whole run; tests keep apart by random users and by topics of their own."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from chat_api.store import Rows
+from chat_api.rows.database import Database
+from chat_api.rows.rows import Rows
 from memory_consumer.kafka import topics
 from memory_consumer.settings import ConsumerSettings
 from tests.support.api import Api, MySql, new_store, new_user, serving, settings_for
@@ -45,10 +47,14 @@ def logs(settings: ConsumerSettings) -> Logs:
 
 
 @pytest.fixture(scope="session")
-def rows(mysql: MySql) -> Iterator[Rows]:
-    made = Rows(mysql.api, pool_size=8, clock=now)
-    yield made
-    made.close()
+def database(mysql: MySql) -> Iterator[Database]:
+    with closing(Database(mysql.api, pool_size=8)) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def rows(database: Database) -> Rows:
+    return Rows(database, clock=now)
 
 
 @pytest.fixture
@@ -57,7 +63,7 @@ def user() -> str:
 
 
 @pytest.fixture
-def api(mysql: MySql, rows: Rows) -> Iterator[Api]:
+def api(mysql: MySql, database: Database, rows: Rows) -> Iterator[Api]:
     store = new_store()
-    with serving(settings_for(mysql.api), rows, store) as client:
-        yield Api(client, rows, store)
+    with serving(settings_for(mysql.api), database, store) as client:
+        yield Api(client, database, rows, store)

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from chat_api.chat.prompt import Prompt
-from chat_api.store import Rows
+from chat_api.rows.database import Database
 from tests.support.api import (
     Api,
     AwayStore,
@@ -25,7 +25,6 @@ from tests.support.api import (
     settings_for,
 )
 from tests.support.deadline import wait_until
-from tests.support.services import now
 
 CALLS: list[tuple[str, str, dict[str, Any] | None]] = [
     ("POST", "/v1/messages", {"user_id": "a", "role": "user", "content": "a secret"}),
@@ -54,8 +53,8 @@ def alone(mysql: MySql) -> Iterator[TestClient]:
     """The API where no database listens."""
     account = gone(mysql.api)
     with (
-        closing(Rows(account, pool_size=2, clock=now)) as rows,
-        serving(settings_for(account), rows, new_store()) as client,
+        closing(Database(account, pool_size=2)) as database,
+        serving(settings_for(account), database, new_store()) as client,
     ):
         yield client
 
@@ -89,7 +88,7 @@ def test_the_process_lives_without_its_parts(alone: TestClient) -> None:
 
 
 def test_without_the_memories_it_is_ready_but_degraded(api: Api, mysql: MySql) -> None:
-    with serving(settings_for(mysql.api), api.rows, AwayStore()) as client:
+    with serving(settings_for(mysql.api), api.database, AwayStore()) as client:
         degraded = client.get("/health/ready")
     whole = api.client.get("/health/ready")
 
@@ -151,8 +150,8 @@ def test_a_database_that_goes_away_while_the_model_thinks_keeps_what_was_said(my
     settings = settings_for(mysql.api)
     with (
         # However long a busy machine takes for it, the connection is lent again without a look.
-        closing(Rows(mysql.api, pool_size=2, clock=now, trusted_s=60)) as rows,
-        serving(settings, rows, new_store(), replier=Thinking()) as client,
+        closing(Database(mysql.api, pool_size=2, trusted_s=60)) as database,
+        serving(settings, database, new_store(), replier=Thinking()) as client,
     ):
         answer = client.post("/v1/chat", json={"user_id": user, "message": "a", "conversation_id": "c"})
 

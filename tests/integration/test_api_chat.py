@@ -72,7 +72,7 @@ def model() -> Iterator[PlayedModel]:
 @contextmanager
 def chatting(api: Api, mysql: MySql, url: str, **more: Any) -> Iterator[TestClient]:  # noqa: ANN401  any setting
     settings = settings_for(mysql.api, llm_url=url, llm_model="m", llm_api_key="k", **more)
-    with serving(settings, api.rows, api.store) as client:
+    with serving(settings, api.database, api.store) as client:
         yield client
 
 
@@ -188,7 +188,7 @@ def test_the_model_is_told_the_time_where_the_user_is(
     execute(mysql.root, f"UPDATE users SET timezone = 'Asia/Tokyo' WHERE user_id = '{user}'")  # noqa: S608
     settings = settings_for(mysql.api, llm_url=model.url)
     at = datetime(2026, 3, 2, 23, 30, tzinfo=UTC)
-    with serving(settings, api.rows, api.store, clock=lambda: at) as client:
+    with serving(settings, api.database, api.store, clock=lambda: at) as client:
         say(client, user, "What day is it?")
 
     assert "Now: 2026-03-03 08:30 JST." in model.asked[-1]["messages"][0]["content"]

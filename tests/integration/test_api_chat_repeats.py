@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from chat_api.store import Rows
+from chat_api.rows.rows import Rows
 from tests.support.api import Api, MySql, serving, settings_for
 from tests.support.deadline import wait_until
 from tests.support.llm_server import LlmServer, Reply, fails, llm_server, says, streams
@@ -22,7 +22,7 @@ def model() -> Iterator[LlmServer]:
 
 @pytest.fixture
 def client(api: Api, mysql: MySql, model: LlmServer) -> Iterator[TestClient]:
-    with serving(settings_for(mysql.api, llm_url=model.url), api.rows, api.store) as made:
+    with serving(settings_for(mysql.api, llm_url=model.url), api.database, api.store) as made:
         yield made
 
 
@@ -124,7 +124,7 @@ def test_where_two_processes_answer_the_same_request_the_reply_written_first_is_
         return says("slowly")
 
     model.script = slow
-    other_process = serving(settings_for(mysql.api, llm_url=model.url), api.rows, api.store)
+    other_process = serving(settings_for(mysql.api, llm_url=model.url), api.database, api.store)
     with other_process as other, ThreadPoolExecutor(1) as thread:
         first = thread.submit(say, client, user)
         wait_until(lambda: model.asked)

@@ -33,7 +33,7 @@ def client(api: Api, mysql: MySql, model: LlmServer) -> Iterator[httpx.Client]:
 @contextmanager
 def served(api: Api, mysql: MySql, model: LlmServer, **more: Any) -> Iterator[httpx.Client]:  # noqa: ANN401
     settings = settings_for(mysql.api, llm_url=model.url, **more)
-    app = create_app(settings, rows=api.rows, store=api.store, embedder=HashEmbedder())
+    app = create_app(settings, database=api.database, store=api.store, embedder=HashEmbedder())
     model.script = lambda _asked: streams("Note", "d.")
     headers = {"Authorization": f"Bearer {KEY}"}
     with listening(app) as url, httpx.Client(base_url=url, headers=headers, timeout=60) as made:
@@ -75,7 +75,7 @@ def test_what_is_recalled_comes_first_then_the_reply_in_pieces_then_its_ids(
 
 
 def test_without_a_model_the_answer_streams_too(api: Api, mysql: MySql, user: str) -> None:
-    app = create_app(settings_for(mysql.api), rows=api.rows, store=api.store, embedder=HashEmbedder())
+    app = create_app(settings_for(mysql.api), database=api.database, store=api.store, embedder=HashEmbedder())
     with listening(app) as url:
         answer = httpx.post(f"{url}/v1/chat", json=body(user), headers={"Authorization": f"Bearer {KEY}"})
     told = events(answer)

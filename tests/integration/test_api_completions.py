@@ -39,7 +39,7 @@ def model() -> Iterator[LlmServer]:
 @contextmanager
 def served(api: Api, mysql: MySql, url: str | None, **more: Any) -> Iterator[str]:  # noqa: ANN401  any setting
     settings = settings_for(mysql.api, llm_url=url, llm_model="m", **more)
-    app = create_app(settings, rows=api.rows, store=api.store, embedder=HashEmbedder())
+    app = create_app(settings, database=api.database, store=api.store, embedder=HashEmbedder())
     with listening(app) as address:
         yield f"{address}/v1"
 

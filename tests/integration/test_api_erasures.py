@@ -13,12 +13,14 @@ from uuid import uuid4
 import pytest
 
 from chat_api.auth.callers import Caller
+from chat_api.erasing.erasure_rows import ErasureRows
 from chat_api.erasing.erasures import KEPT, Erasures
 from chat_api.erasing.parts import ELSEWHERE, Part, Told
-from chat_api.erasing.sql import OF_A_USER, Asked
+from chat_api.erasing.statements import OF_A_USER, Asked
 from chat_api.errors import NotFound, Unavailable
 from chat_api.messages import NewMessage
-from chat_api.store import Rows
+from chat_api.rows.database import Database
+from chat_api.rows.rows import Rows
 from memory_store.models import Extent
 from tests.support.api import Api, MySql, execute, new_store, new_user, serving, session, settings_for
 from tests.support.deadline import wait_until
@@ -72,11 +74,9 @@ class Trail:
 
 
 @contextmanager
-def erasing(
-    rows: Rows, api: Api, trail: Trail | None = None, ahead: timedelta = timedelta(0)
-) -> Iterator[Erasures]:
+def erasing(api: Api, trail: Trail | None = None, ahead: timedelta = timedelta(0)) -> Iterator[Erasures]:
     """What looks after erasures, at a time that far ahead."""
-    yield Erasures(rows, api.store, within=WITHIN, clock=lambda: now() + ahead, trail=trail)
+    yield Erasures(ErasureRows(api.database), api.store, within=WITHIN, clock=lambda: now() + ahead, trail=trail)
 
 
 def test_of_a_user_who_is_forgotten_nothing_is_recalled_from_then_on(api: Api, user: str) -> None:
@@ -109,7 +109,7 @@ def test_keys_that_are_bound_to_a_forgotten_user_are_revoked_and_no_others(api: 
     assert not revoked[made[f"{user}/x"]]
 
 
-def test_what_a_forgotten_user_says_afterwards_is_learned_as_ever(api: Api, rows: Rows, user: str) -> None:
+def test_what_a_forgotten_user_says_afterwards_is_learned_as_ever(api: Api, user: str) -> None:
     before = api.say(user, "I drink tea", conversation_id="c", external_id="x")
     api.learn(user, before)
     erasure = forget(api, user)
@@ -117,7 +117,7 @@ def test_what_a_forgotten_user_says_afterwards_is_learned_as_ever(api: Api, rows
     api.learn(user, after)
     api.learn_deletion(user, before)
 
-    with erasing(rows, api) as erased:
+    with erasing(api) as erased:
         erased.look_after()
 
     assert listed(api, user) == ["I drink coffee"]
@@ -142,12 +142,12 @@ def test_a_conversation_and_a_message_are_erased_in_the_same_way(api: Api, user:
     assert listed(api, user) == ["snow"]
 
 
-def test_it_is_done_once_every_part_is_and_not_before(api: Api, rows: Rows, user: str) -> None:
+def test_it_is_done_once_every_part_is_and_not_before(api: Api, user: str) -> None:
     message = api.say(user, "I drink tea")
     api.learn(user, message)
     erasure, trail = forget(api, user), Trail()
     trail.left = 3
-    with erasing(rows, api, trail) as erased:
+    with erasing(api, trail) as erased:
         erased.look_after()
         assert (counted(told(api, erasure), "messages_log"), told(api, erasure)["done"]) == ((3, 0, False), False)
         trail.left = 0
@@ -164,19 +164,17 @@ def test_it_is_done_once_every_part_is_and_not_before(api: Api, rows: Rows, user
     assert found["done_at"] >= found["asked_at"]
 
 
-def test_former_versions_into_which_nothing_is_filed_any_more_are_emptied_too(
-    api: Api, rows: Rows, user: str
-) -> None:
+def test_former_versions_into_which_nothing_is_filed_any_more_are_emptied_too(api: Api, user: str) -> None:
     message = api.say(user, "I drink tea")
     api.learn(user, message)
     api.store.create("v2")
     api.store.activate("v2")
     api.learn(user, message)
-    with erasing(rows, api) as erased:
-        asked = erased.user(user)
+    with erasing(api) as erased:
+        begun = erased.user(user)
         # Former ones may take long to open, so the call does not wait for them.
-        assert [each.name for each in asked.parts if each.kind == "store"] == ["v2"]
-        erasure = asked.id
+        assert [each.name for each in begun.parts if each.kind == "store"] == ["v2"]
+        erasure = begun.id
         erased.look_after()
         erased.look_after()
 
@@ -186,74 +184,75 @@ def test_former_versions_into_which_nothing_is_filed_any_more_are_emptied_too(
     assert (live["name"], live["found"], live["removed"], live["done"]) == ("v2", 1, 0, False)
 
 
-def test_while_a_part_is_away_the_others_are_looked_at(api: Api, rows: Rows, user: str) -> None:
+def test_while_a_part_is_away_the_others_are_looked_at(api: Api, user: str) -> None:
     api.learn(user, api.say(user, "I drink tea"))
     erasure, trail = forget(api, user), Trail()
     trail.away = True
-    with erasing(rows, api, trail) as erased:
+    with erasing(api, trail) as erased:
         erased.look_after()
         assert not told(api, erasure)["done"]
     closed = new_store()
     closed.close()
-    Erasures(rows, closed, within=WITHIN, clock=now, trail=trail).look_after()
+    Erasures(ErasureRows(api.database), closed, within=WITHIN, clock=now, trail=trail).look_after()
 
     assert counted(told(api, erasure), "store") == (1, 0, False)
 
 
-def test_what_could_not_be_looked_at_is_not_taken_for_done(api: Api, rows: Rows, user: str) -> None:
+def test_what_could_not_be_looked_at_is_not_taken_for_done(api: Api, user: str) -> None:
     message = api.say(user, "I drink tea")
     api.learn(user, message)
     erasure, trail = forget(api, user), Trail()
     api.learn_deletion(user, message)
     trail.settled, trail.away = True, True
-    with erasing(rows, api, trail) as erased:
+    with erasing(api, trail) as erased:
         erased.look_after()
         assert not told(api, erasure)["done"]
     trail.away = False
     closed = new_store()
     closed.close()
-    Erasures(rows, closed, within=WITHIN, clock=now, trail=trail).look_after()
+    Erasures(ErasureRows(api.database), closed, within=WITHIN, clock=now, trail=trail).look_after()
     assert not told(api, erasure)["done"]
-    with erasing(rows, api, trail) as erased:
+    with erasing(api, trail) as erased:
         erased.look_after()
 
     assert told(api, erasure)["done"]
 
 
-def test_what_only_another_process_can_tell_is_said_so_and_never_taken_for_done(
-    api: Api, rows: Rows, user: str
-) -> None:
+def test_what_only_another_process_can_tell_is_said_so_and_never_taken_for_done(api: Api, user: str) -> None:
     message = api.say(user, "I drink tea")
     api.learn(user, message)
     erasure = forget(api, user)
     api.learn_deletion(user, message)
-    with erasing(rows, api) as erased:
+    with erasing(api) as erased:
         erased.look_after()
     found = told(api, erasure)
     assert (counted(found, "facts_log"), found["done"]) == ((None, None, None), False)
 
     after = timedelta(hours=25)
-    with erasing(rows, api, ahead=after) as erased:
+    with erasing(api, ahead=after) as erased:
         erased.look_after()
         kept = erased.one(ADMIN, erasure)
     assert (kept.done(now()), kept.done(now() + after)) == (False, None)
     assert (kept.is_overdue(now()), kept.is_overdue(now() + after)) == (False, True)
     # Nobody can tell any more, so nobody looks for good.
-    with erasing(rows, api, ahead=after + KEPT) as erased:
+    with erasing(api, ahead=after + KEPT) as erased:
         erased.look_after()
 
     assert api.client.get(f"/v1/erasures/{erasure}").status_code == 404
 
 
-def test_a_process_that_cannot_see_the_logs_takes_nothing_back_from_one_that_can(rows: Rows, user: str) -> None:
+def test_a_process_that_cannot_see_the_logs_takes_nothing_back_from_one_that_can(
+    database: Database, user: str
+) -> None:
+    rows = ErasureRows(database)
     erasure = rows.erase_user(user, Asked(str(uuid4()), now(), now() + WITHIN)).id
     log, store = Part("messages_log", "log", left=3), Part("store", "v1", left=0, done=True)
-    rows.note_erasure(erasure, ELSEWHERE.parts, now())
-    rows.note_erasure(erasure, [log], now())
-    rows.note_erasure(erasure, [replace(log, left=1)], now())
-    rows.note_erasure(erasure, [*ELSEWHERE.parts, store], now())
+    rows.note(erasure, ELSEWHERE.parts, now())
+    rows.note(erasure, [log], now())
+    rows.note(erasure, [replace(log, left=1)], now())
+    rows.note(erasure, [*ELSEWHERE.parts, store], now())
 
-    rows_part, *others = rows.erasure(erasure).parts
+    rows_part, *others = rows.one(erasure).parts
     assert rows_part.done
     assert {(each.kind, each.found, each.left, each.done) for each in others} == {
         ("messages_log", 3, 1, False),
@@ -261,14 +260,15 @@ def test_a_process_that_cannot_see_the_logs_takes_nothing_back_from_one_that_can
     }
     # A look that missed something ends nothing, also where all that is known is done.
     ended = [replace(log, left=0, done=True), store]
-    assert [each and each.done_at for each in (rows.note_erasure(erasure, ended, None),)] == [None]
-    assert rows.note_erasure(erasure, (), now()) is not None
-    assert rows.erasure(erasure).done_at is not None
-    assert rows.note_erasure(erasure, [log], now()) is None
+    assert [each and each.done_at for each in (rows.note(erasure, ended, None),)] == [None]
+    assert rows.note(erasure, (), now()) is not None
+    assert rows.one(erasure).done_at is not None
+    assert rows.note(erasure, [log], now()) is None
 
 
-def test_however_many_are_not_done_each_look_is_at_all_of_them(mysql: MySql, rows: Rows) -> None:
-    asked_at, first, trail = now(), new_user(), Trail()
+def test_however_many_are_not_done_each_look_is_at_all_of_them(mysql: MySql, database: Database) -> None:
+    rows, trail = ErasureRows(database), Trail()
+    asked_at, first = now(), new_user()
     users = [f"{first}-{number}" for number in range(250)]
     # All at the same time, as some are that are asked for by different processes.
     for user in users:
@@ -279,24 +279,24 @@ def test_however_many_are_not_done_each_look_is_at_all_of_them(mysql: MySql, row
     assert sorted(each for each in trail.asked if each.startswith(first)) == sorted(users)
 
 
-def test_an_erasure_that_is_done_is_forgotten_itself_after_its_term(api: Api, rows: Rows, user: str) -> None:
+def test_an_erasure_that_is_done_is_forgotten_itself_after_its_term(api: Api, user: str) -> None:
     erasure, trail = forget(api, user), Trail()
     trail.settled = True
-    with erasing(rows, api, trail) as erased:
+    with erasing(api, trail) as erased:
         erased.look_after()
         assert told(api, erasure)["done"]
-    with erasing(rows, api, ahead=KEPT + timedelta(minutes=1)) as later:
+    with erasing(api, ahead=KEPT + timedelta(minutes=1)) as later:
         later.look_after()
 
     assert api.client.get(f"/v1/erasures/{erasure}").status_code == 404
 
 
 def test_only_who_may_name_the_user_can_ask_about_an_erasure_also_after_the_user_is_gone(
-    api: Api, rows: Rows, user: str
+    api: Api, user: str
 ) -> None:
     api.say(user, "I drink tea")
     erasure = forget(api, user)
-    with erasing(rows, api) as erased:
+    with erasing(api) as erased:
         assert erased.one(ADMIN, erasure).user_id == user
         assert erased.one(Caller("k", "user", user), erasure).user_id == user
         for stranger in (Caller("k", "user", f"{user}x"), Caller("k", "tenant", "acme")):
@@ -372,7 +372,7 @@ def test_who_waits_for_an_erasure_holds_no_conversation(mysql: MySql, rows: Rows
 
 
 def test_a_user_with_a_hundred_thousand_messages_is_forgotten_in_one_call(
-    mysql: MySql, rows: Rows, user: str
+    mysql: MySql, database: Database, user: str
 ) -> None:
     execute(
         mysql.root,
@@ -384,7 +384,7 @@ def test_a_user_with_a_hundred_thousand_messages_is_forgotten_in_one_call(
         f" SELECT '{user}', 'c', 'user', REPEAT('I drink tea. ', 20), NOW(), 0 FROM n",
     )
     started = time.perf_counter()
-    with serving(settings_for(mysql.api), rows, new_store()) as client:
+    with serving(settings_for(mysql.api), database, new_store()) as client:
         erasure = client.delete(f"/v1/users/{user}").raise_for_status().json()["erasure_id"]
         found = client.get(f"/v1/erasures/{erasure}").json()
     print(f"{time.perf_counter() - started:.1f} s")  # noqa: T201  shown with -s

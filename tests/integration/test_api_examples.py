@@ -13,7 +13,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from chat_api.app import create_app
-from chat_api.store import Rows
+from chat_api.rows.database import Database
+from chat_api.rows.rows import Rows
 from memory_store.fake import HashEmbedder
 from tests.docs.api_examples import EXAMPLES, Example
 from tests.docs.api_page import document, events, routes
@@ -73,12 +74,12 @@ class Shell:
 
 
 @pytest.fixture
-def shell(mysql: MySql, rows: Rows) -> Iterator[Shell]:
+def shell(mysql: MySql, database: Database, rows: Rows) -> Iterator[Shell]:
     store = new_store()
-    app = create_app(settings_for(mysql.api), rows=rows, store=store, embedder=HashEmbedder())
+    app = create_app(settings_for(mysql.api), database=database, store=store, embedder=HashEmbedder())
     with listening(app) as url:
         headers = {"Authorization": f"Bearer {KEY}"}
-        yield Shell({"URL": url, "KEY": KEY}, Api(TestClient(app, headers=headers), rows, store))
+        yield Shell({"URL": url, "KEY": KEY}, Api(TestClient(app, headers=headers), database, rows, store))
 
 
 def test_every_example_is_answered_as_the_page_says(shell: Shell) -> None:

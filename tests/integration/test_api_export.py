@@ -151,7 +151,7 @@ def test_what_the_exports_own_user_has_set_since_stays(api: Api, user: str, tmp_
 
 
 def test_without_the_memories_no_export_begins(mysql: MySql, api: Api, user: str, tmp_path: Path) -> None:
-    with serving(settings_for(mysql.api), api.rows, AwayStore()) as away:
+    with serving(settings_for(mysql.api), api.database, AwayStore()) as away:
         assert away.get(f"/v1/users/{user}/export").status_code == 503
         with pytest.raises(CommandError):
             exporting.run(command(away), user, tmp_path / "out")

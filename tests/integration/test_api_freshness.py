@@ -38,7 +38,7 @@ def waiting() -> Waiting:
 @pytest.fixture
 def client(mysql: MySql, api: Api, waiting: Waiting) -> Iterator[TestClient]:
     settings = settings_for(mysql.api)
-    with serving(settings, api.rows, api.store, clock=waiting.clock, sleep=waiting.sleep) as made:
+    with serving(settings, api.database, api.store, clock=waiting.clock, sleep=waiting.sleep) as made:
         yield made
 
 
@@ -170,11 +170,11 @@ def test_memories_that_come_back_within_the_wait_are_asked_again(
 
     def back(_pause: int) -> None:
         store.back = True
-        Api(api.client, api.rows, store).learn(user, message_id)
+        Api(api.client, api.database, api.rows, store).learn(user, message_id)
 
     waiting.then = back
     settings = settings_for(mysql.api)
-    with serving(settings, api.rows, store, clock=waiting.clock, sleep=waiting.sleep) as client:
+    with serving(settings, api.database, store, clock=waiting.clock, sleep=waiting.sleep) as client:
         assert ask(client, user, message_id)["state"] == "learned"
 
 
@@ -183,7 +183,7 @@ def test_memories_that_stay_away_make_it_503_at_the_time_out(
 ) -> None:
     path, params = f"/v1/users/{user}/freshness", {"wait_for": api.say(user, "a"), "timeout": 5}
     settings = settings_for(mysql.api)
-    with serving(settings, api.rows, AwayStore(), clock=waiting.clock, sleep=waiting.sleep) as client:
+    with serving(settings, api.database, AwayStore(), clock=waiting.clock, sleep=waiting.sleep) as client:
         answers = [client.get(path, params=params), client.get(path)]
 
     assert [answer.status_code for answer in answers] == [503, 503]

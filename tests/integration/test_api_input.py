@@ -132,7 +132,7 @@ def test_the_sentence_about_a_long_content_holds_the_limit(api: Api, user: str) 
 
 def test_a_body_over_the_limit_is_413_declared_or_not(api: Api, mysql: MySql) -> None:
     settings = settings_for(mysql.api, max_body_bytes=1024)
-    with serving(settings, api.rows, api.store) as client:
+    with serving(settings, api.database, api.store) as client:
         declared = client.post("/v1/messages", content=b" " * 1025)
         streamed = client.post("/v1/messages", content=iter([b" " * 600] * 2))
         fitting = client.post("/v1/messages", content=b" " * 1024)

@@ -1,6 +1,7 @@
 """Who may do what: every route with every kind of key, and what a refusal tells."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -12,8 +13,10 @@ from fastapi.routing import iter_route_contexts
 from httpx2 import Response  # what the test client answers with
 
 from chat_api.auth.key_ring import KeyRing
+from chat_api.auth.key_rows import MySqlKeyRows
 from chat_api.auth.keys import NewKey
-from chat_api.store import Rows
+from chat_api.rows.database import Database
+from chat_api.rows.rows import Rows
 from tests.support.api import KEY, Api, MySql, gone, new_store, serving, session, settings_for
 from tests.support.route_table import ROUTES, Entry
 from tests.support.services import now
@@ -112,14 +115,17 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(mysql: MySql, rows: Rows, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(
+    mysql: MySql, database: Database, rows: Rows, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
     issuer = Issuer()
     published = publish(tmp_path_factory.mktemp("provider") / "keys.json", issuer.public())
     provider = {"jwt_keys": str(published), "jwt_audience": AUDIENCE, "jwt_issuer": ISSUER}
     store = new_store()
     tenant = f"tenant-{uuid4()}"
-    with serving(settings_for(mysql.api, **provider), rows, store) as client:
-        made = House(Api(client, rows, store), KeyRing(rows, now), tenant, f"{tenant}/hanako", issuer)
+    with serving(settings_for(mysql.api, **provider), database, store) as client:
+        ring = KeyRing(MySqlKeyRows(database), now)
+        made = House(Api(client, database, rows, store), ring, tenant, f"{tenant}/hanako", issuer)
         made.make_keys()
         made.fill()
         yield made
@@ -308,8 +314,10 @@ def test_a_key_that_would_not_be_what_was_meant_is_not_made(
 def test_with_the_database_away_a_key_that_cannot_be_looked_up_is_not_called_wrong(
     house: House, mysql: MySql
 ) -> None:
-    away = Rows(gone(mysql.api), pool_size=1, clock=now)
-    with serving(settings_for(mysql.api), away, new_store()) as client:
+    with (
+        closing(Database(gone(mysql.api), pool_size=1)) as away,
+        serving(settings_for(mysql.api), away, new_store()) as client,
+    ):
         unknown = client.get("/openapi.json", headers=house.headers("the user's own key"))
         admin = client.get("/openapi.json")
 

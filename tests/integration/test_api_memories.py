@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from fastapi.testclient import TestClient
 
-from chat_api.store import Rows
+from chat_api.rows.database import Database
 from memory_store.fake import FakeStore
 from tests.support.api import Api, AwayEmbedder, AwayStore, MySql, new_user, serving, settings_for
 
@@ -135,7 +135,7 @@ def test_another_user_cannot_forget_a_memory(api: Api, user: str) -> None:
 
 
 @pytest.fixture(params=["store", "no version", "closed store", "embedder"])
-def without(request: pytest.FixtureRequest, mysql: MySql, rows: Rows, api: Api) -> Iterator[TestClient]:
+def without(request: pytest.FixtureRequest, mysql: MySql, database: Database, api: Api) -> Iterator[TestClient]:
     """The API of `api`, without what the parameter names."""
     store, embedder = api.store, AwayEmbedder() if request.param == "embedder" else None
     if request.param == "store":
@@ -144,7 +144,7 @@ def without(request: pytest.FixtureRequest, mysql: MySql, rows: Rows, api: Api) 
         store = FakeStore()
     if request.param == "closed store":
         store.close()
-    with serving(settings_for(mysql.api), rows, store, embedder) as client:
+    with serving(settings_for(mysql.api), database, store, embedder) as client:
         yield client
 
 
@@ -169,7 +169,7 @@ def test_without_the_memories_chat_goes_on(api: Api, user: str, without: TestCli
 
 def test_without_the_store_a_list_is_degraded_and_a_memory_is_503(mysql: MySql, api: Api, user: str) -> None:
     api.say(user, "I drink tea")
-    with serving(settings_for(mysql.api), api.rows, AwayStore()) as client:
+    with serving(settings_for(mysql.api), api.database, AwayStore()) as client:
         found = client.get("/v1/memories", params={"user_id": user})
         one = client.get(f"/v1/memories/{uuid4()}", params={"user_id": user})
 

@@ -6,7 +6,8 @@ from contextlib import closing, contextmanager
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from chat_api.store import Rows
+from chat_api.rows.database import Database
+from chat_api.rows.rows import Rows
 from oboegaki.metrics import Metrics
 from tests.support.api import Api, AwayEmbedder, MySql, new_store, serving, settings_for
 from tests.support.llm_server import fails, llm_server, says
@@ -19,11 +20,11 @@ def metered(mysql: MySql, *, metrics_open: bool = False, away: bool = False) -> 
     settings = settings_for(mysql.api, metrics_open=metrics_open)
     embedder = AwayEmbedder() if away else None
     with (
-        closing(Rows(mysql.api, pool_size=2, clock=now, meter=metrics)) as rows,
-        serving(settings, rows, store, embedder, meter=metrics, exposition=metrics.text) as client,
+        closing(Database(mysql.api, pool_size=2)) as database,
+        serving(settings, database, store, embedder, meter=metrics, exposition=metrics.text) as client,
     ):
-        metrics.watch_pool(lambda: rows.lent, 2)
-        yield Api(client, rows, store)
+        metrics.watch_pool(lambda: database.lent, 2)
+        yield Api(client, database, Rows(database, clock=now), store)
 
 
 def samples(api: Api) -> dict[tuple[str, ...], float]:
@@ -91,8 +92,8 @@ def test_a_reply_of_a_model_is_told_with_its_tokens_and_one_that_failed_as_that(
     metrics = Metrics("1.2.3")
     with (
         llm_server(says("Bread."), fails(500)) as model,
-        closing(Rows(mysql.api, pool_size=2, clock=now)) as rows,
-        serving(settings_for(mysql.api, llm_url=model.url), rows, new_store(), meter=metrics) as client,
+        closing(Database(mysql.api, pool_size=2)) as database,
+        serving(settings_for(mysql.api, llm_url=model.url), database, new_store(), meter=metrics) as client,
     ):
         asked = [client.post("/v1/chat", json={"user_id": user, "message": "What do I bake?"}) for _ in range(2)]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chat_api.profile import NOTE_CHARACTERS, PINNED_CHARACTERS
+from chat_api.recall.profile import NOTE_CHARACTERS, PINNED_CHARACTERS
 from tests.support.api import Api, AwayStore, MySql, new_user, serving, settings_for
 
 
@@ -207,7 +207,7 @@ def test_a_pinned_note_that_is_forgotten_or_corrected_is_no_longer_given(api: Ap
 def test_a_chat_is_given_what_is_pinned_also_without_the_memories(mysql: MySql, api: Api, user: str) -> None:
     add(api, user, "allergic to nuts", pinned=True)
     body = {"user_id": user, "message": "hello"}
-    with serving(settings_for(mysql.api), api.rows, AwayStore()) as away:
+    with serving(settings_for(mysql.api), api.database, AwayStore()) as away:
         for client in (api.client, away):
             known = client.post("/v1/chat", json=body).json()["profile"]
             assert [line["text"] for line in known] == ["allergic to nuts"]

@@ -79,7 +79,7 @@ def test_a_message_with_suppressions_of_another_extractor_is_in_no_profile(api: 
 
 def test_without_the_store_there_is_no_profile_and_chat_goes_on(mysql: MySql, api: Api, user: str) -> None:
     for store in (AwayStore(), FakeStore()):
-        with serving(settings_for(mysql.api), api.rows, store) as client:
+        with serving(settings_for(mysql.api), api.database, store) as client:
             profile = client.get(f"/v1/users/{user}/profile")
             chat = client.post("/v1/chat", json={"user_id": user, "message": "hello"})
 

@@ -188,7 +188,7 @@ def test_scores_below_the_least_are_left_out(api: Api, user: str) -> None:
 def test_where_the_best_memory_is_too_far_nothing_is_returned(api: Api, user: str, mysql: MySql) -> None:
     for text in ("green tea", "green tea and black coffee"):
         api.learn(user, api.say(user, text))
-    with serving(settings_for(mysql.api, min_score=0.9), api.rows, api.store) as client:
+    with serving(settings_for(mysql.api, min_score=0.9), api.database, api.store) as client:
         asked = replace(api, client=client)
 
         assert texts(asked.recall(user, "thunder and lightning")) == []
@@ -198,7 +198,7 @@ def test_where_the_best_memory_is_too_far_nothing_is_returned(api: Api, user: st
 
 def test_who_asks_what_was_on_a_day_is_told_whatever_its_words(api: Api, user: str, mysql: MySql) -> None:
     api.learn(user, api.say(user, "green tea", created_at="2025-11-17T12:00:00Z"))
-    with serving(settings_for(mysql.api, min_score=0.99), api.rows, api.store) as client:
+    with serving(settings_for(mysql.api, min_score=0.99), api.database, api.store) as client:
         asked = replace(api, client=client)
 
         assert texts(asked.recall(user, "What did I do on 2025-11-17?")) == ["green tea"]
@@ -242,7 +242,7 @@ def test_what_is_pending_comes_newest_first_and_the_users_own_words_before_other
 ) -> None:
     for role, text in (("user", "first"), ("note", "second"), ("assistant", "third"), ("user", "fourth")):
         api.say(user, text, role=role)
-    with serving(settings_for(mysql.api, pending_limit=3), api.rows, api.store) as client:
+    with serving(settings_for(mysql.api, pending_limit=3), api.database, api.store) as client:
         few = client.get("/v1/memories", params={"user_id": user, "query": "anything"}).json()
 
     assert pending(api.recall(user, "anything")) == ["fourth", "second", "first", "third"]
@@ -253,7 +253,7 @@ def test_what_is_off_the_record_takes_no_place_of_what_is_pending(api: Api, mysq
     api.say(user, "I moved to Kyoto")
     for _ in range(3):
         api.say(user, "a secret", suppressed="all")
-    with serving(settings_for(mysql.api, pending_limit=2), api.rows, api.store) as client:
+    with serving(settings_for(mysql.api, pending_limit=2), api.database, api.store) as client:
         found = client.get("/v1/memories", params={"user_id": user, "query": "where"}).json()
 
     assert pending(found) == ["I moved to Kyoto"]

@@ -10,7 +10,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from chat_api.app import create_app
-from chat_api.store import Rows
+from chat_api.rows.database import Database
 from memory_store.fake import HashEmbedder
 from tests.support.api import KEY, MySql, new_store, settings_for
 from tests.support.route_table import ROUTES, Entry
@@ -34,8 +34,8 @@ BEYOND = (
 
 
 @pytest.fixture(scope="module")
-def document(mysql: MySql, rows: Rows) -> OpenApiSchema:
-    app = create_app(settings_for(mysql.api), rows=rows, store=new_store(), embedder=HashEmbedder())
+def document(mysql: MySql, database: Database) -> OpenApiSchema:
+    app = create_app(settings_for(mysql.api), database=database, store=new_store(), embedder=HashEmbedder())
     return schemathesis.openapi.from_asgi("/openapi.json", app, headers=HEADERS)
 
 

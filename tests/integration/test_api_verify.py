@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chat_api.store import Rows
+from chat_api.rows.database import Database
 from tests.support.api import Api, MySql, new_store, serving, settings_for
 
 LINES: list[dict[str, Any]] = [{"progress": {"step": "rows", "done": 1}}, {"report": {"differences": {}}}]
@@ -20,7 +20,7 @@ LINES: list[dict[str, Any]] = [{"progress": {"step": "rows", "done": 1}}, {"repo
     ],
 )
 def test_a_verification_is_told_as_it_goes_in_lines_of_json(
-    mysql: MySql, rows: Rows, query: dict[str, str], asked: tuple[str | None, bool]
+    mysql: MySql, database: Database, query: dict[str, str], asked: tuple[str | None, bool]
 ) -> None:
     given: list[tuple[str | None, bool]] = []
 
@@ -28,7 +28,7 @@ def test_a_verification_is_told_as_it_goes_in_lines_of_json(
         given.append((user_id, repair))
         yield from LINES
 
-    with serving(settings_for(mysql.api), rows, new_store(), verify=verify) as client:
+    with serving(settings_for(mysql.api), database, new_store(), verify=verify) as client:
         answer = client.post("/v1/admin/verify", params=query)
 
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-ndjson")

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from chat_api import binlog
 from chat_api.errors import Refused
-from chat_api.store import Rows
+from chat_api.rows import binlog
+from chat_api.rows.database import Database
 from tests.support.api import MySql, execute
 
 
@@ -19,10 +19,10 @@ def unsafe(mysql: MySql, request: pytest.FixtureRequest) -> Iterator[str]:
     execute(mysql.root, f"SET GLOBAL {name} = {binlog.WANTED[name]}")
 
 
-def test_our_mysql_logs_what_learning_needs(rows: Rows) -> None:
-    binlog.check(rows)
+def test_our_mysql_logs_what_learning_needs(database: Database) -> None:
+    binlog.check(database)
 
 
-def test_a_mysql_that_would_lose_rows_is_refused_with_what_to_do(rows: Rows, unsafe: str) -> None:
+def test_a_mysql_that_would_lose_rows_is_refused_with_what_to_do(database: Database, unsafe: str) -> None:
     with pytest.raises(Refused, match=rf"MySQL runs with {unsafe}, so .*start MySQL again\."):
-        binlog.check(rows)
+        binlog.check(database)

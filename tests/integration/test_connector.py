@@ -19,8 +19,9 @@ from confluent_kafka import Message as Record
 from confluent_kafka.admin import AdminClient
 
 from chat_api.messages import Edit, NewMessage
-from chat_api.migrate import migrate
-from chat_api.store import Rows
+from chat_api.rows.database import Database
+from chat_api.rows.migrate import migrate
+from chat_api.rows.rows import Rows
 from connectors import register
 from connectors.errors import Refused
 from connectors.register import Places
@@ -50,6 +51,7 @@ class Capture:
 
     settings: StackSettings
     secrets: Secrets
+    database: Database
     rows: Rows
     consumer: ConsumerSettings
     reader: LogReader
@@ -157,8 +159,9 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Capture]:
     settings, secrets = stack_settings(home), load_or_create(home)
     consumer = consumer_settings(settings, secrets)
     api = account(settings, "oboegaki_api", secrets.mysql_api)
-    with closing(Rows(api, pool_size=4, clock=now)) as rows:
-        made = Capture(settings, secrets, rows, consumer, LogReader(consumer))
+    with closing(Database(api, pool_size=4)) as database:
+        rows = Rows(database, clock=now)
+        made = Capture(settings, secrets, database, rows, consumer, LogReader(consumer))
         try:
             made.start()
             yield made

@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from mysql.connector import Error, errorcode
 from pydantic import SecretStr
 
-from chat_api.migrate import migrate
+from chat_api.rows.migrate import migrate
 from chat_api.settings import Account
 from devstack import commands, jars, java, kafka, mysql, process, stack
 from devstack.errors import Failed, Taken

@@ -7,8 +7,8 @@ from threading import Event
 import pytest
 
 from chat_api.errors import Unavailable
-from chat_api.locks import alone
-from chat_api.migrate import grant, migrate
+from chat_api.rows.locks import alone
+from chat_api.rows.migrate import grant, migrate
 from tests.support.api import MySql, execute, session
 from tests.support.deadline import wait_until
 from tests.support.services import free_ports

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from mysql.connector import DatabaseError
 
-from chat_api.migrate import migrate
+from chat_api.rows.migrate import migrate
 from chat_api.settings import CONTENT_CEILING, Account
 from tests.support.api import MySql, execute, session
 from tests.support.deadline import wait_until
@@ -20,7 +20,7 @@ from tests.support.tables import latest
 _STARTER = """
 import os
 from pydantic import SecretStr
-from chat_api.migrate import migrate
+from chat_api.rows.migrate import migrate
 from chat_api.settings import Account
 port, database, password = os.environ["PORT"], os.environ["DATABASE"], SecretStr(os.environ["PASSWORD"])
 migrate(Account("127.0.0.1", int(port), database, "root", password))

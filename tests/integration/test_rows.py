@@ -10,7 +10,7 @@ import pytest
 
 from chat_api.errors import Conflict, NotFound
 from chat_api.messages import Added, Edit, NewMessage
-from chat_api.store import Rows
+from chat_api.rows.rows import Rows
 from tests.support.api import new_user
 
 T = TypeVar("T")

@@ -3,39 +3,46 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime
 
 import pytest
 
 from chat_api.errors import Unavailable
 from chat_api.messages import NewMessage
-from chat_api.store import Rows
+from chat_api.rows.database import Database
+from chat_api.rows.rows import Rows
 from tests.support.api import MySql, execute, gone, sessions
+from tests.support.services import now
 
 
 @pytest.fixture
-def own_rows(mysql: MySql) -> Iterator[Rows]:
-    """Rows with two connections of their own, which are used unasked whether they still live."""
-    made = Rows(mysql.api, pool_size=2, clock=lambda: datetime.now(UTC), trusted_s=3600)
-    yield made
-    made.close()
+def own(mysql: MySql) -> Iterator[Database]:
+    """Two connections of a test's own, which are used unasked whether they still live."""
+    with closing(Database(mysql.api, pool_size=2, trusted_s=3600)) as made:
+        yield made
+
+
+@pytest.fixture
+def own_rows(own: Database) -> Rows:
+    return Rows(own, clock=now)
 
 
 def test_a_server_that_is_away_is_unavailable(mysql: MySql) -> None:
-    with closing(Rows(gone(mysql.api), pool_size=1, clock=lambda: datetime.now(UTC))) as rows:
+    with closing(Database(gone(mysql.api), pool_size=1)) as away:
         for _ in range(3):
             with pytest.raises(Unavailable):
-                rows.ping()
+                away.ping()
 
 
-def test_connections_that_the_server_closed_are_replaced(mysql: MySql, own_rows: Rows, user: str) -> None:
+def test_connections_that_the_server_closed_are_replaced(
+    mysql: MySql, own: Database, own_rows: Rows, user: str
+) -> None:
     before = sessions(mysql)
-    own_rows.ping()
+    own.ping()
     [mine] = sessions(mysql) - before
     execute(mysql.root, f"KILL {mine}")
 
     with pytest.raises(Unavailable):
-        own_rows.ping()
+        own.ping()
     own_rows.add_messages(user, [NewMessage("user", "a", "c")])
     assert len(own_rows.messages(user, "c", limit=5)) == 1
 

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from chat_api.errors import Faulty, Unavailable
 from chat_api.messages import NewMessage
-from chat_api.migrate import migrate
-from chat_api.store import Rows
+from chat_api.rows.migrate import migrate
+from chat_api.rows.rows import Rows
 from tests.support.api import MySql, execute
 from tests.support.tables import latest
 

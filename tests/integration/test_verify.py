@@ -9,7 +9,8 @@ import pytest
 from mysql.connector import DatabaseError
 
 from chat_api.messages import Edit
-from chat_api.store import Rows
+from chat_api.rows.database import Database
+from chat_api.rows.rows import Rows
 from memory_consumer import names
 from memory_consumer.partition import partition_of
 from memory_consumer.settings import ConsumerSettings
@@ -31,17 +32,17 @@ FOREIGN = "3e11fa47-71ca-11e1-9e33-c80aa9429562:23"
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MySql]:
+def own_mysql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MySql]:
     """A MySQL of this module's own: what others write would differ."""
     with running_mysql(stack_settings(tmp_path_factory.mktemp("verified"))) as server:
         yield server
 
 
 @pytest.fixture
-def world(database: MySql, settings: ConsumerSettings, logs: Logs) -> Iterator[World]:
-    execute(database.root, "DELETE FROM messages")
-    with closing(Rows(database.api, pool_size=2, clock=now)) as rows:
-        yield World(settings, database, rows, logs, new_store())
+def world(own_mysql: MySql, settings: ConsumerSettings, logs: Logs) -> Iterator[World]:
+    execute(own_mysql.root, "DELETE FROM messages")
+    with closing(Database(own_mysql.api, pool_size=2)) as database:
+        yield World(settings, own_mysql, database, Rows(database, clock=now), logs, new_store())
 
 
 def refiled(world: World, message_id: int, change: Callable[[Memory], list[Memory]]) -> None:

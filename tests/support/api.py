@@ -17,8 +17,9 @@ from pydantic import SecretStr
 
 from chat_api.app import create_app
 from chat_api.messages import Message
+from chat_api.rows.database import Database
+from chat_api.rows.rows import Rows
 from chat_api.settings import Account, ApiSettings
-from chat_api.store import Rows
 from memory_store.embed import embed
 from memory_store.errors import Unavailable
 from memory_store.fake import FakeStore, HashEmbedder
@@ -129,6 +130,7 @@ class Api:
     """A client of the API and what stands behind it."""
 
     client: TestClient
+    database: Database
     rows: Rows
     store: FakeStore
 
@@ -213,13 +215,13 @@ def receipt_for(
 @contextmanager
 def serving(
     settings: ApiSettings,
-    rows: Rows,
+    database: Database,
     store: MemoryStore,
     embedder: Embedder | None = None,
     **more: Any,  # noqa: ANN401  whatever create_app takes
 ) -> Iterator[TestClient]:
     """A client with the key, of an app that is up."""
-    app = create_app(settings, rows=rows, store=store, embedder=embedder or HashEmbedder(), **more)
+    app = create_app(settings, database=database, store=store, embedder=embedder or HashEmbedder(), **more)
     headers = {"Authorization": f"Bearer {KEY}"}
     with TestClient(app, headers=headers, raise_server_exceptions=False) as client:
         yield client

@@ -9,7 +9,7 @@ from tests.support.services import now
 
 
 class KeptKeys:
-    """As `Rows` keeps them: held to the same tests."""
+    """As `MySqlKeyRows` keeps them: held to the same tests."""
 
     def __init__(self) -> None:
         self._by_digest: dict[str, ApiKey] = {}
@@ -17,7 +17,7 @@ class KeptKeys:
         #: How often a key was looked up.
         self.looked_up = 0
 
-    def add_key(self, key_id: str, digest: str, new: NewKey) -> ApiKey:
+    def add(self, key_id: str, digest: str, new: NewKey) -> ApiKey:
         self._check()
         made = ApiKey(
             key_id, new.kind, new.bound_to, new.label, new.trusts_user_header, now(), None, new.expires_at, None
@@ -25,7 +25,7 @@ class KeptKeys:
         self._by_digest[digest] = made
         return made
 
-    def used_key(self, digest: str, now: datetime) -> ApiKey | None:
+    def used(self, digest: str, now: datetime) -> ApiKey | None:
         self.looked_up += 1
         self._check()
         found = self._by_digest.get(digest)
@@ -33,12 +33,12 @@ class KeptKeys:
             self._by_digest[digest] = replace(found, last_used_at=now)
         return found
 
-    def keys(self, *, limit: int, after: str = "") -> list[ApiKey]:
+    def listed(self, *, limit: int, after: str = "") -> list[ApiKey]:
         self._check()
         found = sorted(self._by_digest.values(), key=lambda key: key.key_id)
         return [key for key in found if key.key_id > after][:limit]
 
-    def revoke_key(self, key_id: str, now: datetime) -> ApiKey:
+    def revoke(self, key_id: str, now: datetime) -> ApiKey:
         self._check()
         for digest, key in self._by_digest.items():
             if key.key_id == key_id:

@@ -10,7 +10,7 @@ from pathlib import Path
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from pydantic import SecretStr
 
-from chat_api.migrate import migrate
+from chat_api.rows.migrate import migrate
 from chat_api.settings import Account
 from devstack import jars, kafka, mysql, mysql_program
 from devstack.secrets import Secrets, load_or_create

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from confluent_kafka import Consumer, TopicPartition
 
 from chat_api.messages import Edit, Message, NewMessage
-from chat_api.store import Rows
+from chat_api.rows.database import Database
+from chat_api.rows.rows import Rows
 from memory_consumer import names
 from memory_consumer.errors import Transient
 from memory_consumer.kafka import log_writer
@@ -71,6 +72,7 @@ class World:
 
     settings: ConsumerSettings
     mysql: MySql
+    database: Database
     rows: Rows
     logs: Logs
     store: FakeStore

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chat_api.binlog import WANTED, objection
+from chat_api.rows.binlog import WANTED, objection
 
 
 def test_a_server_that_logs_whole_rows_is_accepted() -> None:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chat_api import cursors
 from chat_api.errors import Invalid
 from chat_api.messages import Conversation
+from chat_api.web import cursors
 
 AT = datetime(2026, 3, 2, 9, 0, 0, 123_456, tzinfo=UTC)
 

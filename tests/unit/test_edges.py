@@ -17,12 +17,12 @@ from pydantic import SecretStr, ValidationError
 from chat_api.app import create_app
 from chat_api.auth import audit
 from chat_api.auth.rates import Rates
+from chat_api.rows.database import Database
 from chat_api.settings import Account, ApiSettings
-from chat_api.store import Rows
 from memory_store.fake import HashEmbedder
 from tests.support.api import KEY, new_store
 from tests.support.deadline import wait_until
-from tests.support.services import free_ports, now
+from tests.support.services import free_ports
 from tests.support.tokens import AUDIENCE, ISSUER, Issuer, publish
 
 NOWHERE = Account("127.0.0.1", 1, "chat", "oboegaki_api", SecretStr("the-password-of-mysql"))
@@ -43,8 +43,8 @@ def served(issuer: Issuer, folder: Path, **settings: Any) -> Iterator[TestClient
         jwt_issuer=ISSUER,
         **settings,
     )
-    with closing(Rows(NOWHERE, pool_size=1, clock=now)) as rows:
-        app = create_app(made, rows=rows, store=new_store(), embedder=HashEmbedder())
+    with closing(Database(NOWHERE, pool_size=1)) as database:
+        app = create_app(made, database=database, store=new_store(), embedder=HashEmbedder())
         with TestClient(app, raise_server_exceptions=False) as client:
             yield client
 

@@ -34,8 +34,8 @@ class HeldKeys(KeptKeys):
 
     meanwhile: Callable[[], object] | None = None
 
-    def used_key(self, digest: str, now: datetime) -> ApiKey | None:
-        found = super().used_key(digest, now)
+    def used(self, digest: str, now: datetime) -> ApiKey | None:
+        found = super().used(digest, now)
         if self.meanwhile is not None:
             act, self.meanwhile = self.meanwhile, None
             act()
@@ -168,8 +168,8 @@ def test_unknown_keys_wait_in_a_bounded_queue_and_known_ones_not_behind_them(
     held, let_go = threading.Event(), threading.Event()
 
     class Slow(KeptKeys):
-        def used_key(self, digest: str, now: datetime) -> ApiKey | None:
-            found = super().used_key(digest, now)
+        def used(self, digest: str, now: datetime) -> ApiKey | None:
+            found = super().used(digest, now)
             if found is None:
                 held.set()
                 let_go.wait(10)

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from chat_api import patience
 from chat_api.chat.streaming import Channel
 from chat_api.errors import Unavailable
-from chat_api.gates import LoadGate
+from chat_api.web.gates import LoadGate
 
 
 class Held:

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from chat_api.auth.admission import Admission
 from chat_api.auth.key_ring import KeyRing
-from chat_api.gates import JsonGate, KeyGate
 from chat_api.metering import Metered, Routed, Unmetered
+from chat_api.web.gates import JsonGate, KeyGate
 from tests.support.keys import KeptKeys
 from tests.support.services import now
 

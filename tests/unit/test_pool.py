@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from chat_api import patience
 from chat_api.errors import Unavailable
-from chat_api.pool import Pool
+from chat_api.rows.pool import Pool
 
 
 @dataclass(eq=False)

@@ -6,7 +6,7 @@ import pytest
 
 from chat_api.errors import Conflict
 from chat_api.messages import Added, Message, NewMessage
-from chat_api.posting import Plan
+from chat_api.rows.posting import Plan
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TOKYO = timezone(timedelta(hours=9))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from chat_api.messages import Change
-from chat_api.store import Rows
+from chat_api.rows.rows import Rows
 from memory_store.models import Receipt
 from memory_store.port import MemoryStore
 

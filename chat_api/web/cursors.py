@@ -4,9 +4,9 @@ import base64
 import json
 from datetime import datetime
 
-from chat_api.cells import EARLIEST, LATEST
 from chat_api.errors import Invalid
 from chat_api.messages import Conversation
+from chat_api.rows.cells import EARLIEST, LATEST
 
 
 def after(last: Conversation) -> str:

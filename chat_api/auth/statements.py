@@ -1,13 +1,13 @@
-"""The SQL of keys. Each function is part of a transaction that `store` begins and ends."""
+"""The SQL of keys. Each function is part of a transaction that `Database` begins and ends."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chat_api import cells
 from chat_api.auth.keys import ApiKey, NewKey
 from chat_api.errors import NotFound
-from chat_api.statements import Cursor
+from chat_api.rows import cells
+from chat_api.rows.statements import Cursor
 
 _SELECT = (
     "SELECT key_id, kind, bound_to, label, trusts_user_header, created_at, last_used_at, expires_at, revoked_at"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from chat_api.errors import Refused
-from chat_api.store import Rows
+from chat_api.rows.database import Database
 
 #: What Debezium reads whole rows by, and finds its place again.
 WANTED: Mapping[str, str] = {
@@ -16,9 +16,9 @@ WANTED: Mapping[str, str] = {
 }
 
 
-def check(rows: Rows) -> None:
+def check(database: Database) -> None:
     """Raises Refused where a setting could lose rows or parts of them, and Unavailable."""
-    told = objection(rows.variables(WANTED))
+    told = objection(database.variables(WANTED))
     if told is not None:
         raise Refused(told)
 

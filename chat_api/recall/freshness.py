@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from chat_api import learning
 from chat_api.errors import NotFound, Unavailable
 from chat_api.messages import Message
-from chat_api.store import Rows
+from chat_api.recall.unlearned import unlearned
+from chat_api.rows.rows import Rows
 from memory_store.errors import StoreError
 from memory_store.models import Receipt
 from memory_store.port import MemoryStore
@@ -93,7 +93,7 @@ class Freshness:
     def _backlog(self, user_id: str) -> Backlog:
         waiting = [
             change.updated_at
-            for change, receipt in learning.unlearned(self._rows, self._store, user_id, most=_ROWS)
+            for change, receipt in unlearned(self._rows, self._store, user_id, most=_ROWS)
             if receipt is None or receipt.state != "dead"
         ]
         oldest = min(waiting, default=None)

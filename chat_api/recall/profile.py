@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from chat_api.bearing import bearing
 from chat_api.messages import Message, pins
-from chat_api.store import Rows
+from chat_api.recall.bearing import bearing
+from chat_api.rows.rows import Rows
 from memory_store.errors import StoreError
 from memory_store.models import Memory, ProfileLine
 from memory_store.port import MemoryStore

@@ -1,8 +1,8 @@
 """A message's row, and what is filed under it in the live version."""
 
-from chat_api.answers import FiledOut, MessageOut, PointOut, ReceiptOut
 from chat_api.errors import NotFound
-from chat_api.store import Rows
+from chat_api.rows.rows import Rows
+from chat_api.web.answers import FiledOut, MessageOut, PointOut, ReceiptOut
 from memory_store.port import MemoryStore
 
 

@@ -1,4 +1,4 @@
-"""The SQL of erasures. Each function is part of a transaction that `store` begins and ends."""
+"""The SQL of erasures. Each function is part of a transaction that `Database` begins and ends."""
 
 import json
 from collections.abc import Sequence
@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from chat_api import cells
 from chat_api.erasing.parts import Erasure, Part, as_json, from_json, merged
 from chat_api.errors import NotFound
-from chat_api.statements import Cell, Cursor, delete_message
+from chat_api.rows import cells
+from chat_api.rows.statements import Cell, Cursor, delete_message
 
 _COLUMNS = "id, user_id, conversation_id, scope, up_to, asked_at, deadline, parts, done_at"
 

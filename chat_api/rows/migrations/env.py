@@ -1,4 +1,4 @@
-"""Runs the numbered scripts on the connection that `chat_api.migrate` holds the lock with."""
+"""Runs the numbered scripts on the connection that `chat_api.rows.migrate` holds the lock with."""
 
 from alembic import context
 

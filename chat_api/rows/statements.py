@@ -1,14 +1,14 @@
-"""All SQL of the chat path. Each function is part of a transaction that `store` begins and ends."""
+"""The SQL of users, conversations and messages. Each function is part of a transaction of `Database`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from chat_api import cells
 from chat_api.control.users import UserSettings
 from chat_api.errors import Gone, NotFound
 from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
-from chat_api.posting import Plan, Posting
+from chat_api.rows import cells
+from chat_api.rows.posting import Plan, Posting
 
 _SELECT = f"SELECT {cells.COLUMNS} FROM messages"  # noqa: S608  constants
 

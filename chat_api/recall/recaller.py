@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from chat_api import learning
-from chat_api.bearing import bearing
 from chat_api.control.filters import RowFilter
 from chat_api.errors import Invalid, NotFound
 from chat_api.messages import Change, Message, pins
 from chat_api.metering import Meter, Unmetered
-from chat_api.store import Rows
+from chat_api.recall.bearing import bearing
+from chat_api.recall.unlearned import unlearned
+from chat_api.rows.rows import Rows
 from chat_api.zones import zone
 from memory_store.errors import Refused, StoreError
 from memory_store.models import Memory, Page
@@ -269,7 +269,7 @@ class Recaller:
 
     def _behind(self, question: Question) -> list[Change]:
         behind = []
-        for change, _ in learning.unlearned(self._rows, self._store, question.user_id, most=_PENDING_ROWS):
+        for change, _ in unlearned(self._rows, self._store, question.user_id, most=_PENDING_ROWS):
             if _may_show(change, question):
                 behind.append(change)
         return behind

@@ -7,10 +7,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chat_api import patience, problems
+from chat_api import patience
 from chat_api.auth.admission import SETTINGS_KEY, Admission
 from chat_api.auth.rates import Rates
 from chat_api.errors import ChatError
+from chat_api.web import problems
 
 #: Asked without a key.
 OPEN = frozenset({"/health/live", "/health/ready"})

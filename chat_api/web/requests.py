@@ -23,7 +23,7 @@ from chat_api.control.users import RecallPolicy
 from chat_api.errors import Invalid
 from chat_api.fields import Content, FactRef, Identifier, Metadata, Rfc3339, RowId, Tenant, TimeZone
 from chat_api.messages import KEEP, Edit, NewMessage, Pinned, Role, Suppressed
-from chat_api.profile import NOTE_CHARACTERS
+from chat_api.recall.profile import NOTE_CHARACTERS
 
 #: What a query's bounds on metadata begin with.
 _METADATA = "metadata."

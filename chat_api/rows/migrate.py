@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from chat_api.locks import connected, held, translated
+from chat_api.rows.locks import connected, held, translated
 from chat_api.settings import Account
 
 _log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from chat_api.control.passages import passage
 from chat_api.control.users import RecallPolicy, UserSettings
 from chat_api.erasing.parts import Erasure, Kind, Part, Scope
 from chat_api.messages import Added, Conversation, Message, Role
-from chat_api.profile import KnownLine
-from chat_api.recall import Remembered
+from chat_api.recall.profile import KnownLine
+from chat_api.recall.recaller import Remembered
 from memory_store.models import Memory, Receipt
 
 

@@ -1,0 +1,1 @@
+"""Memories that the rows bear out: recall, profiles, and how far learning is behind the rows."""
