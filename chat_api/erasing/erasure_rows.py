@@ -8,8 +8,11 @@ from chat_api.erasing import statements
 from chat_api.erasing.parts import Erasure, Part
 from chat_api.erasing.statements import Asked
 from chat_api.metering import Meter, Unmetered
-from chat_api.rows.database import DELETED_S, Database
+from chat_api.rows.database import Database
 from chat_api.rows.statements import Cursor
+
+#: Longer than the deletion of a huge conversation, or of all of a user, takes.
+_DELETED_S = 60
 
 
 class ErasureRows:
@@ -32,7 +35,7 @@ class ErasureRows:
         return self._erased(lambda cursor: statements.erase_message(cursor, user_id, message_id, asked))
 
     def _erased(self, work: Callable[[Cursor], Erasure]) -> Erasure:
-        erasure = self._transact(work, DELETED_S)
+        erasure = self._transact(work, _DELETED_S)
         self._meter.wrote("deleted", erasure.rows)
         return erasure
 

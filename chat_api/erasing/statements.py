@@ -8,8 +8,8 @@ from typing import Any
 
 from chat_api.erasing.parts import Erasure, Part, as_json, from_json, merged
 from chat_api.errors import NotFound
-from chat_api.rows import cells
-from chat_api.rows.statements import Cell, Cursor, delete_message
+from chat_api.rows import cells, statements
+from chat_api.rows.statements import Cell, Cursor
 
 _COLUMNS = "id, user_id, conversation_id, scope, up_to, asked_at, deadline, parts, done_at"
 
@@ -50,7 +50,7 @@ def erase_conversation(cursor: Cursor, user_id: str, conversation_id: str, asked
     # The conversation first: whoever posts into it holds it until their rows are there to be deleted.
     where = "user_id = %s AND conversation_id = %s"
     if not _run(cursor, f"DELETE FROM conversations WHERE {where}", user_id, conversation_id):  # noqa: S608  constants
-        raise NotFound("This user has no such conversation.")
+        raise statements.no_conversation()
     up_to, rows = _delete_messages(cursor, where, user_id, conversation_id)
     erasure = Erasure(
         asked.id, user_id, "conversation", conversation_id, up_to, asked.at, asked.deadline, asked.parts
@@ -60,7 +60,7 @@ def erase_conversation(cursor: Cursor, user_id: str, conversation_id: str, asked
 
 def erase_message(cursor: Cursor, user_id: str, message_id: int, asked: Asked) -> Erasure:
     """Removes a message. Raises NotFound."""
-    delete_message(cursor, user_id, message_id)
+    _delete_message(cursor, user_id, message_id)
     erasure = Erasure(asked.id, user_id, "message", None, message_id, asked.at, asked.deadline, asked.parts)
     return _noted(cursor, erasure, 1)
 
@@ -116,6 +116,13 @@ def forget_done(cursor: Cursor, before: datetime) -> int:
 def no_erasure() -> NotFound:
     """The refusal for one that is not there, or somebody else's."""
     return NotFound("There is no such erasure.")
+
+
+def _delete_message(cursor: Cursor, user_id: str, message_id: int) -> None:
+    # Whose row it is comes first: to wait for another user's lock would tell that the row is there.
+    statements.one(cursor, user_id, message_id)
+    if not _run(cursor, "DELETE FROM messages WHERE id = %s AND user_id = %s", message_id, user_id):
+        raise statements.no_message()
 
 
 def _delete_messages(cursor: Cursor, where: str, *values: Cell) -> tuple[int, int]:

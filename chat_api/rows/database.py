@@ -20,8 +20,6 @@ T = TypeVar("T")
 _CONNECT_S = 5
 #: Longer than a statement of ours takes; a server that hangs holds nobody up for longer.
 _ANSWER_S = 10
-#: Longer than the deletion of a huge conversation, or of all of a user, takes.
-DELETED_S = 60
 #: A lock is held for a transaction of a few milliseconds; waiting longer means that something hangs.
 _LOCK_S = 5
 

@@ -8,7 +8,7 @@ from chat_api.control.users import UserSettings
 from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
 from chat_api.metering import Meter, Unmetered
 from chat_api.rows import statements
-from chat_api.rows.database import DELETED_S, Database
+from chat_api.rows.database import Database
 
 
 class Rows:
@@ -83,19 +83,6 @@ class Rows:
     def with_pins(self, user_id: str) -> list[Message]:
         """The messages of a user of which something is pinned, the first written first."""
         return self._transact(lambda cursor: statements.with_pins(cursor, user_id))
-
-    def delete_message(self, user_id: str, message_id: int) -> None:
-        """Removes a message. Raises NotFound."""
-        self._transact(lambda cursor: statements.delete_message(cursor, user_id, message_id))
-        self._meter.wrote("deleted", 1)
-
-    def delete_conversation(self, user_id: str, conversation_id: str) -> int:
-        """Removes a conversation and tells how many messages went with it. Raises NotFound."""
-        gone = self._transact(
-            lambda cursor: statements.delete_conversation(cursor, user_id, conversation_id), DELETED_S
-        )
-        self._meter.wrote("deleted", gone)
-        return gone
 
     def conversations(
         self, user_id: str, *, limit: int, before: tuple[datetime, str] | None = None

@@ -147,7 +147,7 @@ def one(cursor: Cursor, user_id: str, message_id: int, *, lock: bool = False) ->
         *(message_id, user_id),
     )
     if not rows:
-        raise _no_message()
+        raise no_message()
     return cells.message(rows[0])
 
 
@@ -214,27 +214,13 @@ def with_pins(cursor: Cursor, user_id: str) -> list[Message]:
 def messages(cursor: Cursor, user_id: str, conversation_id: str, *, limit: int, after: int) -> list[Message]:
     there = "SELECT 1 FROM conversations WHERE user_id = %s AND conversation_id = %s"
     if not _all(cursor, there, user_id, conversation_id):
-        raise _no_conversation()
+        raise no_conversation()
     rows = _all(
         cursor,
         f"{_SELECT} WHERE user_id = %s AND conversation_id = %s AND id > %s ORDER BY id LIMIT %s",
         *(user_id, conversation_id, after, limit),
     )
     return [cells.message(row) for row in rows]
-
-
-def delete_conversation(cursor: Cursor, user_id: str, conversation_id: str) -> int:
-    # The conversation first: whoever posts into it holds it until their rows are there to be deleted.
-    where = "WHERE user_id = %s AND conversation_id = %s"
-    if not _run(cursor, f"DELETE FROM conversations {where}", user_id, conversation_id):  # noqa: S608  constants
-        raise _no_conversation()
-    return _run(cursor, f"DELETE FROM messages {where}", user_id, conversation_id)  # noqa: S608  constants
-
-
-def delete_message(cursor: Cursor, user_id: str, message_id: int) -> None:
-    one(cursor, user_id, message_id)  # as above, before anything is waited for
-    if not _run(cursor, "DELETE FROM messages WHERE id = %s AND user_id = %s", message_id, user_id):
-        raise _no_message()
 
 
 def conversations(
@@ -317,9 +303,11 @@ def _marks(values: Sequence[object]) -> str:
     return ", ".join(["%s"] * len(values))
 
 
-def _no_message() -> NotFound:
+def no_message() -> NotFound:
+    """The refusal for one that is not there, or somebody else's."""
     return NotFound("This user has no such message.")
 
 
-def _no_conversation() -> NotFound:
+def no_conversation() -> NotFound:
+    """The refusal for one that is not there, or somebody else's."""
     return NotFound("This user has no such conversation.")

@@ -20,6 +20,7 @@ from chat_api.messages import ours
 from memory_store.fake import HashEmbedder
 from tests.support.api import KEY, Api, MySql, execute, session, settings_for
 from tests.support.deadline import wait_until
+from tests.support.erasing import erase_message
 from tests.support.live import listening
 from tests.support.llm_server import LlmServer, Reply, completion, fails, llm_server, says, streams
 from tests.support.services import now
@@ -272,7 +273,7 @@ def test_what_was_deleted_is_not_written_again_by_the_rest_of_the_chat(
 ) -> None:
     ask(client, user, "my secret")
     [row, _] = api.rows.messages(user, next(iter(conversations(api, user))), limit=9)
-    api.rows.delete_message(user, row.id)
+    erase_message(api.database, user, row.id)
     ask(client, user, "my secret", "Noted.", "go on")
 
     assert [text for _, text in said(api, user)] == ["Noted.", "go on", "Noted."]

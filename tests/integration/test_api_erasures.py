@@ -24,10 +24,10 @@ from chat_api.rows.rows import Rows
 from memory_store.models import Extent
 from tests.support.api import Api, MySql, execute, new_store, new_user, serving, session, settings_for
 from tests.support.deadline import wait_until
+from tests.support.erasing import WITHIN, asked
 from tests.support.services import now
 
 ADMIN = Caller("admin", "admin")
-WITHIN = timedelta(hours=1)
 
 
 def forget(api: Api, user: str) -> str:
@@ -245,7 +245,7 @@ def test_a_process_that_cannot_see_the_logs_takes_nothing_back_from_one_that_can
     database: Database, user: str
 ) -> None:
     rows = ErasureRows(database)
-    erasure = rows.erase_user(user, Asked(str(uuid4()), now(), now() + WITHIN)).id
+    erasure = rows.erase_user(user, asked()).id
     log, store = Part("messages_log", "log", left=3), Part("store", "v1", left=0, done=True)
     rows.note(erasure, ELSEWHERE.parts, now())
     rows.note(erasure, [log], now())

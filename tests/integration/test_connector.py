@@ -38,6 +38,7 @@ from memory_consumer.settings import ConsumerSettings
 from oboegaki.watching import ConnectorWatch
 from tests.support.api import new_user
 from tests.support.deadline import DEADLINE_S, wait_until
+from tests.support.erasing import erase_message
 from tests.support.services import account, consumer_settings, now, soon, stack_settings
 
 PARTS = ("mysql", "kafka", "connect")
@@ -201,7 +202,7 @@ def test_an_edit_and_a_delete_carry_no_old_text_and_no_other_rows(capture: Captu
     user = new_user()
     message_id, neighbour = capture.say(user, "first-secret"), capture.say(user, "neighbours-secret")
     capture.rows.edit(user, message_id, Edit(content="second-secret"))
-    capture.rows.delete_message(user, message_id)
+    erase_message(capture.database, user, message_id)
 
     insert, edit, delete = (record.value() or b"" for record in capture.wait_for(user, message_id, records=3))
 
@@ -217,7 +218,7 @@ def test_an_edit_and_a_delete_carry_no_old_text_and_no_other_rows(capture: Captu
 def test_records_of_one_message_have_the_key_that_the_facts_log_uses(capture: Capture) -> None:
     user = new_user()
     message_id = capture.say(user, "a")
-    capture.rows.delete_message(user, message_id)
+    erase_message(capture.database, user, message_id)
 
     keys = [record.key() for record in capture.wait_for(user, message_id, records=2)]
 
@@ -416,7 +417,7 @@ def test_a_record_of_the_tables_that_is_gone_is_made_anew_and_nothing_is_missed(
     deleted = capture.say(user, "to be deleted")
     capture.wait_for(user, deleted, records=1)
     connect.stop(capture.settings)
-    capture.rows.delete_message(user, deleted)
+    erase_message(capture.database, user, deleted)
     written = capture.say(user, "meanwhile")
     capture.lose(names.SCHEMA_HISTORY)
 

@@ -8,10 +8,13 @@ from typing import TypeVar
 
 import pytest
 
+from chat_api.erasing.parts import Erasure
 from chat_api.errors import Conflict, NotFound
 from chat_api.messages import Added, Edit, NewMessage
+from chat_api.rows.database import Database
 from chat_api.rows.rows import Rows
 from tests.support.api import new_user
+from tests.support.erasing import erase_conversation, erase_message
 
 T = TypeVar("T")
 
@@ -141,23 +144,26 @@ def test_lists_in_opposite_orders_at_once_do_not_block_each_other(rows: Rows, us
     assert not [each for each in results if isinstance(each, Exception)]
 
 
-def test_an_edit_and_a_delete_at_once_leave_no_row(rows: Rows, user: str) -> None:
+def test_an_edit_and_a_delete_at_once_leave_no_row(database: Database, rows: Rows, user: str) -> None:
     for number in range(10):
         [added] = rows.add_messages(user, [said(f"{number}")])
         edited, deleted = at_once(
             lambda row=added.message_id: rows.edit(user, row, Edit(content="edited")),  # type: ignore[misc]
-            lambda row=added.message_id: rows.delete_message(user, row),  # type: ignore[misc]
+            lambda row=added.message_id: erase_message(database, user, row),  # type: ignore[misc]
         )
-        assert deleted is None
+        assert isinstance(deleted, Erasure)
+        assert deleted.rows == 1
         assert getattr(edited, "content", "") == "edited" or isinstance(edited, NotFound)
     assert contents(rows, user) == []
 
 
-def test_a_post_into_a_conversation_that_is_being_deleted_is_gone_or_readable(rows: Rows, user: str) -> None:
+def test_a_post_into_a_conversation_that_is_being_deleted_is_gone_or_readable(
+    database: Database, rows: Rows, user: str
+) -> None:
     for _ in range(10):
         rows.add_messages(user, [said("before")])
         posted, _ = at_once(
-            lambda: rows.add_messages(user, [said("after")]), lambda: rows.delete_conversation(user, "c")
+            lambda: rows.add_messages(user, [said("after")]), lambda: erase_conversation(database, user, "c")
         )
         assert isinstance(posted, list)
         there = posted[0].message_id in rows.rows_by_ids(user, [posted[0].message_id])
@@ -200,16 +206,16 @@ def test_suppressions_add_up_and_off_the_record_stays(rows: Rows, user: str) -> 
     assert rows.get(user, second).suppressed == "all"
 
 
-def test_nothing_of_another_user_can_be_seen_or_touched(rows: Rows, user: str) -> None:
+def test_nothing_of_another_user_can_be_seen_or_touched(database: Database, rows: Rows, user: str) -> None:
     [added] = rows.add_messages(user, [said("a", external_id="x")])
     other, message_id = new_user(), added.message_id
 
     for forbidden in (
         lambda: rows.get(other, message_id),
         lambda: rows.edit(other, message_id, Edit(content="b")),
-        lambda: rows.delete_message(other, message_id),
+        lambda: erase_message(database, other, message_id),
         lambda: rows.messages(other, "c", limit=1),
-        lambda: rows.delete_conversation(other, "c"),
+        lambda: erase_conversation(database, other, "c"),
     ):
         with pytest.raises(NotFound):
             forbidden()
@@ -251,10 +257,10 @@ def test_the_last_turns_come_oldest_first(rows: Rows, user: str) -> None:
     assert [turn.content for turn in turns] == ["b", "c"]
 
 
-def test_deleting_a_conversation_takes_its_messages_with_it(rows: Rows, user: str) -> None:
+def test_deleting_a_conversation_takes_its_messages_with_it(database: Database, rows: Rows, user: str) -> None:
     rows.add_messages(user, [said("a"), said("b"), said("other", conversation_id="d")])
 
-    assert rows.delete_conversation(user, "c") == 2
+    assert erase_conversation(database, user, "c").rows == 2
     assert [each.conversation_id for each in rows.conversations(user, limit=5)] == ["d"]
 
 

@@ -72,7 +72,7 @@ def damaged(world: World) -> set[tuple[str, int]]:
     refiled(world, more.id, lambda memory: [memory, replace(another(memory), hash="0" * 32, text="More")])
     world.rows.edit("alice", edited.id, Edit(content="I have two hens."))
     missing, unlearned = world.insert("I have a fish."), world.say("I have a frog.")
-    world.rows.delete_message("alice", silent.id)
+    world.remove(silent)
     world.delete(deleted)
     world.pass_over("messages")
     return {
@@ -93,7 +93,7 @@ def damaged(world: World) -> set[tuple[str, int]]:
 def filed_for_nothing(world: World) -> int:
     """A receipt of a message that neither the rows nor the logs know."""
     message = world.insert("gone")
-    world.rows.delete_message("alice", message.id)
+    world.remove(message)
     filing = Filing(Receipt(message.id, "alice", message.revision, "learned", 0, now(), 3), ())
     world.live.apply([filing], embed([filing], HashEmbedder()))
     return message.id
@@ -238,10 +238,10 @@ def test_what_another_mysql_executed_was_lost_and_what_this_one_did_was_deleted(
     world.event(theirs, gtid=FOREIGN)
     world.event(ours, gtid=world.last_gtid())
     world.settle()
-    world.rows.delete_message("alice", theirs.id)
+    world.remove(theirs)
     assert "a transaction that MySQL has never had" in world.verify(repair=KINDS).unsure
     world.event(theirs, gtid=world.last_gtid())
-    world.rows.delete_message("alice", ours.id)
+    world.remove(ours)
 
     mended = world.verify_beside_learning()
 
@@ -270,7 +270,7 @@ def test_it_cannot_be_told_while_kafka_is_away(world: World, tmp_path: Path) -> 
 def test_rows_are_read_as_they_were_at_one_moment_and_by_pages(world: World) -> None:
     first, second = world.insert("I like tea."), world.insert("I like coffee.", "bob")
     with read(world).snapshot() as moment:
-        world.rows.delete_message("alice", first.id)
+        world.remove(first)
         third = world.insert("I have a cat.")
 
         assert [[row.message_id for row in page] for page in moment.all(None)] == [[first.id, second.id]]
@@ -280,7 +280,7 @@ def test_rows_are_read_as_they_were_at_one_moment_and_by_pages(world: World) -> 
 
 def test_the_next_id_is_higher_than_any_that_was_ever_given(world: World) -> None:
     last = world.insert("I like tea.")
-    world.rows.delete_message("alice", last.id)
+    world.remove(last)
 
     with read(world).snapshot() as moment:
         assert moment.next_id() == last.id + 1

@@ -30,6 +30,7 @@ from memory_store.fake import FakeStore, HashEmbedder
 from memory_store.version import FiledVersion
 from tests.support import events
 from tests.support.api import MySql, execute
+from tests.support.erasing import erase_message
 from tests.support.events import Row
 from tests.support.logs import Logs, eventually_read, learning, projecting
 from tests.support.services import now
@@ -117,9 +118,13 @@ class World:
         server, _, numbers = executed.replace("\n", "").rpartition(",")[2].partition(":")
         return f"{server}:{numbers.rpartition(':')[2].rpartition('-')[2]}"
 
+    def remove(self, message: Message) -> None:
+        """A delete without an event."""
+        erase_message(self.database, message.user_id, message.id)
+
     def delete(self, message: Message) -> None:
         """A delete with its event."""
-        self.rows.delete_message(message.user_id, message.id)
+        self.remove(message)
         self.logs.write(
             events.key(message.id), events.removed(message.id), partition=partition_of(message.user_id)
         )
