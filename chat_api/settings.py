@@ -8,8 +8,6 @@ from limits import parse
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from chat_api.auth.tokens import Provider
-
 #: The longest content that the table takes, and that Kafka's record size is derived from.
 CONTENT_CEILING = 1_000_000
 
@@ -34,6 +32,21 @@ class Account:
     database: str
     user: str
     password: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An identity provider: whose tokens are taken, for whom, and where they say who calls."""
+
+    #: A file, or an `http` or `https` address.
+    keys: str
+    audience: str
+    issuer: str
+    user_claim: str = "sub"
+    #: Where set, every token has it, and its user is `<tenant>/<user>`.
+    tenant_claim: str | None = None
+    #: How far the provider's clock may be from ours.
+    leeway: timedelta = timedelta(seconds=30)
 
 
 class ApiSettings(BaseSettings):

@@ -5,8 +5,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from chat_api.auth.callers import Caller
 from chat_api.errors import Unauthorized, Unavailable
 from chat_api.fields import Identifier
+from chat_api.settings import Provider
 
 _log = logging.getLogger(__name__)
 
@@ -31,21 +30,6 @@ _MOST_BYTES = 1_000_000
 _WRONG = "This token is not one of this service's identity provider, or not for this service."
 
 _user = TypeAdapter[str](Identifier)
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """Whose tokens are taken, for whom, and where they say who calls."""
-
-    #: A file, or an `http` or `https` address.
-    keys: str
-    audience: str
-    issuer: str
-    user_claim: str = "sub"
-    #: Where set, every token has it, and its user is `<tenant>/<user>`.
-    tenant_claim: str | None = None
-    #: How far the provider's clock may be from ours.
-    leeway: timedelta = timedelta(seconds=30)
 
 
 class Tokens:

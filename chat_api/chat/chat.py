@@ -5,14 +5,13 @@ from contextlib import ExitStack
 
 from starlette.concurrency import run_in_threadpool
 
-from chat_api import patience
+from chat_api import patience, unforeseen
 from chat_api.chat.limit import Limit
 from chat_api.chat.repeats import UnderWay
 from chat_api.chat.repliers import Replier
 from chat_api.chat.streaming import Channel, Delta, Done, Event, Failed, Recalled, Received, Tasks
 from chat_api.chat.turns import Answer, Begun, Saying, Turns
 from chat_api.errors import ChatError, Faulty
-from chat_api.web import problems
 
 
 class Chat:
@@ -66,7 +65,7 @@ class Chat:
             except ChatError as exc:
                 last = Failed(exc)
             except Exception as exc:  # noqa: BLE001  a task's boundary: nobody else would tell the client
-                problems.log_unforeseen(exc)
+                unforeseen.log(exc)
                 last = Failed(Faulty("Something went wrong here. The log tells where."))
         # Whoever is told that it is done may ask for the same again.
         await channel.send(last)

@@ -11,13 +11,13 @@ from chat_api import patience
 from chat_api.chat import prompt as prompts
 from chat_api.chat.prompt import Prompt
 from chat_api.chat.repeats import Names
-from chat_api.control.users import RecallPolicy, UserSettings
 from chat_api.errors import Conflict, NotFound
 from chat_api.messages import REPLY_TO, Added, Message, NewMessage, answered_by, ours, with_ours
 from chat_api.recall.profile import KnownLine, Profiles, fitting
 from chat_api.recall.recaller import Question, Recaller, Recollection, Remembered
 from chat_api.rows.rows import Rows
 from chat_api.settings import ApiSettings
+from chat_api.users import RecallPolicy, UserSettings
 from chat_api.zones import zone
 from memory_store.errors import StoreError
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from starlette.concurrency import run_in_threadpool
 
-from chat_api import patience
+from chat_api import patience, unforeseen
 from chat_api.chat import prompt as prompts
 from chat_api.chat.limit import Limit
 from chat_api.chat.prompt import Prompt, Turn
@@ -24,10 +24,10 @@ from chat_api.completions.history_rows import HistoryRows
 from chat_api.completions.prefixes import SentTurn
 from chat_api.completions.shapes import CompletionIn
 from chat_api.completions.statements import History, Place
-from chat_api.control.users import RecallPolicy
 from chat_api.errors import ChatError, Gone, NoReply, NotFound
 from chat_api.recall.recaller import Recollection
 from chat_api.settings import ApiSettings
+from chat_api.users import RecallPolicy
 from chat_api.web import problems
 
 _PREFACE = "What follows is remembered of the user from earlier talks. Use it where it helps, and mind the dates."
@@ -213,7 +213,7 @@ class Completions:
         except ChatError as exc:
             last = _failed(problems.status_of(exc), str(exc))
         except Exception as exc:  # noqa: BLE001  a task's boundary: nobody else would tell the client
-            problems.log_unforeseen(exc)
+            unforeseen.log(exc)
             last = _failed(500, "Something went wrong here. The log tells where.")
         for line_left in last:
             await channel.send(line_left)

@@ -1,1 +1,1 @@
-"""Users in control of their memories: added, corrected, pinned, filtered, explained, exported."""
+"""Users in control of their memories: added, corrected, pinned, explained."""

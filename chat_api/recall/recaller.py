@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from chat_api.control.filters import RowFilter
 from chat_api.errors import Invalid, NotFound
 from chat_api.messages import Change, Message, pins
 from chat_api.metering import Meter, Unmetered
 from chat_api.recall.bearing import bearing
+from chat_api.recall.filters import RowFilter
 from chat_api.recall.unlearned import unlearned
 from chat_api.rows.rows import Rows
 from chat_api.zones import zone

@@ -13,8 +13,8 @@ from chat_api.completions import open_webui, refusals
 from chat_api.completions.completions import Asked
 from chat_api.completions.owner import conversation, owner
 from chat_api.completions.shapes import CompletionIn
-from chat_api.control.users import RecallPolicy
 from chat_api.parts import Called, Parts, Wired
+from chat_api.users import RecallPolicy
 from chat_api.web.documents import LINES_OF_DATA, answered_header, json_of
 
 router = APIRouter(prefix="/v1", tags=["openai"], responses=refusals.DOCUMENTED)

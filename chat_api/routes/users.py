@@ -12,9 +12,9 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
-from chat_api.control import export
 from chat_api.fields import Identifier
 from chat_api.parts import Called, Wired
+from chat_api.web import export
 from chat_api.web.answers import FreshnessOut, ProfileLineOut, ProfileOut, UserOut
 from chat_api.web.documents import JSON_LINES
 from chat_api.web.requests import FreshnessQuery, UserEditIn

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from chat_api.control.users import UserSettings
 from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
 from chat_api.metering import Meter, Unmetered
 from chat_api.rows import statements
 from chat_api.rows.database import Database
+from chat_api.users import UserSettings
 
 
 class Rows:

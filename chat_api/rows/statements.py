@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from chat_api.control.users import UserSettings
 from chat_api.errors import Gone, NotFound
 from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
 from chat_api.rows import cells
 from chat_api.rows.posting import Plan, Posting
+from chat_api.users import UserSettings
 
 _SELECT = f"SELECT {cells.COLUMNS} FROM messages"  # noqa: S608  constants
 

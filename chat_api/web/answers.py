@@ -10,11 +10,11 @@ from chat_api.auth.keys import ApiKey
 from chat_api.auth.keys import Kind as KeyKind
 from chat_api.control.notes import Noted
 from chat_api.control.passages import passage
-from chat_api.control.users import RecallPolicy, UserSettings
 from chat_api.erasing.parts import Erasure, Kind, Part, Scope
 from chat_api.messages import Added, Conversation, Message, Role
 from chat_api.recall.profile import KnownLine
 from chat_api.recall.recaller import Remembered
+from chat_api.users import RecallPolicy, UserSettings
 from memory_store.models import Memory, Receipt
 
 

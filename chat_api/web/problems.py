@@ -3,10 +3,8 @@
 import json
 import logging
 import re
-import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -16,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chat_api import unforeseen
 from chat_api.errors import (
     Busy,
     ChatError,
@@ -184,18 +183,7 @@ class LastResort:
         try:
             await self._app(scope, receive, watched)
         except Exception as exc:  # noqa: BLE001  the process boundary; the exception's words may quote a message
-            log_unforeseen(exc)
+            unforeseen.log(exc)
             if scope["type"] == "http" and not begun:
                 failed = response(500, "Something went wrong here. The log tells where.")
                 await failed(scope, receive, send)
-
-
-def log_unforeseen(exc: Exception) -> None:
-    """Logs where it came from; its words may quote a message."""
-    _log.error("A request failed: %s", _where(exc), extra={"action": "request_failed"})
-
-
-def _where(exc: Exception) -> str:
-    frames = traceback.extract_tb(exc.__traceback__)[-8:]
-    places = (f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
-    return f"{type(exc).__name__} at {' > '.join(places)}"

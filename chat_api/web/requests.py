@@ -17,13 +17,13 @@ from pydantic import (
 from chat_api.auth.keys import NewKey
 from chat_api.chat import repeats
 from chat_api.chat.turns import Saying
-from chat_api.control.filters import RowFilter
 from chat_api.control.notes import MemoryChange
-from chat_api.control.users import RecallPolicy
 from chat_api.errors import Invalid
 from chat_api.fields import Content, FactRef, Identifier, Metadata, Rfc3339, RowId, Tenant, TimeZone
 from chat_api.messages import KEEP, Edit, NewMessage, Pinned, Role, Suppressed
+from chat_api.recall.filters import RowFilter
 from chat_api.recall.profile import NOTE_CHARACTERS
+from chat_api.users import RecallPolicy
 
 #: What a query's bounds on metadata begin with.
 _METADATA = "metadata."

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from chat_api.auth.tokens import Provider, Tokens
+from chat_api.auth.tokens import Tokens
 from chat_api.errors import Unauthorized, Unavailable
+from chat_api.settings import Provider
 from tests.support.tokens import AUDIENCE, ISSUER, Issuer, publish
 
 ISSUED_BY = Issuer()
