@@ -9,6 +9,7 @@ ChatError
 ├── Gone         what it was for was deleted meanwhile: nothing was kept
 ├── Busy         the same is under way: ask again in a moment
 ├── Unavailable  a part is away: the same request may work later
+│   └── Overloaded  nothing is away, but too much is asked at once
 ├── NoReply      the language model gave no answer; what was said is kept
 ├── Faulty       the database refused a statement of ours: a bug, or a set-up that is not finished
 └── Refused      what is set cannot work, or could lose rows to learning: the message says what to do
@@ -49,6 +50,10 @@ class Busy(ChatError):
 
 class Unavailable(ChatError):
     """A part is away; the same request may work later."""
+
+
+class Overloaded(Unavailable):
+    """Nothing is away, but too much is asked at once; the same request may work in a moment."""
 
 
 class NoReply(ChatError):

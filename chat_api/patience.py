@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
-from chat_api.errors import Unavailable
+from chat_api.errors import Overloaded
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,10 +39,10 @@ def left(most: float) -> float:
 
 
 def check() -> None:
-    """Before work is begun: raises Unavailable where the request has waited too long for it."""
+    """Before work is begun: raises Overloaded where the request has waited too long for it."""
     until = _until.get()
     if until is not None and time.monotonic() > until:
-        raise Unavailable("Too much is asked at once. Try again in a moment.")
+        raise Overloaded("Too much is asked at once. Try again in a moment.")
 
 
 def unhurried(work: Callable[P, T]) -> Callable[P, T]:

@@ -122,7 +122,8 @@ class ApiSettings(BaseSettings):
         default=8,
         ge=1,
         le=64,
-        description="Most connections to MySQL at once; further requests wait for one, five seconds at most.",
+        description="Most connections to MySQL at once; further requests wait for one, five seconds at most. Keys"
+        " are looked up on up to four more.",
     )
     max_content_characters: int = Field(
         default=100_000,

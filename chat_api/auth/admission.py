@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import anyio
@@ -12,7 +13,7 @@ from chat_api.auth.callers import Caller
 from chat_api.auth.key_ring import KeyRing
 from chat_api.auth.keys import ApiKey, is_text
 from chat_api.auth.tokens import Tokens
-from chat_api.errors import Unauthorized, Unavailable
+from chat_api.errors import Overloaded, Unauthorized
 
 #: What the settings' own key is called.
 SETTINGS_KEY = "admin"
@@ -45,6 +46,8 @@ class Admission:
         # Keys that were good just before do not stand behind unknown ones.
         self._unknown = 0
         self._renewing = anyio.CapacityLimiter(_LOOK_UPS)
+        # Nobody waits for these, so one thread is enough; it ends with this object.
+        self._ahead = ThreadPoolExecutor(1, "keys")
         self._checking = anyio.CapacityLimiter(_CHECKS)
 
     async def caller(self, authorization: str) -> Caller:
@@ -66,6 +69,8 @@ class Admission:
         key = self._ring.at_hand(text)
         if key is None:
             key = await self._looked_up(text)
+        elif self._ring.begins_renewal(text):
+            self._ahead.submit(self._ring.renew, text)
         if key is None:
             raise Unauthorized(_NO_KEY)
         return key.caller(self._clock())
@@ -74,7 +79,7 @@ class Admission:
         if self._ring.has_read(text):
             return await to_thread.run_sync(self._ring.find, text, limiter=self._renewing)
         if self._unknown >= _WAITING:
-            raise Unavailable("Too many unknown keys are being looked up. Try again.")
+            raise Overloaded("Too many unknown keys are being looked up. Try again.")
         self._unknown += 1
         try:
             return await to_thread.run_sync(self._ring.find, text, limiter=self._looking_up)

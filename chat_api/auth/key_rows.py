@@ -8,10 +8,13 @@ from chat_api.rows.database import Database
 
 
 class MySqlKeyRows:
-    """Thread-safe; every method is one transaction. Each raises Unavailable when the database is away."""
+    """Thread-safe; every method is one transaction. Each raises Unavailable when the database is away.
+
+    They have connections of their own: whether a key is good must not hang on how much is asked.
+    """
 
     def __init__(self, database: Database) -> None:
-        self._transact = database.transact
+        self._transact = database.transact_beside
 
     def add(self, key_id: str, digest: str, new: NewKey) -> ApiKey:
         """Writes a key, by the digest of its text."""

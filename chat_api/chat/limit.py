@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chat_api.errors import Unavailable
+from chat_api.errors import Overloaded
 
 
 class Limit:
@@ -14,9 +14,9 @@ class Limit:
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """A place as long as it lasts. Raises Unavailable."""
+        """A place as long as it lasts. Raises Overloaded."""
         if self._left == 0:
-            raise Unavailable("Too many replies are under way. Try again in a moment.")
+            raise Overloaded("Too many replies are under way. Try again in a moment.")
         self._left -= 1
         try:
             yield

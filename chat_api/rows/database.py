@@ -18,6 +18,8 @@ from chat_api.settings import Account
 T = TypeVar("T")
 
 _CONNECT_S = 5
+#: Connections beside the pool's, for what every request begins with.
+KEPT_BACK = 4
 #: Longer than a statement of ours takes; a server that hangs holds nobody up for longer.
 _ANSWER_S = 10
 #: A lock is held for a transaction of a few milliseconds; waiting longer means that something hangs.
@@ -143,15 +145,17 @@ class Database:
 
     def __init__(self, account: Account, *, pool_size: int, trusted_s: float = TRUSTED_S) -> None:
         self._pool = Pool(lambda: _Link(account), pool_size, trusted_s=trusted_s)
+        self._kept_back = Pool(lambda: _Link(account), KEPT_BACK, trusted_s=trusted_s)
 
     @property
     def lent(self) -> int:
-        """Connections in use at this moment."""
+        """Connections of the pool that are in use at this moment."""
         return self._pool.lent
 
     def close(self) -> None:
         """Closes the connections."""
         self._pool.close()
+        self._kept_back.close()
 
     def ping(self) -> None:
         """Returns if the database answers. Raises Unavailable."""
@@ -165,11 +169,19 @@ class Database:
     def transact(self, work: Callable[[Cursor], T], within_s: int = _ANSWER_S) -> T:
         """The work's result, committed; nothing of it stays where it raises. Waits so long for each answer.
 
-        The work runs again where another transaction was in its way. Raises Unavailable while MySQL is away.
+        The work runs again where another transaction was in its way. Raises Unavailable while MySQL is away, and
+        Overloaded where every connection is in use.
         """
+        return self._transacted(self._pool, work, within_s)
+
+    def transact_beside(self, work: Callable[[Cursor], T]) -> T:
+        """As `transact`, on connections kept back for it: however much is asked, it waits behind none of that."""
+        return self._transacted(self._kept_back, work, _ANSWER_S)
+
+    def _transacted(self, pool: Pool[_Link], work: Callable[[Cursor], T], within_s: int) -> T:
         for attempt in stamina.retry_context(
             on=_Again, attempts=8, timeout=15, wait_initial=0.005, wait_max=0.2, wait_jitter=0.02
         ):
-            with attempt, self._pool.lend() as link:
+            with attempt, pool.lend() as link:
                 return link.run(work, within_s)
         raise AssertionError  # stamina returns or raises

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
 from chat_api import patience
-from chat_api.errors import Unavailable
+from chat_api.errors import Overloaded
 
 #: A connection that lay idle for longer is asked whether it still lives; a restart of MySQL takes longer.
 TRUSTED_S = 0.5
@@ -51,12 +51,12 @@ class Pool(Generic[L]):
 
     @contextmanager
     def lend(self) -> Iterator[L]:
-        """A connection for one transaction. Raises Unavailable when none becomes free in time.
+        """A connection for one transaction. Raises Overloaded when none becomes free in time.
 
         A request that has waited for long already takes one that is free, and waits no more.
         """
         if not self._slots.acquire(timeout=patience.left(self._wait_s)):
-            raise Unavailable("Every connection to the database is in use. Try again.")
+            raise Overloaded("Every connection to the database is in use. Try again.")
         try:
             link = self._take()
             self._count(1)

@@ -1,5 +1,6 @@
 """Keys as rows: the fake of the unit tests, and MySQL, held to the same."""
 
+from contextlib import closing
 from datetime import timedelta
 from uuid import uuid4
 
@@ -69,6 +70,17 @@ def test_pages_hold_every_key_once(keys: KeyRows) -> None:
 
     assert len(found) == len(set(found))
     assert made <= set(found)
+
+
+def test_keys_are_looked_up_however_much_of_the_pool_is_in_use(mysql: MySql) -> None:
+    of_text, key_id = digest(str(uuid4())), new_id()
+    with closing(Database(mysql.api, pool_size=1)) as database:
+        keys = MySqlKeyRows(database)
+        keys.add(key_id, of_text, NewKey("admin"))
+        found = database.transact(lambda _cursor: keys.used(of_text, now()))
+
+    assert found is not None
+    assert found.key_id == key_id
 
 
 def test_the_text_of_a_key_is_nowhere_in_the_database(mysql: MySql, database: Database) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from chat_api.auth.keys import ApiKey, NewKey
-from chat_api.errors import NotFound, Unavailable
+from chat_api.errors import NotFound, Overloaded, Unavailable
 from tests.support.services import now
 
 
@@ -14,6 +14,8 @@ class KeptKeys:
     def __init__(self) -> None:
         self._by_digest: dict[str, ApiKey] = {}
         self.away = False
+        #: Whether every connection is in use.
+        self.busy = False
         #: How often a key was looked up.
         self.looked_up = 0
 
@@ -49,3 +51,5 @@ class KeptKeys:
     def _check(self) -> None:
         if self.away:
             raise Unavailable("The database is away.")
+        if self.busy:
+            raise Overloaded("Every connection is in use.")

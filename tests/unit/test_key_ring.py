@@ -1,8 +1,10 @@
 """Keys at hand: how long they hold, and what happens while the database is away."""
 
+import asyncio
 import dataclasses
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import anyio
@@ -10,9 +12,10 @@ import pytest
 from pydantic import SecretStr
 
 from chat_api.auth.admission import _WAITING, Admission
-from chat_api.auth.key_ring import FRESH_S, KeyRing
+from chat_api.auth.key_ring import AHEAD_S, FRESH_S, KeyRing
 from chat_api.auth.keys import ApiKey, NewKey, is_text
-from chat_api.errors import Unauthorized, Unavailable
+from chat_api.errors import Overloaded, Unauthorized, Unavailable
+from tests.support.deadline import wait_until
 from tests.support.keys import KeptKeys
 from tests.support.services import now
 
@@ -134,6 +137,141 @@ def test_a_database_that_is_away_is_not_asked_at_every_request(
     assert ring.find(text) is not None
 
 
+def test_a_database_that_is_busy_is_not_taken_for_one_that_is_away(
+    ring: KeyRing, rows: HeldKeys, seconds: Seconds
+) -> None:
+    _, known = ring.create(ALICE)
+    _, unknown = ring.create(NewKey("user", "bob"))
+    assert ring.find(known) is not None
+    rows.busy = True
+    seconds.at = FRESH_S - 0.1
+    assert ring.at_hand(known) is not None
+    with pytest.raises(Overloaded):
+        ring.find(unknown)
+
+    rows.busy = False
+    assert ring.find(unknown) is not None
+
+
+def test_however_busy_the_database_is_a_revoked_key_goes_on_for_no_longer(
+    ring: KeyRing, rows: HeldKeys, seconds: Seconds
+) -> None:
+    key, text = ring.create(ALICE)
+    assert ring.find(text) is not None
+    KeyRing(rows, now).revoke(key.key_id)
+    rows.busy = True
+    seconds.at = FRESH_S
+
+    assert ring.at_hand(text) is None
+    with pytest.raises(Overloaded):
+        ring.find(text)
+
+
+class Slow(KeptKeys):
+    """Answers once it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = threading.Event()
+        self.let_go.set()
+
+    def used(self, digest: str, now: datetime) -> ApiKey | None:
+        found = super().used(digest, now)
+        self.let_go.wait(60)
+        return found
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing is answered meanwhile."""
+        self.let_go.clear()
+        try:
+            yield
+        finally:
+            self.let_go.set()
+
+
+def called(admission: Admission, text: str) -> str | None:
+    """Whom a request with that key is of."""
+    return asyncio.run(asyncio.wait_for(admission.caller(f"Bearer {text}"), 60)).bound_to
+
+
+def test_a_key_in_use_is_read_again_before_a_request_of_it_has_to_wait(seconds: Seconds) -> None:
+    rows = Slow()
+    ring = KeyRing(rows, now, seconds)
+    admission = Admission(SecretStr("x" * 20), ring, now)
+    _, text = ring.create(ALICE)
+    assert called(admission, text) == "alice"
+    seconds.at = AHEAD_S
+    with rows.held():
+        assert [called(admission, text) for _ in range(3)] == ["alice"] * 3
+        wait_until(lambda: rows.looked_up == 2)
+    # It is taken as it was read from then on.
+    seconds.at = FRESH_S + 0.1
+    wait_until(lambda: ring.at_hand(text) is not None)
+
+    assert rows.looked_up == 2
+
+
+def test_a_key_that_could_not_be_read_ahead_is_read_by_the_request_that_finds_it_stale(
+    rows: HeldKeys, ring: KeyRing, seconds: Seconds
+) -> None:
+    admission = Admission(SecretStr("x" * 20), ring, now)
+    key, text = ring.create(ALICE)
+    assert called(admission, text) == "alice"
+    seconds.at = AHEAD_S
+    rows.busy = True
+    assert called(admission, text) == "alice"
+    # Once the one has failed, it is another's turn.
+    wait_until(lambda: ring.begins_renewal(text))
+    ring.renew(text)
+    assert rows.looked_up == 3
+
+    rows.busy = False
+    KeyRing(rows, now).revoke(key.key_id)
+    seconds.at = FRESH_S
+    with pytest.raises(Unauthorized, match="revoked"):
+        called(admission, text)
+
+
+def test_a_key_is_read_ahead_once_at_a_time_and_not_while_the_database_is_away(
+    ring: KeyRing, rows: HeldKeys, seconds: Seconds
+) -> None:
+    _, text = ring.create(ALICE)
+    assert ring.find(text) is not None
+    assert not ring.begins_renewal(text)
+    seconds.at = AHEAD_S
+    assert [ring.begins_renewal(text) for _ in range(3)] == [True, False, False]
+
+    rows.away = True
+    ring.renew(text)
+    assert not ring.begins_renewal(text)
+    assert ring.at_hand(text) is not None
+    rows.away = False
+    seconds.at = AHEAD_S + 1.1
+    assert ring.begins_renewal(text)
+
+
+def test_what_was_read_late_does_not_stand_in_place_of_what_was_read_later(
+    ring: KeyRing, rows: HeldKeys, seconds: Seconds
+) -> None:
+    key, text = ring.create(ALICE)
+    assert ring.find(text) is not None
+    seconds.at = AHEAD_S
+
+    def meanwhile() -> None:
+        KeyRing(rows, now).revoke(key.key_id)
+        seconds.at = FRESH_S
+        assert ring.find(text) is not None
+
+    rows.meanwhile = meanwhile
+    assert ring.begins_renewal(text)
+    ring.renew(text)
+    found = ring.at_hand(text)
+
+    assert found is not None
+    assert found.revoked_at is not None
+
+
 def test_a_key_made_elsewhere_is_known_at_once_however_often_it_was_tried_before(rows: HeldKeys) -> None:
     one, other = KeyRing(rows, now), KeyRing(rows, now)
     assert one.find("oboegaki_" + "x" * 43) is None
@@ -167,7 +305,7 @@ def test_unknown_keys_wait_in_a_bounded_queue_and_known_ones_not_behind_them(
 ) -> None:
     held, let_go = threading.Event(), threading.Event()
 
-    class Slow(KeptKeys):
+    class SlowForStrangers(KeptKeys):
         def used(self, digest: str, now: datetime) -> ApiKey | None:
             found = super().used(digest, now)
             if found is None:
@@ -175,7 +313,7 @@ def test_unknown_keys_wait_in_a_bounded_queue_and_known_ones_not_behind_them(
                 let_go.wait(10)
             return found
 
-    ring = KeyRing(Slow(), now, seconds)
+    ring = KeyRing(SlowForStrangers(), now, seconds)
     _, text = ring.create(ALICE)
     assert ring.find(text) is not None
     seconds.at = FRESH_S
@@ -199,5 +337,5 @@ def test_unknown_keys_wait_in_a_bounded_queue_and_known_ones_not_behind_them(
                 let_go.set()
 
     anyio.run(run)
-    assert told.count(Unavailable) == 10
+    assert told.count(Overloaded) == 10
     assert told.count(Unauthorized) == _WAITING
