@@ -16,6 +16,7 @@ from chat_api.auth.audit import AuditGate
 from chat_api.auth.key_ring import KeyRing
 from chat_api.auth.key_rows import MySqlKeyRows
 from chat_api.auth.rates import Rates
+from chat_api.auth.shares import Shares
 from chat_api.auth.tokens import Tokens
 from chat_api.chat import auto_recall
 from chat_api.chat.chat import Chat
@@ -56,7 +57,18 @@ from chat_api.rows.database import Database
 from chat_api.rows.rows import Rows
 from chat_api.settings import ApiSettings
 from chat_api.web import problems
-from chat_api.web.gates import OPEN, AddressGate, JsonGate, KeyGate, LoadGate, RateGate, SafeAnswers, SizeGate
+from chat_api.web.gates import (
+    OPEN,
+    AddressGate,
+    JsonGate,
+    KeyGate,
+    LoadGate,
+    RateGate,
+    SafeAnswers,
+    ShareGate,
+    SizeGate,
+)
+from chat_api.web.together import Together
 from memory_store.port import Embedder, MemoryStore
 from memory_store.recall import Recall
 from memory_store.scoring import least_score
@@ -68,7 +80,7 @@ _REFUSALS = {
     404: "Not there",
     413: "Too large",
     422: "Unfit",
-    429: "Too often",
+    429: "Too often, or too much at once",
     503: "A part is away",
 }
 
@@ -156,7 +168,7 @@ def create_app(
     profiles = Profiles(rows, store)
     ring = KeyRing(MySqlKeyRows(database), clock)
     turns = Turns(settings, rows, recaller, profiles, wants_recall=_wants_recall(settings, replier), clock=clock)
-    limit = Limit(settings.max_replies)
+    limit = Limit(settings.max_replies, _shares("replies", settings, settings.max_replies))
     talk = Chat(turns, replier, limit)
     completions = Completions(settings, histories, turns, upstream, limit, clock=clock)
     app.state.parts = Parts(
@@ -176,6 +188,7 @@ def create_app(
         stages=stages,
         verify=verify,
         metrics=exposition,
+        ready=Together(partial(health.look, database, store)),
     )
     problems.install(app)
     _mount(app)
@@ -200,6 +213,10 @@ def _admission(settings: ApiSettings, ring: KeyRing, clock: Callable[[], datetim
     return Admission(settings.api_key, ring, clock, None if provider is None else Tokens(provider))
 
 
+def _shares(what: str, settings: ApiSettings, most: int) -> Shares:
+    return Shares(what, of_user=settings.of_user(most), of_tenant=settings.of_tenant(most))
+
+
 def _guard(
     app: FastAPI,
     settings: ApiSettings,
@@ -214,8 +231,9 @@ def _guard(
     open_to_all = OPEN | ({"/metrics"} if settings.metrics_open else set())
     if rates is not None:
         app.add_middleware(RateGate, rates=rates)
+    app.add_middleware(ShareGate, shares=_shares("requests", settings, settings.max_requests))
     app.add_middleware(KeyGate, admission=admission, open_to_all=open_to_all)
-    app.add_middleware(LoadGate, most=settings.max_requests, open_to_all=open_to_all)
+    app.add_middleware(LoadGate, most=settings.max_requests, open_to_all=OPEN)
     app.add_middleware(problems.LastResort)
     app.add_middleware(InTheirShape)
     app.add_middleware(AuditGate, clock=clock, open_to_all=open_to_all)

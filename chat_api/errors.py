@@ -8,6 +8,7 @@ ChatError
 ├── Conflict     something else has that name already
 ├── Gone         what it was for was deleted meanwhile: nothing was kept
 ├── Busy         the same is under way: ask again in a moment
+├── TooMany      the caller has too much under way: let some of it end
 ├── Unavailable  a part is away: the same request may work later
 │   └── Overloaded  nothing is away, but too much is asked at once
 ├── NoReply      the language model gave no answer; what was said is kept
@@ -46,6 +47,10 @@ class Gone(ChatError):
 
 class Busy(ChatError):
     """The same is under way: ask again in a moment."""
+
+
+class TooMany(ChatError):
+    """The caller has too much under way; the same request works once some of it has ended."""
 
 
 class Unavailable(ChatError):

@@ -20,6 +20,8 @@ from chat_api.recall.recaller import Recaller
 from chat_api.rows.database import Database
 from chat_api.rows.rows import Rows
 from chat_api.settings import ApiSettings
+from chat_api.web.answers import ReadyOut
+from chat_api.web.together import Together
 from memory_store.port import MemoryStore
 
 
@@ -46,6 +48,8 @@ class Parts:
     verify: Callable[[str | None, bool], Iterator[Mapping[str, Any]]]
     #: All metrics of this process, in Prometheus's text format.
     metrics: Callable[[], bytes]
+    #: Whether requests can be served; for whoever asks, so many ask for one look.
+    ready: Together[ReadyOut]
 
 
 # These are coroutines: FastAPI would ask a thread for each plain function, twice a request.

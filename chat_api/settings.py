@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil
 from typing import Self
 
 from limits import parse
@@ -196,6 +197,18 @@ class ApiSettings(BaseSettings):
         " them; more are refused with status 503 and asked to come again. Each takes an open file, and a reply a"
         " second one.",
     )
+    max_requests_per_user: int | None = Field(
+        default=None,
+        ge=1,
+        description="Most of those for one user's keys and tokens together; more are refused with status 429 and"
+        " asked to come again. A quarter of `OBOEGAKI_MAX_REQUESTS` if unset, and always the same part of"
+        " `OBOEGAKI_MAX_REPLIES`. Keys of admins are not bounded.",
+    )
+    max_requests_per_tenant: int | None = Field(
+        default=None,
+        ge=1,
+        description="The same for one tenant's keys together; three quarters if unset.",
+    )
     llm_url: str | None = Field(
         default=None,
         description="Base address of an OpenAI-compatible server, such as `http://127.0.0.1:11434/v1`."
@@ -276,6 +289,14 @@ class ApiSettings(BaseSettings):
             leeway=self.jwt_leeway,
         )
 
+    def of_user(self, most: int) -> int:
+        """How many of so many, requests or replies, one user may have under way."""
+        return _part(most, self.max_requests_per_user or self.max_requests / 4, self.max_requests)
+
+    def of_tenant(self, most: int) -> int:
+        """How many of so many one tenant may have under way."""
+        return _part(most, self.max_requests_per_tenant or self.max_requests * 3 / 4, self.max_requests)
+
     def account(self) -> Account:
         """The account that rows are written as."""
         return Account(
@@ -285,3 +306,8 @@ class ApiSettings(BaseSettings):
             user=_ACCOUNT,
             password=self.mysql_password,
         )
+
+
+def _part(most: int, part: float, whole: int) -> int:
+    # Whoever may ask at all may have one.
+    return min(most, ceil(most * part / whole))

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from starlette.concurrency import run_in_threadpool
 
 from chat_api import patience, unforeseen
+from chat_api.auth.callers import Caller
 from chat_api.chat.limit import Limit
 from chat_api.chat.repeats import UnderWay
 from chat_api.chat.repliers import Replier
@@ -15,7 +16,7 @@ from chat_api.errors import ChatError, Faulty
 
 
 class Chat:
-    """Talks with users. Raises Unavailable, Busy and Gone; what was said is kept where it raises NoReply."""
+    """Talks with users. Raises Unavailable, TooMany, Busy, Gone, and NoReply, where what was said is kept."""
 
     def __init__(self, turns: Turns, replier: Replier, limit: Limit) -> None:
         self._turns = turns
@@ -24,22 +25,22 @@ class Chat:
         self._under_way = UnderWay()
         self._tasks = Tasks()
 
-    async def answer(self, saying: Saying) -> Answer:
+    async def answer(self, saying: Saying, caller: Caller) -> Answer:
         """The reply, whole. It is written even where nobody waits for it any more."""
-        with self._limit.one(), self._under_way.holding(saying.user_id, saying.named):
+        with self._limit.one(caller), self._under_way.holding(saying.user_id, saying.named):
             begun = await run_in_threadpool(self._turns.begin, saying)
             if isinstance(begun, Answer):
                 return begun
             text = await self._replier.reply(begun.prompt)
             return await run_in_threadpool(patience.unhurried(self._turns.finish), begun, text)
 
-    async def stream(self, saying: Saying) -> Received[Event] | AsyncGenerator[Event, None]:
+    async def stream(self, saying: Saying, caller: Caller) -> Received[Event] | AsyncGenerator[Event, None]:
         """The events of a reply, once what was said is written.
 
         The model is read to the end also where the client has left: the reply is there when it comes back.
         """
         with ExitStack() as until_begun:
-            until_begun.enter_context(self._limit.one())
+            until_begun.enter_context(self._limit.one(caller))
             until_begun.enter_context(self._under_way.holding(saying.user_id, saying.named))
             begun = await run_in_threadpool(self._turns.begin, saying)
             if isinstance(begun, Answer):

@@ -12,6 +12,7 @@ from uuid import uuid4
 from starlette.concurrency import run_in_threadpool
 
 from chat_api import patience, unforeseen
+from chat_api.auth.callers import Caller
 from chat_api.chat import prompt as prompts
 from chat_api.chat.limit import Limit
 from chat_api.chat.prompt import Prompt, Turn
@@ -40,6 +41,7 @@ class Asked:
     """A request for a completion, and whose memory it is about: nobody's where nothing is to be kept."""
 
     request: CompletionIn
+    caller: Caller
     user_id: str | None
     conversation_id: str | None = None
     #: As the user set it, if None.
@@ -85,7 +87,10 @@ class Heard:
 
 
 class Completions:
-    """Answers requests in OpenAI's shape. Raises Unavailable, Invalid and NoReply; what was said is kept then."""
+    """Answers requests in OpenAI's shape. Raises Unavailable, TooMany and Invalid.
+
+    Raises NoReply as well; what was said is kept then.
+    """
 
     def __init__(
         self,
@@ -107,7 +112,7 @@ class Completions:
 
     async def complete(self, asked: Asked) -> tuple[Begun, bytes]:
         """The answer as the model's server gave it."""
-        with self._limit.one():
+        with self._limit.one(asked.caller):
             begun = await run_in_threadpool(self._begin, asked)
             if self._upstream is None:
                 return begun, await self._offline(begun)
@@ -121,7 +126,7 @@ class Completions:
         Where the client leaves, the model is asked no further, and what was said so far is written.
         """
         async with AsyncExitStack() as until_begun:
-            until_begun.enter_context(self._limit.one())
+            until_begun.enter_context(self._limit.one(asked.caller))
             begun = await run_in_threadpool(self._begin, asked)
             if self._upstream is None:
                 return begun, self._offline_stream(begun)

@@ -50,7 +50,7 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
         403: "The key is not for that user",
         404: "Not there",
         413: "Too large",
-        429: "Too much at once, as the language model's server tells",
+        429: "Too often or too much at once, here or as the language model's server tells",
         502: "The language model gave no answer",
         503: "A part is away",
     }.items()

@@ -69,9 +69,9 @@ async def say(
     check_length(parts.settings, body.system or "", field="system")
     saying = body.saying(idempotency_key)
     if body.stream:
-        events = await parts.chat.stream(saying)
+        events = await parts.chat.stream(saying, caller)
         return Streamed(events, _told(events), _UNBUFFERED)
-    answer = await parts.chat.answer(saying)
+    answer = await parts.chat.answer(saying, caller)
     out = ChatOut(
         reply_message_id=answer.reply.message_id,
         reply=answer.text,

@@ -83,7 +83,8 @@ async def complete(  # noqa: PLR0917  FastAPI fills them by name
     user_id = None
     if not _passing_by(body, x_oboegaki_task):
         user_id = _owner(parts, caller, body, x_openwebui_user_id)
-    asked = Asked(body, user_id, conversation(x_oboegaki_conversation, x_openwebui_chat_id), x_oboegaki_recall)
+    named = conversation(x_oboegaki_conversation, x_openwebui_chat_id)
+    asked = Asked(body, caller, user_id, named, x_oboegaki_recall)
     try:
         return await _answered(parts, asked)
     except Declined as exc:

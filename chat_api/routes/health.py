@@ -4,10 +4,12 @@ from typing import Literal
 
 from fastapi import APIRouter
 
-from chat_api.parts import Parts, Wired
+from chat_api.parts import Wired
 from chat_api.release import release
+from chat_api.rows.database import Database
 from chat_api.web.answers import HealthOut, ReadyOut
 from memory_store.errors import StoreError
+from memory_store.port import MemoryStore
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -19,17 +21,22 @@ async def live() -> HealthOut:
 
 
 @router.get("/ready", summary="Whether requests can be served")
-def ready(parts: Wired) -> ReadyOut:
+async def ready(parts: Wired) -> ReadyOut:
     """503 while the database is away. Without the memories chat goes on, so that is degraded, not down."""
-    parts.database.ping()
-    memories = _memories(parts)
+    return await parts.ready()
+
+
+def look(database: Database, store: MemoryStore) -> ReadyOut:
+    """Whether requests can be served. Raises Unavailable."""
+    database.ping()
+    memories = _memories(store)
     status: Literal["ok", "degraded"] = "ok" if memories == "ok" else "degraded"
     return ReadyOut(status=status, parts={"database": "ok", "memories": memories}, version=release())
 
 
-def _memories(parts: Parts) -> Literal["ok", "away"]:
+def _memories(store: MemoryStore) -> Literal["ok", "away"]:
     try:
-        parts.store.live()
+        store.live()
     except StoreError:
         return "away"
     return "ok"

@@ -1,6 +1,7 @@
-"""What a request has to pass before it is read: how many there are, the key and its rate, address and size."""
+"""What a request has to pass before it is read: how many there are, key, share and rate, address, size."""
 
 from collections.abc import Collection
+from contextlib import ExitStack
 from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -10,7 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chat_api import patience
 from chat_api.auth.admission import SETTINGS_KEY, Admission
 from chat_api.auth.rates import Rates
-from chat_api.errors import ChatError
+from chat_api.auth.shares import Shares
+from chat_api.errors import ChatError, TooMany
 from chat_api.web import problems
 
 #: Asked without a key.
@@ -48,7 +50,10 @@ class KeyGate:
 
 
 class LoadGate:
-    """Refuses what is too much at once, and tells the rest how long it may wait. For one event loop."""
+    """Refuses what is too much at once, and tells the rest how long it may wait. For one event loop.
+
+    A request has one thread at most at a time, so that no more than these ever wait for one.
+    """
 
     def __init__(self, app: ASGIApp, most: int, open_to_all: Collection[str]) -> None:
         self._app = app
@@ -69,6 +74,23 @@ class LoadGate:
                 await self._app(scope, receive, send)
         finally:
             self._left += 1
+
+
+class ShareGate:
+    """Refuses what is too much at once of one user or tenant, by who the gate of keys found."""
+
+    def __init__(self, app: ASGIApp, shares: Shares) -> None:
+        self._app = app
+        self._shares = shares
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with ExitStack() as place:
+            try:
+                place.enter_context(self._shares.one(scope.get("state", {}).get("caller")))
+            except TooMany as exc:
+                await problems.refusal(exc)(scope, receive, send)
+                return
+            await self._app(scope, receive, send)
 
 
 class RateGate:

@@ -26,6 +26,7 @@ from chat_api.errors import (
     NoReply,
     NotFound,
     Refused,
+    TooMany,
     Unauthorized,
     Unavailable,
 )
@@ -46,6 +47,7 @@ _STATUS: Mapping[type[ChatError], int] = {
     Conflict: 409,
     Gone: 409,
     Busy: 409,
+    TooMany: 429,
     Unavailable: 503,
     NoReply: 502,
     Faulty: 500,
@@ -131,7 +133,7 @@ def refusal(exc: Exception) -> Response:
 def _headers(exc: Exception) -> Mapping[str, str] | None:
     if isinstance(exc, Unauthorized):
         return {"WWW-Authenticate": "Bearer"}
-    return RETRY_AFTER if isinstance(exc, (Busy, Unavailable)) else None
+    return RETRY_AFTER if isinstance(exc, (Busy, TooMany, Unavailable)) else None
 
 
 def _of_store(_request: Request, _exc: Exception) -> Response:

@@ -8,9 +8,11 @@ import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
+from chat_api.auth.callers import Caller
+from chat_api.auth.shares import Shares
 from chat_api.chat.limit import Limit
 from chat_api.chat.streaming import Channel, Streamed, Tasks
-from chat_api.errors import Unavailable
+from chat_api.errors import Overloaded, TooMany
 
 _SOON_S = 30.0
 
@@ -129,12 +131,23 @@ def test_an_end_waits_for_what_is_under_way() -> None:
 
 
 def test_what_is_too_many_is_refused_until_one_ends() -> None:
-    limit = Limit(1)
-    with limit.one(), pytest.raises(Unavailable), limit.one():
+    limit, admin = Limit(1, Shares("replies", of_user=1, of_tenant=1)), Caller("k", "admin")
+    with limit.one(admin), pytest.raises(Overloaded), limit.one(admin):
         pytest.fail("there is no place left")
-    with pytest.raises(ValueError, match="failed"), limit.one():
+    with pytest.raises(ValueError, match="failed"), limit.one(admin):
         raise ValueError("failed")
-    with limit.one():
+    with limit.one(admin):
+        pass
+
+
+def test_one_users_replies_leave_room_for_anothers_by_whatever_key_they_are_asked_for() -> None:
+    limit = Limit(4, Shares("replies", of_user=1, of_tenant=2))
+    with limit.one(Caller("phone", "user", "alice")):
+        with pytest.raises(TooMany, match="replies of this user"), limit.one(Caller("jwt:alice", "user", "alice")):
+            pytest.fail("that is the same user")
+        with limit.one(Caller("k", "user", "bob")), limit.one(Caller("k", "tenant", "alice")):
+            pass
+    with limit.one(Caller("phone", "user", "alice")):
         pass
 
 

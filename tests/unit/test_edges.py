@@ -5,12 +5,14 @@ import json
 import logging
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr, ValidationError
 
@@ -21,7 +23,7 @@ from chat_api.rows.database import Database
 from chat_api.settings import Account, ApiSettings
 from memory_store.fake import HashEmbedder
 from tests.support.api import KEY, new_store
-from tests.support.deadline import wait_until
+from tests.support.deadline import eventually, wait_until
 from tests.support.services import free_ports
 from tests.support.tokens import AUDIENCE, ISSUER, Issuer, publish
 
@@ -121,6 +123,53 @@ async def _counted_together(address: str) -> list[int]:
     finally:
         await one.close()
         await other.close()
+
+
+def test_one_users_flood_leaves_room_for_the_others(issuer: Issuer, tmp_path: Path) -> None:
+    async def flooded(app: FastAPI) -> tuple[list[httpx.Response], int]:
+        go_on = asyncio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            await go_on.wait()
+            yield b"{}"
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
+
+            def post(key: str) -> asyncio.Task[httpx.Response]:
+                return asyncio.create_task(client.post("/v1/messages", content=slowly(), headers=bearer(key)))
+
+            # Tokens of the same user are different keys; eight requests may be under way, of one user two.
+            asked = [post(issuer.token(jti=str(number))) for number in range(8)]
+            await eventually(lambda: sum(each.done() for each in asked) == 6)
+            other = await client.get("/openapi.json", headers=bearer(issuer.token(sub="taro")))
+            go_on.set()
+            return [await each for each in asked], other.status_code
+
+    with served(issuer, tmp_path, max_requests=8) as client:
+        assert isinstance(client.app, FastAPI)
+        answers, other = asyncio.run(flooded(client.app))
+
+    assert sorted(answer.status_code for answer in answers) == [422] * 2 + [429] * 6
+    assert {answer.headers["Retry-After"] for answer in answers if answer.status_code == 429} == {"2"}
+    assert other == 200
+
+
+@pytest.mark.parametrize(
+    ("settings", "requests", "replies"),
+    [
+        ({}, (500, 1500), (250, 750)),
+        ({"max_requests": 1, "max_replies": 1}, (1, 1), (1, 1)),
+        ({"max_requests_per_user": 1000, "max_requests_per_tenant": 9000}, (1000, 2000), (500, 1000)),
+        ({"max_requests": 100, "max_requests_per_user": 1, "max_replies": 10}, (1, 75), (1, 8)),
+    ],
+)
+def test_a_share_is_a_part_of_what_may_be_under_way_in_all(
+    settings: dict[str, Any], requests: tuple[int, int], replies: tuple[int, int]
+) -> None:
+    made = ApiSettings(api_key=SecretStr(KEY), **settings)
+
+    for most, shares in ((made.max_requests, requests), (made.max_replies, replies)):
+        assert (made.of_user(most), made.of_tenant(most)) == shares
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:

@@ -1,18 +1,23 @@
 """What is too much at once is refused, and nothing waits for good."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
+from anyio import to_thread
+from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from chat_api import patience
 from chat_api.chat.streaming import Channel
 from chat_api.errors import Unavailable
 from chat_api.web.gates import LoadGate
+from chat_api.web.together import Together
+from tests.support.deadline import eventually
 
 
 class Held:
@@ -68,6 +73,56 @@ def test_health_answers_however_much_is_under_way() -> None:
             app.go_on.set()
             assert (await health).status_code == 200
             await asyncio.gather(*running)
+
+    through(work)
+
+
+def test_what_waits_for_a_thread_is_no_more_than_may_be_under_way() -> None:
+    async def work() -> None:
+        app, go_on, most = FastAPI(), threading.Event(), 50
+
+        @app.get("/slow")
+        def slow() -> None:
+            go_on.wait(60)
+
+        gate = LoadGate(app, most=most, open_to_all=())
+        threads = to_thread.current_default_thread_limiter()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(gate), base_url="http://api") as client:
+            asked = [asyncio.create_task(client.get("/slow")) for _ in range(4 * most)]
+            try:
+                await eventually(lambda: sum(each.done() for each in asked) == 3 * most)
+                waiting = most - int(threads.total_tokens)
+                await eventually(lambda: threads.statistics().tasks_waiting == waiting)
+            finally:
+                go_on.set()
+            told = [(await each).status_code for each in asked]
+        assert (told.count(503), told.count(200)) == (3 * most, most)
+
+    through(work)
+
+
+def test_of_many_who_ask_at_once_whether_it_is_ready_one_looks() -> None:
+    async def work() -> None:
+        looks, go_on, failing = 0, threading.Event(), True
+
+        def look() -> str:
+            nonlocal looks
+            looks += 1
+            go_on.wait(60)
+            if failing:
+                raise Unavailable("away")
+            return "ready"
+
+        ready = Together(look)
+        asked = [asyncio.create_task(ready()) for _ in range(100)]
+        await eventually(lambda: looks)
+        # Who asked first and left leaves the others their answer.
+        asked[0].cancel()
+        go_on.set()
+        told = await asyncio.gather(*asked, return_exceptions=True)
+        assert [type(each) for each in told] == [asyncio.CancelledError, *[Unavailable] * 99]
+        failing = False
+        assert (await ready(), looks) == ("ready", 2)
 
     through(work)
 
