@@ -21,7 +21,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from chat_api.app import create_app
-from chat_api.auth import audit
+from chat_api.auth.audit_file import AuditFile
 from chat_api.release import release
 from chat_api.rows.database import Database
 from devstack import connect, process
@@ -108,7 +108,7 @@ def serve(
         store = parts.enter_context(opened_store(instance.store, home, layout_of(embedder)))
         if not rebuild:
             _check_live(store)
-        parts.enter_context(closing(audit.write_to(home / "logs" / _audit_log(worker))))
+        parts.enter_context(closing(AuditFile(home / "logs" / _audit_log(worker))))
         # Workers learn nothing, and what is cached is for learning.
         cached = opened_cache(instance.embedder, home, metrics) if worker is None else nullcontext()
         cache = parts.enter_context(cached)

@@ -1,25 +1,27 @@
-"""Who did what to whom, and when: a line of JSON for each call. Never what was said, and never a key."""
+"""Who did what to what of whom, and when: a line of JSON for each call. Never what was said, and never a key."""
 
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from logging.handlers import RotatingFileHandler
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chat_api.auth.callers import Caller
+from chat_api.auth.keys import without_keys
 
 LOGGER = "oboegaki.audit"
 
 _log = logging.getLogger(LOGGER)
-_MOST_BYTES = 10 * 1024 * 1024
-_FILES = 10
 #: Calls without a good key that are told in a minute: whoever has none must not push the others out.
 _STRANGERS = 60
+_TOO_OFTEN, _UNFIT = 429, 422
+#: Of an id, in characters; those that are taken are no longer.
+_LONGEST = 255
 
 
 class AuditGate:
@@ -35,10 +37,15 @@ class AuditGate:
         self._app = app
         self._clock = clock
         self._open = open_to_all
-        self._monotonic = monotonic
-        self._minute = self._strangers = 0
+        self._thinned = Thinned(monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._tell(*self._thinned.rest())
+            return
         if scope["type"] != "http" or scope["path"] in self._open:
             await self._app(scope, receive, send)
             return
@@ -55,15 +62,55 @@ class AuditGate:
             await self._app(scope, receive, watched)
         finally:
             caller: Caller | None = scope["state"].get("caller")
-            if caller is not None or self._tells_stranger():
-                _log.info("%s", json.dumps({"at": self._clock().isoformat(), **entry(scope, caller, status)}))
+            self._tell(*self._thinned.over())
+            if self._thinned.tells(caller, status):
+                self._tell(entry(scope, caller, status))
 
-    def _tells_stranger(self) -> bool:
+    def _tell(self, *entries: Mapping[str, Any]) -> None:
+        for each in entries:
+            # As ASCII: whatever an id holds, it stays a line.
+            _log.info("%s", json.dumps({"at": self._clock().isoformat(), **each}))
+
+
+class _Alike(NamedTuple):
+    key_id: str | None
+    status: int | None
+    #: Lines of them in a minute.
+    most: int
+
+
+class Thinned:
+    """Tells of a flood the first calls of each minute, and of the others how many. For one event loop."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._minute = 0
+        self._calls: Counter[_Alike] = Counter()
+
+    def tells(self, caller: Caller | None, status: int | None) -> bool:
+        """Whether a call is told itself."""
+        if caller is None:
+            alike = _Alike(None, None, _STRANGERS)
+        elif status == _TOO_OFTEN:
+            alike = _Alike(caller.key_id, status, 1)
+        else:
+            return True
+        self._calls[alike] += 1
+        return self._calls[alike] <= alike.most
+
+    def over(self) -> Iterator[dict[str, Any]]:
+        """What was but counted in the minute before, once that is over."""
         minute = int(self._monotonic() // 60)
         if minute != self._minute:
-            self._minute, self._strangers = minute, 0
-        self._strangers += 1
-        return self._strangers <= _STRANGERS
+            self._minute = minute
+            yield from self.rest()
+
+    def rest(self) -> Iterator[dict[str, Any]]:
+        """What was but counted so far."""
+        calls, self._calls = self._calls, Counter()
+        for (key_id, status, most), number in calls.items():
+            if number > most:
+                yield {"key": key_id, "status": status, "more": number - most}
 
 
 def entry(scope: Scope, caller: Caller | None, status: int | None) -> dict[str, Any]:
@@ -74,17 +121,22 @@ def entry(scope: Scope, caller: Caller | None, status: int | None) -> dict[str, 
         "key": None if caller is None else caller.key_id,
         "method": scope["method"],
         "route": getattr(route, "path", None),
-        "user": caller.asked_for[0] if caller is not None and caller.asked_for else None,
+        "ids": _ids(scope, status),
+        "user": _id(scope, caller.asked_for[0]) if caller is not None and caller.asked_for else None,
         "status": status,
         "address": client[0] if client else None,
     }
 
 
-def write_to(path: Path) -> RotatingFileHandler:
-    """Has the calls told in a file of ten, of 10 MiB each, and nowhere else; what is returned is to be closed."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handler = RotatingFileHandler(path, maxBytes=_MOST_BYTES, backupCount=_FILES - 1, encoding="utf-8", delay=True)
-    _log.setLevel(logging.INFO)
-    _log.propagate = False
-    _log.addHandler(handler)
-    return handler
+def _ids(scope: Scope, status: int | None) -> dict[str, str]:
+    """What the address names, by the route's names for it."""
+    # What was refused as no id is none, but whatever somebody typed there.
+    named: Mapping[str, Any] = {} if status == _UNFIT else scope.get("path_params") or {}
+    return {name: _id(scope, str(each)) for name, each in named.items()}
+
+
+def _id(scope: Scope, told: str) -> str:
+    """It, never too long, and with no key in it, where somebody took that for the key's id."""
+    sent = Headers(scope=scope).get("Authorization", "").partition(" ")[2].strip()
+    told = without_keys(told.replace(sent, "(a key)") if sent else told)
+    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"

@@ -67,6 +67,11 @@ def is_text(text: str) -> bool:
     return _TEXT.fullmatch(text) is not None
 
 
+def without_keys(text: str) -> str:
+    """The text with whatever may be a key of ours taken out."""
+    return _TEXT.sub("(a key)", text)
+
+
 def digest(text: str) -> str:
     """What is kept of a key's text. It is random enough to need no slow hash."""
     return hashlib.sha256(text.encode()).hexdigest()
