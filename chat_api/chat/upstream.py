@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
@@ -34,6 +34,8 @@ class _Usage(BaseModel):
 
 class _Costs(BaseModel):
     usage: _Usage | None = None
+    #: Of a streamed answer: none in the piece that only tells what it cost.
+    choices: list[Any] | None = None
 
 
 class Upstream:
@@ -51,6 +53,8 @@ class Upstream:
         self._meter = meter or Unmetered()
         self._timer = timer
         self.model = settings.llm_model
+        #: Whether the server can be asked what a streamed answer cost.
+        self._tells_costs = True
         self._client = openai.AsyncOpenAI(
             base_url=settings.llm_url,
             api_key=settings.llm_api_key.get_secret_value(),
@@ -62,16 +66,33 @@ class Upstream:
         """The answer's body. `messages` and `model` have to be in the request's; any other field may be."""
         with self._metered() as told, _translated():
             answer = await self._client.chat.completions.with_raw_response.create(**_asked(body))
-            told.append(bytes(answer.content))
-            return told[0]
+            told.append(_costs(answer.content).usage)
+            return bytes(answer.content)
 
     @asynccontextmanager
     async def streamed(self, body: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[str]]:
-        """The lines of a streamed answer, once the server has begun to answer; leaving ends the request."""
-        with self._metered(), _translated():
-            made = self._client.chat.completions.with_streaming_response.create(**_asked(body), stream=True)
-            async with made as answer:
-                yield _lines(answer)
+        """The lines of a streamed answer, once the server has begun to answer; leaving ends the request.
+
+        The server is asked to tell at the end what it cost. Where the body does not ask for that, it is not in the
+        lines.
+        """
+        with self._metered() as told, _translated():
+            async with AsyncExitStack() as until_read:
+                counted = _counted(body)
+                answer = await self._begun(body, counted, until_read)
+                yield _lines(answer, told, hides_costs=counted != body)
+
+    async def _begun(self, body: Mapping[str, Any], counted: Mapping[str, Any], until_read: AsyncExitStack) -> Any:  # noqa: ANN401  of a class that the client keeps to itself
+        create = self._client.chat.completions.with_streaming_response.create
+        if self._tells_costs and counted != body:
+            try:
+                return await until_read.enter_async_context(create(**_asked(counted), stream=True))
+            except (openai.BadRequestError, openai.UnprocessableEntityError):
+                # Some take no field that they do not know. What else was wrong is refused once more.
+                answer = await until_read.enter_async_context(create(**_asked(body), stream=True))
+                self._tells_costs = False
+                return answer
+        return await until_read.enter_async_context(create(**_asked(body), stream=True))
 
     async def models(self) -> bytes:
         """The server's list of its models."""
@@ -79,16 +100,16 @@ class Upstream:
             return bytes((await self._client.models.with_raw_response.list()).content)
 
     @contextmanager
-    def _metered(self) -> Iterator[list[bytes]]:
+    def _metered(self) -> Iterator[list[_Usage | None]]:
         """Counts an answer, or that there was none; what it cost, where it is put into the list."""
         asked = self._timer()
-        told: list[bytes] = []
+        told: list[_Usage | None] = []
         try:
             yield told
         except NoReply:
             self._meter.asked_for_reply(self._timer() - asked, answered=False)
             raise
-        used = _usage(told[0]) if told else _Usage()
+        used = (told[-1] if told else None) or _Usage()
         self._meter.asked_for_reply(
             self._timer() - asked,
             answered=True,
@@ -101,12 +122,18 @@ class Upstream:
         await self._client.close()
 
 
-def _usage(answer: bytes) -> _Usage:
+def _costs(answer: bytes | str) -> _Costs:
     try:
-        return _Costs.model_validate_json(answer).usage or _Usage()
+        return _Costs.model_validate_json(answer)
     except ValueError:
         # Many a server tells nothing, or something else: then the tokens are not counted.
-        return _Usage()
+        return _Costs()
+
+
+def _counted(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The request, asking for what its answer costs; as it is where it does so, or cannot be read."""
+    options = {} if (told := body.get("stream_options")) is None else told
+    return {**body, "stream_options": {**options, "include_usage": True}} if isinstance(options, dict) else body
 
 
 def _connections(settings: ApiSettings) -> Any:  # noqa: ANN401  the client names the class of another httpx
@@ -123,10 +150,26 @@ def _asked(body: Mapping[str, Any]) -> dict[str, Any]:
     return {"model": body["model"], "messages": [], "extra_body": dict(body)}
 
 
-async def _lines(answer: Any) -> AsyncIterator[str]:  # noqa: ANN401  of a class that the client keeps to itself
+async def _lines(
+    answer: Any,  # noqa: ANN401  of a class that the client keeps to itself
+    told: list[_Usage | None],
+    *,
+    hides_costs: bool,
+) -> AsyncIterator[str]:
+    hidden = False
     with _translated():
         async for line in answer.iter_lines():
-            yield line
+            if hidden and not line:
+                # It ends what was hidden.
+                hidden = False
+                continue
+            costs = _costs(line.removeprefix("data:")) if '"usage"' in line else _Costs()
+            if costs.usage is not None:
+                # Some tell it again and again, always in all.
+                told[:] = [costs.usage]
+            hidden = hides_costs and costs.usage is not None and not costs.choices
+            if not hidden:
+                yield line
 
 
 @contextmanager

@@ -8,6 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from typing import Any
 
+#: What each completion is said to have cost.
+USAGE = {"prompt_tokens": 700, "completion_tokens": 50, "total_tokens": 750}
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -36,25 +39,26 @@ def says(content: object, *, finish_reason: str = "stop", **message: object) -> 
 def completion(message: Mapping[str, object], finish_reason: str = "stop") -> Reply:
     """A completion with this message."""
     choice = {"index": 0, "message": message, "finish_reason": finish_reason}
-    usage = {"prompt_tokens": 700, "completion_tokens": 50, "total_tokens": 750}
     told = {
         "id": "1",
         "object": "chat.completion",
         "created": 1,
         "model": "m",
         "choices": [choice],
-        "usage": usage,
+        "usage": USAGE,
     }
     return Reply(json.dumps(told).encode())
 
 
-def streams(*texts: str, held: Event | None = None, done: bool = True) -> Reply:
-    """A completion in pieces, as server-sent events; without `done` it breaks off."""
+def streams(*texts: str, held: Event | None = None, done: bool = True, costs: bool = False) -> Reply:
+    """A completion in pieces, as server-sent events; without `done` it breaks off, `costs` end it."""
     chunks: list[dict[str, object]] = [{"delta": {"role": "assistant", "content": text}} for text in texts]
     if done:
         chunks.append({"delta": {}, "finish_reason": "stop"})
     told = [{"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}] * len(chunks)
     events = [{**head, "choices": [{"index": 0, **chunk}]} for head, chunk in zip(told, chunks, strict=True)]
+    if costs:
+        events.append({**told[0], "choices": [], "usage": USAGE})
     pieces = [f"data: {json.dumps(event)}\n\n".encode() for event in events]
     return Reply(pieces=[*pieces, *([b"data: [DONE]\n\n"] if done else [])], held=held)
 
