@@ -72,12 +72,12 @@ class KeyRing:
     def revoke(self, key_id: str) -> ApiKey:
         """The key as revoked; from now on this process refuses it, others within `FRESH_S`. Raises NotFound."""
         revoked = self._rows.revoke(key_id, self._clock())
-        with self._lock:
-            self._revocations += 1
-            self._read = OrderedDict(
-                (known, read) for known, read in self._read.items() if read.key.key_id != key_id
-            )
+        self._let_go(lambda key: key.key_id == key_id)
         return revoked
+
+    def revoked_of(self, user_id: str) -> None:
+        """To be called once all keys of a user are revoked: this process then refuses them as well."""
+        self._let_go(lambda key: key.kind == "user" and key.bound_to == user_id)
 
     def at_hand(self, text: str) -> ApiKey | None:
         """The key, where it was read just before; never asks the database."""
@@ -152,6 +152,13 @@ class KeyRing:
             raise
         self._keep(of_text, None if found is None else _Read(found, begun), revocations)
         return found
+
+    def _let_go(self, revoked: Callable[[ApiKey], bool]) -> None:
+        with self._lock:
+            self._revocations += 1
+            self._read = OrderedDict(
+                (of_text, read) for of_text, read in self._read.items() if not revoked(read.key)
+            )
 
     def _keep(self, of_text: str, read: _Read | None, revocations: int) -> None:
         with self._lock:

@@ -16,9 +16,11 @@ router = APIRouter(prefix="/v1", tags=["erasures"])
 def forget(parts: Wired, caller: Called, user_id: UserId) -> ErasureAskedOut:
     """All that they said, everywhere. Nothing of it is recalled from now on; the erasure tells how far it is gone.
 
-    What they say afterwards is learned as ever.
+    What they say afterwards is learned as ever. Keys bound to them are revoked.
     """
-    return ErasureAskedOut(erasure_id=parts.erasures.user(caller.named(user_id)).id)
+    erasure = parts.erasures.user(caller.named(user_id))
+    parts.keys.revoked_of(user_id)
+    return ErasureAskedOut(erasure_id=erasure.id)
 
 
 @router.get("/erasures/{erasure_id}", summary="See how far something that was erased is gone")

@@ -97,11 +97,19 @@ def test_of_a_user_who_is_forgotten_nothing_is_recalled_from_then_on(api: Api, u
 
 
 def test_keys_that_are_bound_to_a_forgotten_user_are_revoked_and_no_others(api: Api, user: str) -> None:
-    made = {
-        bound_to: api.client.post("/v1/admin/keys", json={"kind": "user", "bound_to": bound_to}).json()["key_id"]
+    keys = {
+        bound_to: api.client.post("/v1/admin/keys", json={"kind": "user", "bound_to": bound_to}).json()
         for bound_to in (user, f"{user}/x")
     }
+    made = {bound_to: key["key_id"] for bound_to, key in keys.items()}
+
+    def asks(bound_to: str) -> int:
+        headers = {"Authorization": f"Bearer {keys[bound_to]['key']}"}
+        return api.client.get("/v1/conversations", params={"user_id": bound_to}, headers=headers).status_code
+
+    assert [asks(bound_to) for bound_to in keys] == [200, 200]
     forget(api, user)
+    assert [asks(bound_to) for bound_to in keys] == [401, 200]
     listed = api.client.get("/v1/admin/keys", params={"limit": 1000}).json()["keys"]
     revoked = {key["key_id"]: key["revoked_at"] is not None for key in listed}
 

@@ -83,6 +83,13 @@ def test_keys_are_looked_up_however_much_of_the_pool_is_in_use(mysql: MySql) -> 
     assert found.key_id == key_id
 
 
+def test_the_keys_of_a_user_can_be_found_without_a_look_at_all_others(mysql: MySql) -> None:
+    revoke = "UPDATE api_keys SET revoked_at = NOW() WHERE kind = 'user' AND bound_to = 'alice'"
+    [plan] = execute(mysql.root, f"EXPLAIN FORMAT=TRADITIONAL {revoke} AND revoked_at IS NULL")
+
+    assert "by_bound_to" in plan
+
+
 def test_the_text_of_a_key_is_nowhere_in_the_database(mysql: MySql, database: Database) -> None:
     key, text = KeyRing(MySqlKeyRows(database), now).create(NewKey("user", "alice"))
     [row] = execute(mysql.root, f"SELECT * FROM api_keys WHERE key_id = '{key.key_id}'")  # noqa: S608  ours
