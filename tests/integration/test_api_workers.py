@@ -46,8 +46,15 @@ class Workers:
 
     def answered(self) -> list[bool]:
         """Whether each has answered a call of the API's."""
-        route = 'route="/v1/conversations'
-        return [route in httpx.get(each, timeout=60).text for each in self.metrics]
+        return [self._answered(each) for each in self.metrics]
+
+    @staticmethod
+    def _answered(metrics: str) -> bool:
+        try:
+            return 'route="/v1/conversations' in httpx.get(metrics, timeout=60).text
+        except httpx.TransportError:
+            # The other one is up before this one.
+            return False
 
     def processes(self) -> list[psutil.Process]:
         found: list[psutil.Process] = psutil.Process(self.process.pid).children()
