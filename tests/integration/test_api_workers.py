@@ -39,8 +39,11 @@ class Workers:
 
     def alive(self) -> bool:
         assert self.process.poll() is None, (self.home / "log").read_text()[-2000:]
+        # One of them answers for both as soon as it is up: only what each tells by itself shows that the other is.
         try:
-            return httpx.get(f"{self.address}/health/live", timeout=5).is_success
+            return all(
+                httpx.get(each, timeout=5).is_success for each in (f"{self.address}/health/live", *self.metrics)
+            )
         except httpx.TransportError:
             return False
 
