@@ -75,10 +75,16 @@ class Rows:
         self._meter.wrote("suppressed", len(refs))
         return added
 
-    def pin(self, user_id: str, message_id: int, ref: str, *, pinned: bool) -> None:
-        """Adds a fact reference to what is pinned of a message, or takes it out. Raises NotFound."""
-        self._transact(lambda cursor: statements.pin(cursor, user_id, message_id, ref, pinned=pinned))
+    def mark(self, user_id: str, message_id: int, edit: Edit, ref: str, *, pinned: bool) -> Message:
+        """Edits a message, and adds a fact reference to what is pinned of it or takes it out, both or nothing.
+
+        Raises NotFound.
+        """
+        marked = self._transact(
+            lambda cursor: statements.mark(cursor, user_id, message_id, edit, ref, pinned=pinned)
+        )
         self._meter.wrote("edited", 1)
+        return marked
 
     def with_pins(self, user_id: str) -> list[Message]:
         """The messages of a user of which something is pinned, the first written first."""
