@@ -1,6 +1,6 @@
 """The SQL of users, conversations and messages. Each function is part of a transaction of `Database`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -201,10 +201,21 @@ def mark(cursor: Cursor, user_id: str, message_id: int, edit: Edit, ref: str, *,
 
 
 def put_in_place(
-    cursor: Cursor, user_id: str, refs: Mapping[int, str], note: NewMessage, *, unnamed: str, now: datetime
+    cursor: Cursor,
+    user_id: str,
+    message_id: int,
+    refs: Mapping[int, str],
+    note: Callable[[Message], NewMessage],
+    *,
+    now: datetime,
 ) -> Added:
+    """Raises NotFound: of what was deleted while it was corrected nothing may come back with the correction."""
+    conversation_id = one(cursor, user_id, message_id).conversation_id
+    # In the order in which deletions lock: the user, conversations, then messages by id.
+    _open_conversations(cursor, user_id, {conversation_id})
     suppress(cursor, user_id, refs)
-    [added] = add(cursor, user_id, [note], unnamed, now)
+    row = one(cursor, user_id, message_id, lock=True)
+    [added] = add(cursor, user_id, [note(row)], conversation_id, now)
     return added
 
 
