@@ -89,24 +89,27 @@ class Notes:
         return _noted(self._rows.edit(user_id, row.id, edit), created=False)
 
     def _correct(self, user_id: str, remembered: Remembered, change: MemoryChange) -> Noted:
-        memory, row = remembered.memory, remembered.row
+        memory = remembered.memory
         text = change.text or ""
         pinned = remembered.pinned if change.pinned is None else change.pinned
         if pinned:
             self._check_room(user_id, text, without=memory.text)
-        metadata = row.metadata if change.metadata is None else dict(change.metadata)
-        note = NewMessage(
-            "note",
-            text,
-            conversation_id=memory.conversation_id,
-            external_id=_correction_of(memory.id),
-            metadata=with_ours(metadata, {_IN_PLACE_OF: memory.id}),
-            agent_id=row.agent_id,
-            pinned=_all(pinned),
-        )
+
+        def note(row: Message) -> NewMessage:
+            metadata = row.metadata if change.metadata is None else dict(change.metadata)
+            return NewMessage(
+                "note",
+                text,
+                conversation_id=row.conversation_id,
+                external_id=_correction_of(memory.id),
+                metadata=with_ours(metadata, {_IN_PLACE_OF: memory.id}),
+                agent_id=row.agent_id,
+                pinned=_all(pinned),
+            )
+
         ref = fact_ref(memory.extractor, memory.hash)
         refs = {source.id: ref for source in remembered.sources}
-        added = self._rows.put_in_place(user_id, refs, note)
+        added = self._rows.put_in_place(user_id, remembered.row.id, refs, note)
         return _noted(self._rows.get(user_id, added.message_id), created=added.created)
 
     def _mark(self, user_id: str, remembered: Remembered, change: MemoryChange) -> Noted:
@@ -115,12 +118,12 @@ class Notes:
         # Before anything is written: what is refused changes nothing.
         if pins_anew and change.pinned:
             self._check_room(user_id, memory.text)
-        if change.metadata is not None:
-            self._rows.edit(user_id, row.id, Edit(metadata=dict(change.metadata) or None))
-        if change.pinned is not None and pins_anew:
-            self._rows.pin(user_id, row.id, fact_ref(memory.extractor, memory.hash), pinned=change.pinned)
+        edit = Edit(metadata=KEEP if change.metadata is None else dict(change.metadata) or None)
         ref = memory.extractor, memory.hash
-        marked = self._rows.get(user_id, row.id)
+        if change.pinned is not None and pins_anew:
+            marked = self._rows.mark(user_id, row.id, edit, fact_ref(*ref), pinned=change.pinned)
+        else:
+            marked = self._rows.edit(user_id, row.id, edit)
         return Noted(memory.id, memory.text, pins(marked.pinned, *ref), marked, created=False)
 
     def _check_room(self, user_id: str, text: str, *, without: str | None = None) -> None:

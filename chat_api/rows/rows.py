@@ -62,23 +62,33 @@ class Rows:
         self._transact(lambda cursor: statements.suppress(cursor, user_id, refs))
         self._meter.wrote("suppressed", len(refs))
 
-    def put_in_place(self, user_id: str, refs: Mapping[int, str], note: NewMessage) -> Added:
+    def put_in_place(
+        self, user_id: str, message_id: int, refs: Mapping[int, str], note: Callable[[Message], NewMessage]
+    ) -> Added:
         """Writes a note and adds a fact reference to the suppressions of each message, both or nothing.
 
-        A note that repeats one by its `external_id` gives that one's id. Raises Conflict where it differs.
+        The note is made from a message as that stands then, and goes into its conversation. One that repeats
+        another by its `external_id` gives that one's id. Raises NotFound without the message, Conflict where the
+        notes differ.
         """
-        unnamed, now = str(uuid4()), self._clock().astimezone(UTC)
+        now = self._clock().astimezone(UTC)
         added = self._transact(
-            lambda cursor: statements.put_in_place(cursor, user_id, refs, note, unnamed=unnamed, now=now)
+            lambda cursor: statements.put_in_place(cursor, user_id, message_id, refs, note, now=now)
         )
         self._meter.wrote("added", int(added.created))
         self._meter.wrote("suppressed", len(refs))
         return added
 
-    def pin(self, user_id: str, message_id: int, ref: str, *, pinned: bool) -> None:
-        """Adds a fact reference to what is pinned of a message, or takes it out. Raises NotFound."""
-        self._transact(lambda cursor: statements.pin(cursor, user_id, message_id, ref, pinned=pinned))
+    def mark(self, user_id: str, message_id: int, edit: Edit, ref: str, *, pinned: bool) -> Message:
+        """Edits a message, and adds a fact reference to what is pinned of it or takes it out, both or nothing.
+
+        Raises NotFound.
+        """
+        marked = self._transact(
+            lambda cursor: statements.mark(cursor, user_id, message_id, edit, ref, pinned=pinned)
+        )
         self._meter.wrote("edited", 1)
+        return marked
 
     def with_pins(self, user_id: str) -> list[Message]:
         """The messages of a user of which something is pinned, the first written first."""

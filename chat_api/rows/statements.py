@@ -1,6 +1,7 @@
 """The SQL of users, conversations and messages. Each function is part of a transaction of `Database`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -157,10 +158,11 @@ def whoevers(cursor: Cursor, message_id: int) -> Message | None:
 
 
 def edit(cursor: Cursor, user_id: str, message_id: int, edit: Edit) -> Message:
-    row = one(cursor, user_id, message_id, lock=True)
-    if not _rewrite(cursor, row, edit):
-        return row
-    return one(cursor, user_id, message_id)
+    return _edited(cursor, one(cursor, user_id, message_id, lock=True), edit)
+
+
+def _edited(cursor: Cursor, row: Message, edit: Edit) -> Message:
+    return one(cursor, row.user_id, row.id) if _rewrite(cursor, row, edit) else row
 
 
 def _rewrite(cursor: Cursor, row: Message, edit: Edit) -> bool:
@@ -189,20 +191,31 @@ def suppress(cursor: Cursor, user_id: str, refs: Mapping[int, str]) -> None:
             _rewrite(cursor, row, Edit(suppressed=(*(row.suppressed or ()), refs[message_id])))
 
 
-def pin(cursor: Cursor, user_id: str, message_id: int, ref: str, *, pinned: bool) -> None:
+def mark(cursor: Cursor, user_id: str, message_id: int, edit: Edit, ref: str, *, pinned: bool) -> Message:
     row = one(cursor, user_id, message_id, lock=True)
     refs = () if row.pinned is None or row.pinned == "all" else row.pinned
     # Another extractor's pins hold all of the message, so they go with what is unpinned.
     own = f"{ref.rpartition(':')[0]}:"
     kept = (*refs, ref) if pinned else tuple(each for each in refs if each != ref and each.startswith(own))
-    _rewrite(cursor, row, Edit(pinned=kept or None))
+    return _edited(cursor, row, replace(edit, pinned=kept or None))
 
 
 def put_in_place(
-    cursor: Cursor, user_id: str, refs: Mapping[int, str], note: NewMessage, *, unnamed: str, now: datetime
+    cursor: Cursor,
+    user_id: str,
+    message_id: int,
+    refs: Mapping[int, str],
+    note: Callable[[Message], NewMessage],
+    *,
+    now: datetime,
 ) -> Added:
+    """Raises NotFound: of what was deleted while it was corrected nothing may come back with the correction."""
+    conversation_id = one(cursor, user_id, message_id).conversation_id
+    # In the order in which deletions lock: the user, conversations, then messages by id.
+    _open_conversations(cursor, user_id, {conversation_id})
     suppress(cursor, user_id, refs)
-    [added] = add(cursor, user_id, [note], unnamed, now)
+    row = one(cursor, user_id, message_id, lock=True)
+    [added] = add(cursor, user_id, [note(row)], conversation_id, now)
     return added
 
 

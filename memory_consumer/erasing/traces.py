@@ -1,13 +1,17 @@
 """What is left in the logs of messages that were erased. Pure.
 
 A record that was replaced stays in its log until Kafka compacts it, so each record counts, not only the latest.
+Each is read once, however many erasures are asked about, and nothing is kept of it that none of them needs.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
+from memory_consumer import names
 from memory_consumer.errors import Invalid
 from memory_consumer.profiles import record as profile
+from memory_consumer.profiles.record import ProfileRecord
 from memory_consumer.records import cdc, facts
 from memory_consumer.records.cdc import Written
 from memory_consumer.records.facts import FactsRecord
@@ -16,112 +20,118 @@ from memory_store.models import Extent
 Record = tuple[bytes | None, bytes | None]
 
 
-@dataclass(slots=True)
-class Spoken:
-    """What the messages log says of a user's messages, record by record."""
+class Traces:
+    """What the logs hold of some extents: it is told the messages log first, then each facts log, then letters."""
 
-    user_id: str
-    #: The conversation of each message whose words are there, and how often they are.
-    conversations: dict[int, str] = field(default_factory=dict)
-    words: dict[int, int] = field(default_factory=dict)
-    #: Whether the latest record of a message has words.
-    living: dict[int, bool] = field(default_factory=dict)
+    def __init__(self, extents: Iterable[Extent]) -> None:
+        self._users: dict[str, _OfUser] = {}
+        #: Of the last message of each extent whether its latest record has words; None where there is no record.
+        self._living: dict[int, bool | None] = {}
+        self._counts: Counter[tuple[str, Extent]] = Counter()
+        for extent in extents:
+            self._users.setdefault(extent.user_id, _OfUser()).add(extent)
+            self._living[extent.up_to] = None
 
-    def take(self, record: Record) -> None:
-        """Reads a record."""
+    def take_message(self, record: Record) -> None:
+        """Reads a record of the messages log."""
         try:
-            message_id = cdc.message_id(record[0])
             change = cdc.decode(*record)
+            message_id = cdc.message_id(record[0]) if change is None else change.message_id
         except Invalid:
             # Nobody can tell whose it is. It goes as all others do, once its message is deleted.
             return
-        if message_id is None:
-            return
-        if not isinstance(change, Written):
-            self.living[message_id] = False
-        elif change.row.user_id == self.user_id:
-            self.living[message_id] = True
-            self.conversations[message_id] = change.row.conversation_id
-            self.words[message_id] = self.words.get(message_id, 0) + 1
+        if message_id in self._living:
+            self._living[message_id] = isinstance(change, Written)
+        if isinstance(change, Written) and (user := self._users.get(change.row.user_id)):
+            user.note(change.message_id, change.row.conversation_id)
+            self._count(names.MESSAGES, user.meant({change.message_id}))
 
-
-@dataclass(slots=True)
-class Learned:
-    """What a facts log says of a user's messages, record by record."""
-
-    user_id: str
-    conversations: dict[int, str] = field(default_factory=dict)
-    #: Of each record with words, the messages whose words they are.
-    words: list[frozenset[int]] = field(default_factory=list)
-
-    def take(self, record: Record) -> None:
-        """Reads a record."""
+    def take_facts(self, log: str, record: Record) -> None:
+        """Reads a record of that facts log."""
         key, value = record
         try:
-            if value and profile.user_of(key) is not None:
-                self._take_profile(profile.decode(key, value))
-            elif value and cdc.message_id(key) is not None:
-                self._take_facts(facts.decode(value))
+            if value and cdc.message_id(key) is not None:
+                self._take_facts(log, facts.decode(value))
+            elif value and profile.user_of(key) in self._users:
+                self._take_profile(log, profile.decode(key, value))
         except Invalid:
             return
 
-    def _take_profile(self, record: profile.ProfileRecord) -> None:
-        if record.user_id == self.user_id and record.lines:
-            told = {source.message_id for line in record.lines for source in line.sources}
-            self.words.append(frozenset(told))
+    def take_letter(self, user_id: str | None, message_id: int | None) -> None:
+        """Reads of a letter that stands whose it is, and of which message."""
+        if message_id is not None and (user := self._users.get(user_id or "")):
+            self._count(names.DEAD_LETTERS, user.meant({message_id}))
 
-    def _take_facts(self, record: FactsRecord) -> None:
-        if record.user_id != self.user_id:
+    def counts(self) -> Counter[tuple[str, Extent]]:
+        """By topic and extent, how many records of those that were read have words of it, or are about it."""
+        for user in self._users.values():
+            while user.undecided:
+                log, message_ids = user.undecided.pop()
+                self._count(log, user.meant(message_ids))
+        return self._counts
+
+    def is_deleted(self, extent: Extent) -> bool | None:
+        """Whether the log has the deletion of the last message, so of all; None where it has no record of it."""
+        if extent.up_to == 0:
+            return True
+        living = self._living[extent.up_to]
+        return None if living is None else not living
+
+    def _take_facts(self, log: str, record: FactsRecord) -> None:
+        user = self._users.get(record.user_id)
+        if user is None:
             return
-        self.conversations[record.message_id] = record.conversation_id
+        user.note(record.message_id, record.conversation_id)
         has_words = bool(record.facts or record.said or record.text)
         if has_words or record.context is not None:
-            self.words.append(record.cites | ({record.message_id} if has_words else set()))
+            own = {record.message_id} if has_words else set()
+            self._take_words(log, user, own, record.cites)
+
+    def _take_profile(self, log: str, record: ProfileRecord) -> None:
+        told = {source.message_id for line in record.lines for source in line.sources}
+        self._take_words(log, self._users[record.user_id], set(), told)
+
+    def _take_words(self, log: str, user: "_OfUser", own: AbstractSet[int], cited: AbstractSet[int]) -> None:
+        if cited and user.conversations:
+            # Only a later record may tell of which conversation they are.
+            user.undecided.append((log, frozenset(own | cited)))
+        else:
+            self._count(log, user.meant(own | cited))
+
+    def _count(self, topic: str, extents: Iterable[Extent]) -> None:
+        self._counts.update((topic, each) for each in extents)
 
 
-@dataclass(frozen=True, slots=True)
-class Traces:
-    """What is left of an extent: records with words in each log."""
+class _OfUser:
+    """The extents of a user."""
 
-    messages: int
-    facts: int
-    #: Whether the log has the deletion of the last of them, so of all; None where it has nothing of that one.
-    deleted: bool | None
+    def __init__(self) -> None:
+        self._single: dict[int, Extent] = {}
+        self._several: set[Extent] = set()
+        #: The messages of each conversation that is meant, as far as they are known.
+        self.conversations: dict[str, set[int]] = {}
+        #: The log of each record with words, and whose words these are; only where a conversation is meant.
+        self.undecided: list[tuple[str, frozenset[int]]] = []
 
+    def add(self, extent: Extent) -> None:
+        """Another one."""
+        if extent.alone:
+            self._single[extent.up_to] = extent
+            return
+        self._several.add(extent)
+        if extent.conversation_id is not None:
+            self.conversations.setdefault(extent.conversation_id, set())
 
-def traces(extent: Extent, spoken: Spoken, learned: Learned) -> Traces:
-    """What is left of it."""
-    conversations = learned.conversations | spoken.conversations
-    meant = _Meant(extent, conversations)
-    return Traces(
-        messages=sum(number for message_id, number in spoken.words.items() if message_id in meant),
-        facts=sum(any(each in meant for each in words) for words in learned.words),
-        deleted=_deleted(extent, spoken),
-    )
+    def note(self, message_id: int, conversation_id: str) -> None:
+        """Keeps in mind of which conversation a message is, if that is meant."""
+        if (known := self.conversations.get(conversation_id)) is not None:
+            known.add(message_id)
 
+    def meant(self, message_ids: AbstractSet[int]) -> set[Extent]:
+        """The extents that have one of these messages, as far as the conversations of these are known."""
+        found = {self._single[each] for each in message_ids if each in self._single}
+        return found | {each for each in self._several if any(self._has(each, one) for one in message_ids)}
 
-def letters_of(extent: Extent, message_ids: Iterable[int], conversations: Mapping[int, str]) -> int:
-    """How many letters are about one of the messages."""
-    meant = _Meant(extent, conversations)
-    return sum(each in meant for each in message_ids)
-
-
-class _Meant:
-    """The messages of an extent, as far as their conversations are known."""
-
-    def __init__(self, extent: Extent, conversations: Mapping[int, str]) -> None:
-        self._extent = extent
-        self._conversations = conversations
-
-    def __contains__(self, message_id: int) -> bool:
-        conversation = self._conversations.get(message_id)
-        if conversation is None and self._extent.conversation_id is not None:
-            return False
-        return self._extent.covers(message_id, conversation)
-
-
-def _deleted(extent: Extent, spoken: Spoken) -> bool | None:
-    if extent.up_to == 0:
-        return True
-    living = spoken.living.get(extent.up_to)
-    return None if living is None else not living
+    def _has(self, extent: Extent, message_id: int) -> bool:
+        place = extent.conversation_id
+        return extent.covers(message_id, place) and (place is None or message_id in self.conversations[place])

@@ -1,14 +1,12 @@
 """Reads the logs for what is left of erased messages, and whether all of it has been learned and filed."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-
-from confluent_kafka import Message
+from functools import partial
 
 from memory_consumer import names
-from memory_consumer.erasing.traces import Learned, Spoken, letters_of, traces
+from memory_consumer.erasing.traces import Record, Traces
 from memory_consumer.kafka.log_reader import LogReader
 from memory_consumer.kafka.topics import facts_logs
 from memory_consumer.letters.letter_box import LetterBox
@@ -30,69 +28,62 @@ class Left:
 
 
 class LogTrail:
-    """Looks once for each call, which reads the partitions of the users that are asked about."""
+    """Each look reads the partitions of the users that are asked about, each once, however many these are."""
 
-    def __init__(self, settings: ConsumerSettings) -> None:
-        """Connects with each call."""
+    def __init__(
+        self,
+        settings: ConsumerSettings,
+        connect: Callable[[ConsumerSettings, str | None], LogReader] = LogReader,
+    ) -> None:
+        """Connects with each call: to read, and as a group to ask how far it is."""
         self._settings = settings
+        self._connect = connect
 
     def left(self, extents: Sequence[Extent]) -> list[Left]:
         """What is left of each of them. Raises Transient."""
-        found: dict[Extent, Left] = {}
-        by_user: dict[str, list[Extent]] = defaultdict(list)
-        for extent in extents:
-            by_user[extent.user_id].append(extent)
-        for user_id, theirs in by_user.items():
-            found |= self._of_user(user_id, theirs)
-        return [found[extent] for extent in extents]
-
-    def _of_user(self, user_id: str, extents: Sequence[Extent]) -> dict[Extent, Left]:
-        partition, version = partition_of(user_id), self._settings.facts_version
-        spoken = Spoken(user_id)
-        with closing(LogReader(self._settings)) as reader:
-            # In the order in which words move: what has left one log cannot come to the next one any more.
-            learned_up_to = _read(reader.read(names.MESSAGES, partition), spoken)
-            is_learned = self._passed(names.extract_group(version), names.MESSAGES, partition, learned_up_to)
-            logs: dict[str, Learned] = {}
-            is_filed = False
-            for log in facts_logs(self._settings):
-                logs[log] = Learned(user_id)
-                end = _read(reader.read(log, partition), logs[log])
-                if log == names.facts_log(version):
-                    is_filed = self._passed(names.project_group(version), log, partition, end)
-        return {
-            each: self._left(each, spoken, logs, partition, passed=is_learned and is_filed) for each in extents
-        }
-
-    def _left(
-        self, extent: Extent, spoken: Spoken, logs: Mapping[str, Learned], partition: int, *, passed: bool
-    ) -> Left:
-        found = {log: traces(extent, spoken, learned) for log, learned in logs.items()}
-        own = found[names.facts_log(self._settings.facts_version)]
-        conversations = spoken.conversations.copy()
-        for learned in logs.values():
-            conversations |= learned.conversations
-        letters = [
-            each.message_id
-            for each in LetterBox(self._settings).standing([partition]).values()
-            if each.message_id is not None and each.user_id == extent.user_id
+        if not extents:
+            return []
+        traces, version = Traces(extents), self._settings.facts_version
+        own, partitions = names.facts_log(version), {partition_of(each.user_id) for each in extents}
+        with closing(self._connect(self._settings, None)) as reader:
+            # In the order in which words move: what has left one log cannot come to the next one any more, nor to
+            # one that is not there by then.
+            ends = _read(reader, names.MESSAGES, partitions, traces.take_message)
+            settled = self._passed(names.extract_group(version), names.MESSAGES, ends)
+            logs = facts_logs(self._settings)
+            for log in logs:
+                ends = _read(reader, log, partitions, partial(traces.take_facts, log))
+                if log == own:
+                    settled &= self._passed(names.project_group(version), own, ends)
+        for letter in LetterBox(self._settings).standing(partitions).values():
+            traces.take_letter(letter.user_id, letter.message_id)
+        counts = traces.counts()
+        return [
+            Left(
+                messages=counts[names.MESSAGES, each],
+                facts={log: counts[log, each] for log in logs},
+                letters=counts[names.DEAD_LETTERS, each],
+                settled=_is_settled(traces.is_deleted(each), passed=partition_of(each.user_id) in settled),
+            )
+            for each in extents
         ]
-        return Left(
-            messages=own.messages,
-            facts={log: each.facts for log, each in found.items()},
-            letters=letters_of(extent, letters, conversations),
-            settled=None if own.deleted is None else own.deleted and passed,
-        )
 
-    def _passed(self, group: str, topic: str, partition: int, end: int) -> bool:
-        with closing(LogReader(self._settings, group)) as asking:
-            return asking.committed(topic, partition) >= end
+    def _passed(self, group: str, topic: str, ends: Mapping[int, int]) -> set[int]:
+        """The partitions of which a group has taken all up to there."""
+        with closing(self._connect(self._settings, group)) as asking:
+            return {each for each, end in ends.items() if asking.committed(topic, each) >= end}
 
 
-def _read(messages: Iterator[Message], into: Spoken | Learned) -> int:
-    """Reads all of them; answers where whoever has taken the last one goes on."""
-    end = 0
-    for message in messages:
-        into.take((message.key(), message.value()))
-        end = (message.offset() or 0) + 1
-    return end
+def _read(
+    reader: LogReader, topic: str, partitions: Collection[int], take: Callable[[Record], None]
+) -> dict[int, int]:
+    """Reads all of them; answers where whoever has taken the last record of each goes on."""
+    ends = dict.fromkeys(partitions, 0)
+    for message in reader.read_from(topic, dict.fromkeys(partitions, 0)):
+        take((message.key(), message.value()))
+        ends[message.partition() or 0] = (message.offset() or 0) + 1
+    return ends
+
+
+def _is_settled(deleted: bool | None, *, passed: bool) -> bool | None:
+    return None if deleted is None else deleted and passed

@@ -4,12 +4,13 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import stamina
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from memory_consumer import names
 from memory_consumer.errors import Transient
-from memory_consumer.kafka.errors import translated
+from memory_consumer.kafka.errors import error_of, translated
 from memory_consumer.settings import ConsumerSettings
 
 _END = KafkaError._PARTITION_EOF  # noqa: SLF001  its public name
@@ -17,6 +18,14 @@ _END = KafkaError._PARTITION_EOF  # noqa: SLF001  its public name
 _POLL_S = 0.05
 _ANSWER_S = 30.0
 _SILENT_POLLS = int(_ANSWER_S / _POLL_S)
+#: Whoever keeps a group's offsets is being chosen, or has just been; the client asks again for some of these only.
+_BETWEEN_COORDINATORS = frozenset(
+    {
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+    }
+)
 
 
 class LogReader:
@@ -76,9 +85,18 @@ class LogReader:
         Raises Transient, also while a transaction of the group is undecided.
         """
         with translated():
-            [found] = self._consumer.committed([TopicPartition(topic, partition)], within_s)
-            if found.error is not None:
-                raise KafkaException(found.error)
+            for attempt in stamina.retry_context(
+                on=_is_between_coordinators,
+                attempts=None,
+                timeout=within_s,
+                wait_initial=0.02,
+                wait_max=0.5,
+                wait_jitter=0.05,
+            ):
+                with attempt:
+                    [found] = self._consumer.committed([TopicPartition(topic, partition)], within_s)
+                    if found.error is not None:
+                        raise KafkaException(found.error)
         return int(found.offset) if 0 <= found.offset <= self.end(topic, partition) else 0
 
     def group(self) -> Any:  # noqa: ANN401  opaque to us too
@@ -88,6 +106,10 @@ class LogReader:
     def close(self) -> None:
         """Frees the connection."""
         self._consumer.close()
+
+
+def _is_between_coordinators(exc: Exception) -> bool:
+    return isinstance(exc, KafkaException) and error_of(exc).code() in _BETWEEN_COORDINATORS
 
 
 def topic_id(settings: ConsumerSettings, topic: str) -> str:

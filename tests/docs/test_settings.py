@@ -19,6 +19,17 @@ def test_a_setting_stands_there_with_its_default_and_its_meaning(settings: type[
     assert settings_table.row(settings, field) in PAGE.splitlines(), REMEDY
 
 
+def test_a_setting_that_several_share_is_the_same_to_each_of_them() -> None:
+    meant: dict[str, list[object]] = {}
+    for settings, field in settings_table.names():
+        info = settings.model_fields[field]
+        read = info.annotation, info.default, info.metadata
+        meant.setdefault(settings_table.variable(settings, field), []).append(read)
+
+    assert len(meant["OBOEGAKI_ERASED_WITHIN"]) > 1
+    assert [name for name, (first, *others) in meant.items() if any(each != first for each in others)] == []
+
+
 def test_no_setting_stands_there_that_does_not_exist() -> None:
     listed = re.findall(r"^\| `(\w+)`", PAGE, re.MULTILINE)
     known = {settings_table.variable(*setting) for setting in settings_table.names()}

@@ -1,11 +1,13 @@
 """Users in control: memories added, corrected, pinned, forgotten, and told apart by what the rows say."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from chat_api.recall.profile import NOTE_CHARACTERS, PINNED_CHARACTERS
-from tests.support.api import Api, AwayStore, MySql, new_user, serving, settings_for
+from tests.support.api import Api, AwayStore, MySql, execute, new_user, serving, settings_for
 
 
 def add(api: Api, user: str, text: str, status: int = 201, **more: object) -> dict[str, Any]:
@@ -144,6 +146,36 @@ def test_what_is_pinned_stands_first_in_the_profile_until_it_is_unpinned(api: Ap
     api.learn(user, allergy["message_id"])
     change(api, user, allergy["id"], pinned=False)
     assert profile(api, user) == [("I own a cat.", False), ("I drink tea.", False)]
+
+
+@contextmanager
+def refusing_pins(mysql: MySql, user: str) -> Iterator[None]:
+    """MySQL refuses to pin anything of a user."""
+    refused = f"NEW.user_id = '{user}' AND NEW.pinned IS NOT NULL"
+    execute(
+        mysql.root,
+        "CREATE TRIGGER no_pins BEFORE UPDATE ON messages FOR EACH ROW"  # noqa: S608
+        f" BEGIN IF {refused} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END IF; END",
+    )
+    try:
+        yield
+    finally:
+        execute(mysql.root, "DROP TRIGGER no_pins")
+
+
+def test_metadata_and_a_pin_are_changed_together_or_not_at_all(mysql: MySql, api: Api, user: str) -> None:
+    message_id = api.say(user, "I drink tea")
+    [memory_id] = api.learn(user, message_id)
+    both: dict[str, Any] = {"metadata": {"topic": "food"}, "pinned": True}
+    with refusing_pins(mysql, user):
+        change(api, user, memory_id, status=503, **both)
+        assert api.rows.get(user, message_id).metadata is None
+
+    changed = change(api, user, memory_id, **both)
+    assert (changed["pinned"], api.rows.get(user, message_id).metadata) == (True, {"topic": "food"})
+    change(api, user, memory_id, metadata={}, pinned=False)
+    row = api.rows.get(user, message_id)
+    assert (row.metadata, row.pinned) == (None, None)
 
 
 def test_a_pin_writes_no_new_revision(api: Api, user: str) -> None:

@@ -1,10 +1,11 @@
 """Reading a log to its stable end, whatever transactions left in it."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
 
 from memory_consumer.kafka import topics
 from memory_consumer.kafka.log_reader import LogReader, topic_id
@@ -105,6 +106,17 @@ def test_a_start_beyond_the_end_reads_from_the_beginning(logs: Logs, reader: Log
     logs.write(b"1", b"{}", topic=FACTS)
 
     assert keys(reader, 100) == [b"1"]
+
+
+def test_how_far_a_group_is_is_told_while_kafka_chooses_anew_who_keeps_it(settings: ConsumerSettings) -> None:
+    admin = AdminClient(settings.client())
+    with ExitStack() as closed:
+        readers = [closed.enter_context(closing(LogReader(settings, f"group-{each}"))) for each in range(8)]
+        # Each knows who keeps it, as long as that is so.
+        before = [each.committed(FACTS, ALICE) for each in readers]
+        admin.delete_topics(["__consumer_offsets"])["__consumer_offsets"].result(30)
+
+        assert [each.committed(FACTS, ALICE) for each in readers] == before
 
 
 def test_a_topic_made_again_has_another_id(settings: ConsumerSettings, logs: Logs) -> None:

@@ -10,11 +10,12 @@ import pytest
 
 from chat_api.erasing.parts import Erasure
 from chat_api.errors import Conflict, NotFound
-from chat_api.messages import Added, Edit, NewMessage
+from chat_api.messages import Added, Edit, Message, NewMessage
 from chat_api.rows.database import Database
 from chat_api.rows.rows import Rows
-from tests.support.api import new_user
-from tests.support.erasing import erase_conversation, erase_message
+from tests.support.api import MySql, execute, new_user, session
+from tests.support.deadline import wait_until
+from tests.support.erasing import erase_conversation, erase_message, erase_user
 
 T = TypeVar("T")
 
@@ -169,6 +170,49 @@ def test_a_post_into_a_conversation_that_is_being_deleted_is_gone_or_readable(
         there = posted[0].message_id in rows.rows_by_ids(user, [posted[0].message_id])
         listed = [each.conversation_id for each in rows.conversations(user, limit=10)]
         assert listed == (["c"] if there else [])
+
+
+def correction(row: Message) -> NewMessage:
+    return NewMessage("note", f"Not: {row.content}", row.conversation_id, "correction", metadata=row.metadata)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_correction_and_an_erasure_at_once_leave_nothing(
+    database: Database, rows: Rows, user: str, *, whole: bool
+) -> None:
+    for _ in range(20):
+        [added] = rows.add_messages(user, [said("a secret", metadata={"again": "a secret"})])
+        refs = {added.message_id: "e:1"}
+        corrected, erased = at_once(
+            lambda first=added.message_id, of=refs: rows.put_in_place(user, first, of, correction),  # type: ignore[misc]
+            lambda: erase_user(database, user) if whole else erase_conversation(database, user, "c"),
+        )
+        assert isinstance(corrected, Added | NotFound)
+        assert isinstance(erased, Erasure)
+        assert (rows.recent_changes(user, limit=9), rows.conversations(user, limit=9)) == ([], [])
+
+
+def test_a_correction_that_waits_for_an_erasure_holds_no_message(mysql: MySql, rows: Rows, user: str) -> None:
+    [added] = rows.add_messages(user, [said("a secret")])
+    with session(mysql.root) as forgetting, ThreadPoolExecutor(1) as thread:
+        forgetting.start_transaction()
+        forgetting.cmd_query(f"SELECT user_id FROM users WHERE user_id = '{user}' FOR UPDATE")  # noqa: S608
+        forgetting.get_rows()
+        correcting = thread.submit(
+            rows.put_in_place, user, added.message_id, {added.message_id: "e:1"}, correction
+        )
+        waits = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+        wait_until(lambda: execute(mysql.root, waits) == [(1,)] or correcting.done())
+        with forgetting.cursor() as cursor:
+            cursor.execute("SELECT id FROM messages WHERE user_id = %s FOR UPDATE NOWAIT", [user])
+            assert len(cursor.fetchall()) == 1
+            for table in ("conversations", "messages", "users"):
+                cursor.execute(f"DELETE FROM {table} WHERE user_id = %s", [user])  # noqa: S608
+        forgetting.commit()
+        with pytest.raises(NotFound):
+            correcting.result()
+
+    assert (rows.recent_changes(user, limit=9), rows.conversations(user, limit=9)) == ([], [])
 
 
 def test_edits_change_what_they_name_and_the_revision_with_it(rows: Rows, user: str) -> None:

@@ -1,13 +1,20 @@
 """Logs that nobody writes to any more are swept, so that Kafka compacts them; and what is left in them is told."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from itertools import count, islice
+
+from confluent_kafka import Message
 
 from memory_consumer import names
 from memory_consumer.erasing import former
 from memory_consumer.erasing.sweeping import Sweeper, key
 from memory_consumer.erasing.trail import LogTrail
 from memory_consumer.kafka import topics
+from memory_consumer.kafka.log_reader import LogReader
+from memory_consumer.partition import partition_of
 from memory_consumer.settings import ConsumerSettings
 from memory_store.fake import FakeStore
 from memory_store.models import Extent
@@ -106,6 +113,28 @@ def test_what_is_left_is_told_until_it_is_learned_filed_and_compacted(
     assert (learned.messages, learned.settled) == (2, False)
     assert (filed.messages, filed.settled, other.messages, other.settled) == (2, True, 1, True)
     assert filed.letters == 0
+
+
+def test_a_look_reads_each_partition_once_however_many_are_asked_about(
+    settings: ConsumerSettings, logs: Logs
+) -> None:
+    reads: Counter[tuple[str, int]] = Counter()
+
+    class Counting(LogReader):
+        def read_from(self, topic: str, starts: Mapping[int, int]) -> Iterator[Message]:
+            reads.update((topic, each) for each in starts)
+            return super().read_from(topic, starts)
+
+    beside_alice = islice((each for each in map(str, count()) if partition_of(each) == ALICE), 3)
+    elsewhere = next(each for each in map(str, count()) if partition_of(each) != ALICE)
+    said = [logs.say("I drink tea.", user_id=each) for each in (*beside_alice, elsewhere) for _ in range(2)]
+    extents = [Extent(row.user_id, row.id, alone=alone) for row in said for alone in (True, False)]
+    learn_all(settings, len(said))
+
+    left = LogTrail(settings, Counting).left(extents)
+
+    assert [each.messages for each in left] == [1, 1, 1, 2] * 4
+    assert reads == {(topic, each): 1 for topic in BOTH for each in (ALICE, partition_of(elsewhere))}
 
 
 def test_of_a_former_version_erased_words_leave_its_log_and_its_ledger(

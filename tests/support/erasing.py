@@ -27,3 +27,8 @@ def erase_message(database: Database, user_id: str, message_id: int) -> Erasure:
 def erase_conversation(database: Database, user_id: str, conversation_id: str) -> Erasure:
     """A conversation's erasure, its rows being gone. Raises NotFound."""
     return ErasureRows(database).erase_conversation(user_id, conversation_id, asked())
+
+
+def erase_user(database: Database, user_id: str) -> Erasure:
+    """A user's erasure, all of their rows being gone."""
+    return ErasureRows(database).erase_user(user_id, asked())

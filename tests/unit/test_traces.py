@@ -1,10 +1,12 @@
 """What is left in the logs of messages that were erased: every record with words counts, also a replaced one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from memory_consumer.erasing.traces import Learned, Spoken, letters_of, traces
+from memory_consumer import names
+from memory_consumer.erasing.traces import Traces
 from memory_consumer.extractors import offline
 from memory_consumer.learning.fold import Event, fold
 from memory_consumer.learning.ledger import Ledger
@@ -46,15 +48,20 @@ class Logs:
         self.messages = list(dict(self.messages).items())
         self.facts = list(dict(self.facts).items())
 
+    def all_left(self, extents: Sequence[Extent]) -> list[tuple[int, int, bool | None]]:
+        """What is told of each of them by one pass over both logs."""
+        traces = Traces(extents)
+        for record in self.messages:
+            traces.take_message(record)
+        for record in self.facts:
+            traces.take_facts("facts", record)
+        counts = traces.counts()
+        return [(counts[names.MESSAGES, each], counts["facts", each], traces.is_deleted(each)) for each in extents]
+
     def left(self, extent: Extent) -> tuple[int, int, bool | None]:
         """What is told of them."""
-        spoken, learned = Spoken(extent.user_id), Learned(extent.user_id)
-        for record in self.messages:
-            spoken.take(record)
-        for record in self.facts:
-            learned.take(record)
-        found = traces(extent, spoken, learned)
-        return found.messages, found.facts, found.deleted
+        [found] = self.all_left([extent])
+        return found
 
 
 @pytest.fixture
@@ -98,6 +105,35 @@ def test_only_a_users_own_up_to_a_message_and_of_a_conversation_are_meant(logs: 
     assert logs.left(Extent("bob", 9))[0] == 1
 
 
+@pytest.mark.parametrize("compacted", [False, True])
+def test_extents_that_are_asked_about_together_are_told_as_each_by_itself(logs: Logs, *, compacted: bool) -> None:
+    for row in (TEA, CAT, THEIRS, Row(4, "I live in Oslo.", conversation_id="b"), TEA.edited(content="Coffee.")):
+        logs.happen(row)
+    for row in (CAT, THEIRS):
+        logs.happen(row, "d")
+    if compacted:
+        logs.compacted()
+    extents = [
+        Extent(user, up_to, **more)
+        for user in ("alice", "bob", "nobody")
+        for up_to in range(6)
+        for more in ({}, {"alone": True}, {"conversation_id": "a"}, {"conversation_id": "b"})
+    ]
+
+    assert logs.all_left(extents) == [logs.left(each) for each in extents]
+
+
+def test_of_which_conversation_a_cited_message_is_may_be_told_after_the_record_that_cites_it(logs: Logs) -> None:
+    logs.happen(TEA)
+    logs.happen(Row(4, "I own a dog.", conversation_id="a"))
+    # As compaction leaves it, where the earlier message was written again.
+    logs.facts.reverse()
+    logs.messages.clear()
+
+    assert logs.left(Extent("alice", 1, "a")) == (0, 4, None)
+    assert logs.left(Extent("alice", 4, "b"))[:2] == (0, 0)
+
+
 def test_of_a_last_message_that_no_log_has_it_cannot_be_told(logs: Logs) -> None:
     logs.happen(TEA)
 
@@ -109,13 +145,19 @@ def test_of_a_last_message_that_no_log_has_it_cannot_be_told(logs: Logs) -> None
     "record", [(b"no key", b"{}"), (b'{"id":1}', b"no event"), (b'{"sweep":1}', b"{}"), (None, None)]
 )
 def test_what_cannot_be_read_is_passed_over(record: tuple[bytes | None, bytes | None]) -> None:
-    spoken, learned = Spoken("alice"), Learned("alice")
-    spoken.take(record)
-    learned.take(record)
+    traces = Traces([ALL])
+    traces.take_message(record)
+    traces.take_facts("facts", record)
 
-    assert traces(ALL, spoken, learned).facts == 0
+    assert traces.counts().total() == 0
 
 
 def test_letters_are_counted_by_the_messages_they_are_about() -> None:
-    assert letters_of(Extent("alice", 2), [1, 2, 3], {}) == 2
-    assert letters_of(Extent("alice", 9, "a"), [1, 2, 3], {1: "a", 2: "b"}) == 1
+    some, conversation = Extent("alice", 2), Extent("alice", 9, "a")
+    traces = Traces([some, conversation])
+    for row in (TEA, CAT):
+        traces.take_message((events.key(row.id), events.written(row)))
+    for user_id, message_id in (("alice", 1), ("alice", 2), ("alice", 3), ("bob", 1), (None, 1), ("alice", None)):
+        traces.take_letter(user_id, message_id)
+
+    assert [traces.counts()[names.DEAD_LETTERS, each] for each in (some, conversation)] == [2, 1]
