@@ -115,12 +115,12 @@ class Notes:
         # Before anything is written: what is refused changes nothing.
         if pins_anew and change.pinned:
             self._check_room(user_id, memory.text)
-        if change.metadata is not None:
-            self._rows.edit(user_id, row.id, Edit(metadata=dict(change.metadata) or None))
-        if change.pinned is not None and pins_anew:
-            self._rows.pin(user_id, row.id, fact_ref(memory.extractor, memory.hash), pinned=change.pinned)
+        edit = Edit(metadata=KEEP if change.metadata is None else dict(change.metadata) or None)
         ref = memory.extractor, memory.hash
-        marked = self._rows.get(user_id, row.id)
+        if change.pinned is not None and pins_anew:
+            marked = self._rows.mark(user_id, row.id, edit, fact_ref(*ref), pinned=change.pinned)
+        else:
+            marked = self._rows.edit(user_id, row.id, edit)
         return Noted(memory.id, memory.text, pins(marked.pinned, *ref), marked, created=False)
 
     def _check_room(self, user_id: str, text: str, *, without: str | None = None) -> None:

@@ -54,7 +54,10 @@ def edit(
     query: Annotated[UserQuery, Query()],
     body: EditIn,
 ) -> MessageOut:
-    """What is left out stays. What was learned from the old words is no longer recalled, from now on."""
+    """What is left out stays. What was learned from the old words is no longer recalled, from now on.
+
+    A fact that is reworded or forgotten is pinned no more, unless `pinned` says so.
+    """
     user_id = caller.named(query.user_id)
     check_length(parts.settings, body.content)
     return MessageOut.of(parts.rows.edit(user_id, message_id, body.edit()))

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -20,9 +21,18 @@ from chat_api.chat.turns import Saying
 from chat_api.control.notes import MemoryChange
 from chat_api.errors import Invalid
 from chat_api.fields import Content, FactRef, Identifier, Metadata, Rfc3339, RowId, Tenant, TimeZone
-from chat_api.messages import KEEP, Edit, NewMessage, Pinned, Role, Suppressed
+from chat_api.messages import (
+    KEEP,
+    MOST_PINNED,
+    MOST_PINNED_FACTS,
+    NOTE_CHARACTERS,
+    Edit,
+    NewMessage,
+    Pinned,
+    Role,
+    Suppressed,
+)
 from chat_api.recall.filters import RowFilter
-from chat_api.recall.profile import NOTE_CHARACTERS
 from chat_api.users import RecallPolicy
 
 #: What a query's bounds on metadata begin with.
@@ -33,9 +43,23 @@ _SuppressedIn = Annotated[
     Field(description='`"all"`: off the record, nothing is learned from it; or references of facts to forget.'),
 ]
 
+
+def _few(value: object) -> object:
+    # Before the kinds are told apart: of each of them something else would be wrong.
+    if isinstance(value, list) and len(value) > MOST_PINNED_FACTS:
+        raise ValueError(
+            f'must name at most {MOST_PINNED_FACTS} facts; "all" pins whatever is learned from the message'
+        )
+    return value
+
+
 _PinnedIn = Annotated[
-    Literal["all"] | Annotated[list[FactRef], Field(max_length=1000)] | None,
-    Field(description='`"all"`: what is learned from it is pinned; or references of facts that are.'),
+    Literal["all"] | Annotated[list[FactRef], Field(max_length=MOST_PINNED_FACTS)] | None,
+    BeforeValidator(_few),
+    Field(
+        description='`"all"`: what is learned from it is pinned; or references of facts that are. Something can be'
+        f" pinned of at most {MOST_PINNED} messages of a user."
+    ),
 ]
 _MemoryText = Annotated[
     Content,
@@ -123,6 +147,7 @@ class EditIn(_Body):
     content: Content = Field(default_factory=str, description="What is said instead.")
     suppressed: _SuppressedIn = None
     metadata: Metadata | None = Field(default=None, description="In place of those there are; null for none.")
+    pinned: _PinnedIn = None
 
     def edit(self) -> Edit:
         """The edit as the rows take it."""
@@ -131,6 +156,7 @@ class EditIn(_Body):
             content=self.content if "content" in sent else KEEP,
             suppressed=_suppressed(self.suppressed) if "suppressed" in sent else KEEP,
             metadata=self.metadata if "metadata" in sent else KEEP,
+            pinned=_suppressed(self.pinned) if "pinned" in sent else KEEP,
         )
 
 

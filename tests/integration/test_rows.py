@@ -1,10 +1,7 @@
 """The rows on a real MySQL: all or nothing, once per name, nobody else's, whatever races."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
-from threading import Barrier
-from typing import TypeVar
 
 import pytest
 
@@ -15,29 +12,13 @@ from chat_api.rows.database import Database
 from chat_api.rows.rows import Rows
 from tests.support.api import new_user
 from tests.support.erasing import erase_conversation, erase_message
-
-T = TypeVar("T")
+from tests.support.races import at_once
 
 TOKYO = timezone(timedelta(hours=9))
 
 
 def said(content: str, **more: object) -> NewMessage:
     return NewMessage("user", content, **{"conversation_id": "c", **more})  # type: ignore[arg-type]
-
-
-def at_once(*works: Callable[[], T]) -> list[T | Exception]:
-    """Runs all of them at the same moment; an exception is a result too."""
-    start = Barrier(len(works))
-
-    def run(work: Callable[[], T]) -> T | Exception:
-        start.wait(10)
-        try:
-            return work()
-        except Exception as exc:  # noqa: BLE001  the test looks at it
-            return exc
-
-    with ThreadPoolExecutor(len(works)) as threads:
-        return list(threads.map(run, works))
 
 
 def contents(rows: Rows, user: str) -> list[str]:
