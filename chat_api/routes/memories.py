@@ -9,7 +9,7 @@ from chat_api.control.notes import stands_in_place_of
 from chat_api.errors import Invalid
 from chat_api.messages import fact_ref
 from chat_api.parts import Called, Wired
-from chat_api.recall.recaller import Question, Recollection, Remembered
+from chat_api.recall.recollection import Question, Recollection, Remembered
 from chat_api.routes.messages import check_length
 from chat_api.web import problems
 from chat_api.web.answers import (

@@ -13,7 +13,7 @@ from chat_api.control.passages import passage
 from chat_api.erasing.parts import Erasure, Kind, Part, Scope
 from chat_api.messages import Added, Conversation, Message, Role
 from chat_api.recall.profile import KnownLine
-from chat_api.recall.recaller import Remembered
+from chat_api.recall.recollection import Remembered
 from chat_api.users import RecallPolicy, UserSettings
 from memory_store.models import Memory, Receipt
 
