@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from chat_api.parts import Parts, Wired
 from chat_api.release import release
-from chat_api.web.answers import HealthOut, ReadyOut
+from chat_api.web.answers.health import HealthOut, ReadyOut
 from memory_store.errors import StoreError
 
 router = APIRouter(prefix="/health", tags=["health"])

@@ -12,7 +12,7 @@ from chat_api.parts import Called, Wired
 from chat_api.recall.recollection import Question, Recollection, Remembered
 from chat_api.routes.messages import check_length
 from chat_api.web import problems
-from chat_api.web.answers import (
+from chat_api.web.answers.memories import (
     MemoriesOut,
     MemoryOut,
     NotedOut,
@@ -21,7 +21,8 @@ from chat_api.web.answers import (
     WhySourceOut,
     sources,
 )
-from chat_api.web.requests import MemoriesQuery, MemoryEditIn, MemoryIn, UserQuery
+from chat_api.web.requests.memories import MemoriesQuery, MemoryEditIn, MemoryIn
+from chat_api.web.requests.users import UserQuery
 
 router = APIRouter(prefix="/v1/memories", tags=["memories"])
 

@@ -9,9 +9,10 @@ from chat_api.fields import RowId
 from chat_api.parts import Called, Wired
 from chat_api.settings import ApiSettings
 from chat_api.web import problems
-from chat_api.web.answers import AddedListOut, AddedOut, MessageOut
+from chat_api.web.answers.messages import AddedListOut, AddedOut, MessageOut
 from chat_api.web.documents import answered_header
-from chat_api.web.requests import EditIn, ManyMessages, Messages, UserQuery
+from chat_api.web.requests.messages import EditIn, ManyMessages, Messages
+from chat_api.web.requests.users import UserQuery
 
 router = APIRouter(prefix="/v1/messages", tags=["messages"])
 
