@@ -11,6 +11,12 @@ Role = Literal["user", "assistant", "system", "tool", "note"]
 Suppressed = Literal["all"] | tuple[str, ...] | None
 #: The same of what is pinned; None where nothing is.
 Pinned = Literal["all"] | tuple[str, ...] | None
+#: Messages of one user of which something may be pinned: they are read for every chat.
+MOST_PINNED = 50
+#: Facts of one message that may be pinned by reference.
+MOST_PINNED_FACTS = 100
+#: Characters of a note that is remembered as one memory, in its own words; a longer one is cut like any text.
+NOTE_CHARACTERS = 800
 Metadata = dict[str, Any] | None
 
 
@@ -82,6 +88,11 @@ class Message:
     revision: str
     pinned: Pinned = None
 
+    @property
+    def is_one_memory(self) -> bool:
+        """Whether it is remembered in its own words, as one memory."""
+        return self.role == "note" and len(self.content.strip()) <= NOTE_CHARACTERS
+
 
 @dataclass(frozen=True, slots=True)
 class Added:
@@ -95,7 +106,10 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What to change of a row. New metadata leaves what is ours of the old as it is."""
+    """What to change of a row. New metadata leaves what is ours of the old as it is.
+
+    Unless it says what is pinned, what it takes away is pinned no more.
+    """
 
     content: str | _Keep = KEEP
     suppressed: Suppressed | _Keep = KEEP
@@ -104,13 +118,13 @@ class Edit:
 
     def applied_to(self, row: Message) -> Message:
         """The row afterwards, as far as an edit makes it."""
-        return replace(
+        edited = replace(
             row,
             content=row.content if self.content is KEEP else self.content,
             suppressed=row.suppressed if self.suppressed is KEEP else self.suppressed,
             metadata=row.metadata if self.metadata is KEEP else with_ours(self.metadata, ours(row.metadata)),
-            pinned=row.pinned if self.pinned is KEEP else self.pinned,
         )
+        return replace(edited, pinned=_still_pinned(row, edited) if self.pinned is KEEP else self.pinned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +189,18 @@ def pins(pinned: Pinned, extractor: str, fact_hash: str) -> bool:
     What was pinned under another extractor cannot be matched by its hash, so everything of its message is.
     """
     return _names(pinned, extractor, fact_hash)
+
+
+def _still_pinned(row: Message, edited: Message) -> Pinned:
+    # A pin that holds nothing would take the room of another one, and nobody could see why.
+    if edited.suppressed == "all":
+        return None
+    if row.pinned == "all":
+        forgotten = edited.is_one_memory and edited.suppressed not in (None, row.suppressed)
+        return None if forgotten else "all"
+    if row.pinned is None or edited.content != row.content:
+        return None
+    return tuple(ref for ref in row.pinned if ref not in (edited.suppressed or ())) or None
 
 
 def _names(refs: Literal["all"] | tuple[str, ...] | None, extractor: str, fact_hash: str) -> bool:

@@ -20,7 +20,7 @@ from chat_api.recall.recaller import Recaller
 from chat_api.rows.database import Database
 from chat_api.rows.rows import Rows
 from chat_api.settings import ApiSettings
-from chat_api.web.answers import ReadyOut
+from chat_api.web.answers.health import ReadyOut
 from chat_api.web.together import Together
 from memory_store.port import MemoryStore
 

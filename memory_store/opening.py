@@ -4,12 +4,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from qdrant_client import QdrantClient
-
 from memory_store.embedded import EmbeddedStore
 from memory_store.models import Layout
 from memory_store.port import MemoryStore
-from memory_store.server import ServerStore
 from memory_store.settings import StoreSettings
 
 
@@ -23,6 +20,11 @@ def opened_store(settings: StoreSettings, home: Path, layout: Layout) -> Iterato
         with closing(EmbeddedStore(home, layout)) as owned:
             yield owned
         return
+    # A second, which nobody is to wait for without a server.
+    from qdrant_client import QdrantClient  # noqa: PLC0415
+
+    from memory_store.server import ServerStore  # noqa: PLC0415
+
     key = settings.qdrant_api_key.get_secret_value() or None
     client = QdrantClient(
         url=settings.qdrant_url,

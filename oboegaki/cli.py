@@ -21,9 +21,7 @@ from oboegaki import (
     instance,
     keys,
     letters,
-    rebuilding,
     running,
-    serving,
     showing,
     tracing,
     verifying,
@@ -131,6 +129,8 @@ def down() -> None:
 @app.command()
 def serve(*, rebuild: Rebuild = False) -> None:
     """Run the API, the learning and the store in this process."""
+    from oboegaki import serving  # noqa: PLC0415  seconds, for which no other command is to wait
+
     serving.serve(instance.load(), rebuild=rebuild)
     serving.leave()
 
@@ -143,6 +143,8 @@ def api(
     worker: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the API alone, on a Qdrant server's memories."""
+    from oboegaki import serving  # noqa: PLC0415  seconds, for which no other command is to wait
+
     loaded = instance.load()
     if workers > 1:
         serving.serve_by_workers(loaded, workers)
@@ -154,6 +156,8 @@ def api(
 @app.command()
 def consume() -> None:
     """Run the learning alone, on a Qdrant server's memories; any number of it."""
+    from oboegaki import serving  # noqa: PLC0415  seconds, for which no other command is to wait
+
     serving.serve_apart(instance.load(), api=False)
     serving.leave()
 
@@ -161,6 +165,8 @@ def consume() -> None:
 @app.command()
 def rebuild() -> None:
     """Empty the memories while oboegaki is stopped: its next start builds them anew from what was learned."""
+    from oboegaki import rebuilding  # noqa: PLC0415  as serving
+
     rebuilding.rebuild(instance.load(), Console())
 
 

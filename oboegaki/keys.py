@@ -14,8 +14,8 @@ from rich.table import Table
 from chat_api.auth.key_ring import KeyRing
 from chat_api.auth.key_rows import MySqlKeyRows
 from chat_api.rows.database import Database
-from chat_api.web.answers import KeyMadeOut, KeyOut, KeysOut
-from chat_api.web.requests import KeyIn
+from chat_api.web.answers.keys import KeyMadeOut, KeyOut, KeysOut
+from chat_api.web.requests.keys import KeyIn
 from oboegaki.client import Client, connected
 from oboegaki.errors import Away, CommandError
 from oboegaki.instance import Instance

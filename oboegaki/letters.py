@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from chat_api.web.answers import FiledOut
+from chat_api.web.answers.admin import FiledOut
 from devstack import connect, kafka
 from memory_consumer.letters import redriving
 from memory_consumer.letters.letter_box import LetterBox

@@ -11,7 +11,7 @@ from rich.table import Table
 from chat_api.errors import ChatError
 from chat_api.rows.database import Database
 from chat_api.rows.rows import Rows
-from chat_api.web.answers import FiledOut
+from chat_api.web.answers.admin import FiledOut
 from chat_api.web.filed import filed
 from memory_consumer import tracing
 from memory_consumer.errors import Transient

@@ -1,5 +1,6 @@
 """Options of the tests, and an end that leaves nothing running."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -38,5 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "stacks(*kinds): what a test of tests/e2e runs against, but for native")
+    # Kafka and Kafka Connect are started often and do little: compiling them well takes longer than it saves.
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
     # Whoever ends the tests from outside gets what Ctrl-C gets: servers that were started for them are ended.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

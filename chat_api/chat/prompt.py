@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from chat_api.chat.tokens import estimated
 from chat_api.messages import Message, answered_by
 from chat_api.recall.profile import KnownLine
-from chat_api.recall.recaller import Recollection
+from chat_api.recall.recollection import Recollection
 
 #: How much of each thing remembered goes into a prompt or an offline answer.
 _LINE_CHARACTERS = 500

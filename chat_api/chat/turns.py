@@ -5,31 +5,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from chat_api import patience
+from chat_api.chat import drawn
 from chat_api.chat import prompt as prompts
 from chat_api.chat.prompt import Prompt
 from chat_api.chat.repeats import Names
-from chat_api.errors import Conflict, NotFound
-from chat_api.messages import REPLY_TO, Added, Message, NewMessage, answered_by, ours, with_ours
+from chat_api.errors import Conflict
+from chat_api.messages import REPLY_TO, Added, Message, NewMessage, answered_by, with_ours
 from chat_api.recall.profile import KnownLine, Profiles, fitting
-from chat_api.recall.recaller import Question, Recaller, Recollection, Remembered
+from chat_api.recall.recaller import Recaller
+from chat_api.recall.recollection import Question, Recollection
 from chat_api.rows.rows import Rows
 from chat_api.settings import ApiSettings
 from chat_api.users import RecallPolicy, UserSettings
 from chat_api.zones import zone
 from memory_store.errors import StoreError
-
-#: Among what we say of a reply that may be asked for again: what it could draw on.
-_DREW_ON = "drew_on"
-
-
-class _DrewOn(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True)
-
-    memories: dict[str, float | None] = {}
-    pending: list[int] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,33 +183,12 @@ class Turns:
 
     def _replayed(self, saying: Saying, recall: RecallPolicy, said: Message | None, reply: Message) -> Answer:
         started = time.perf_counter()
-        drew_on = _drew_on(reply)
-        found = self._again(saying.user_id, drew_on.memories, drew_on.pending)
+        found = drawn.again(reply, self._rows, self._recaller)
         known = self.known(saying.user_id, recall)
         # What was said may have been deleted meanwhile; its id still says which row it was.
         asked = _added(said) if said else _answered(reply)
         timings = {"total_ms": _milliseconds(time.perf_counter() - started)}
         return Answer(asked, _added(reply), reply.content, known, found, timings, replayed=True)
-
-    def _again(self, user_id: str, memories: dict[str, float | None], pending: list[int]) -> Recollection:
-        """What a reply drew on, as far as it may still be told."""
-        found: list[Remembered] = []
-        degraded = False
-        try:
-            for memory_id, score in memories.items():
-                found += self._one(user_id, memory_id, score)
-        except StoreError:
-            degraded = True
-        rows = self._rows.rows_by_ids(user_id, pending)
-        told = tuple(rows[each] for each in pending if each in rows and rows[each].suppressed is None)
-        return Recollection(tuple(found), told, degraded)
-
-    def _one(self, user_id: str, memory_id: str, score: float | None) -> list[Remembered]:
-        try:
-            one = self._recaller.one(user_id, memory_id)
-        except NotFound:
-            return []
-        return [Remembered(one.memory, one.sources, score, one.superseded_by)]
 
     def _write_said(self, saying: Saying) -> Added:
         named = saying.named
@@ -237,24 +206,10 @@ class Turns:
         named = begun.saying.named
         told: dict[str, object] = {REPLY_TO: begun.said.message_id}
         if named is not None:
-            told |= {**named.ours, _DREW_ON: _drawn(begun.recollection)}
+            told |= {**named.ours, **drawn.kept(begun.recollection)}
         name = named.reply if named else None
         message = NewMessage("assistant", text, begun.said.conversation_id, name, metadata=with_ours(None, told))
         return self._rows.add_reply(begun.saying.user_id, message, to=begun.said.message_id)
-
-
-def _drawn(found: Recollection) -> dict[str, object]:
-    return {
-        "memories": {one.memory.id: one.score for one in found.memories},
-        "pending": [row.id for row in found.pending],
-    }
-
-
-def _drew_on(reply: Message) -> _DrewOn:
-    try:
-        return _DrewOn.model_validate(ours(reply.metadata).get(_DREW_ON, {}))
-    except ValidationError:
-        return _DrewOn()
 
 
 def _answered(reply: Message) -> Added:

@@ -26,7 +26,7 @@ from chat_api.completions.prefixes import SentTurn
 from chat_api.completions.shapes import CompletionIn
 from chat_api.completions.statements import History, Place
 from chat_api.errors import ChatError, Gone, NoReply, NotFound
-from chat_api.recall.recaller import Recollection
+from chat_api.recall.recollection import Recollection
 from chat_api.settings import ApiSettings
 from chat_api.users import RecallPolicy
 from chat_api.web import problems

@@ -1,6 +1,6 @@
 """A user's profile as the rows bear it out: read by key, without a search. What is pinned comes first."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,8 +11,6 @@ from memory_store.errors import StoreError
 from memory_store.models import Memory, ProfileLine
 from memory_store.port import MemoryStore
 
-#: Characters of a note that is remembered as one memory, in its own words; a longer one is cut like any text.
-NOTE_CHARACTERS = 800
 #: Characters of all that is pinned, about 500 tokens of English: it stands before every chat.
 PINNED_CHARACTERS = 2_000
 
@@ -57,22 +55,28 @@ class Profiles:
     def pinned(self, user_id: str) -> list[KnownLine]:
         """What the user pinned, the first written first. A note needs no memories for it. Raises Unavailable."""
         held = self._rows.with_pins(user_id)
-        notes = {row.id: row for row in held if _is_one_memory(row)}
+        notes = {row.id: row for row in held if row.is_one_memory and row.suppressed is None}
         lines = [(row.id, KnownLine(row.content.strip(), row.said_at, (row,), True)) for row in notes.values()]
-        others = {row.id: row for row in held if row.id not in notes and row.suppressed != "all"}
-        for memory in self._filed_under(others):
-            if pins(others[memory.message_id].pinned, memory.extractor, memory.hash):
-                rows = self._rows.rows_by_ids(user_id, [source.message_id for source in memory.sources])
-                sources = bearing(rows, memory.sources, [(memory.extractor, memory.hash)])
-                if sources:
-                    lines.append((memory.message_id, KnownLine(memory.text, memory.said_at, sources, True)))
+        lines += self._learned(user_id, {row.id: row for row in held if row.id not in notes})
         return [line for _, line in sorted(lines, key=lambda each: each[0])]
 
-    def _filed_under(self, rows: dict[int, Message]) -> list[Memory]:
-        if not rows:
+    def _learned(self, user_id: str, held: Mapping[int, Message]) -> Iterator[tuple[int, KnownLine]]:
+        """What is pinned of what was learned from the messages, each with its message."""
+        filed = self._filed_under([row.id for row in held.values() if row.suppressed != "all"])
+        pinned = [each for each in filed if pins(held[each.message_id].pinned, each.extractor, each.hash)]
+        # All of them at once: this stands before every chat.
+        ids = {source.message_id for memory in pinned for source in memory.sources}
+        rows = self._rows.rows_by_ids(user_id, ids) if ids else {}
+        for memory in pinned:
+            sources = bearing(rows, memory.sources, [(memory.extractor, memory.hash)])
+            if sources:
+                yield memory.message_id, KnownLine(memory.text, memory.said_at, sources, True)
+
+    def _filed_under(self, message_ids: Sequence[int]) -> list[Memory]:
+        if not message_ids:
             return []
         try:
-            return self._store.live().filed_under(sorted(rows))
+            return self._store.live().filed_under(message_ids)
         except StoreError:
             return []
 
@@ -85,10 +89,6 @@ def fitting(pinned: Iterable[KnownLine]) -> Iterator[KnownLine]:
         if left < 0:
             return
         yield line
-
-
-def _is_one_memory(row: Message) -> bool:
-    return row.role == "note" and row.suppressed is None and len(row.content.strip()) <= NOTE_CHARACTERS
 
 
 def _borne_out(line: ProfileLine, rows: dict[int, Message]) -> KnownLine | None:

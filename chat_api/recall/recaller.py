@@ -2,15 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 
 from chat_api.errors import Invalid, NotFound
-from chat_api.messages import Change, Message, pins
 from chat_api.metering import Meter, Unmetered
 from chat_api.recall.bearing import bearing
-from chat_api.recall.filters import RowFilter
-from chat_api.recall.unlearned import unlearned
+from chat_api.recall.pending import Pending
+from chat_api.recall.recollection import Question, Recollection, Remembered
 from chat_api.rows.rows import Rows
 from chat_api.zones import zone
 from memory_store.errors import Refused, StoreError
@@ -25,76 +24,12 @@ _ROUNDS = 3
 _MOST_HITS = 1000
 #: The same where only some messages are wanted: their memories may stand far down.
 _MOST_WANTED_HITS = 10_000
-#: Rows that are looked through for pending ones.
-_PENDING_ROWS = 2000
 #: Pages of the store that are read for one page of an answer.
 _PAGES = 20
 _PAGE = 100
 
 #: A memory with its score, before the rows are asked.
 _Found = tuple[Memory, float | None]
-
-_SPOKEN_FIRST = frozenset({"user", "note"})
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What to recall for a user. Times bound when it was said: from `since` on, before `until`."""
-
-    user_id: str
-    limit: int
-    query: str | None = None
-    #: What each memory must come to; None asks the best alone to reach the recaller's own bound for its language.
-    min_score: float | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    conversation_id: str | None = None
-    #: A message that is left out: the question itself, where it was just written as a row.
-    without: int | None = None
-    #: Also what later memories have superseded.
-    history: bool = False
-    #: What the messages have to be.
-    rows: RowFilter = field(default_factory=RowFilter)
-
-    def covers(self, said_at: datetime, conversation_id: str) -> bool:
-        """Whether something said then and there may be in the answer."""
-        return (
-            (self.since is None or said_at >= self.since)
-            and (self.until is None or said_at < self.until)
-            and self.conversation_id in (None, conversation_id)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """A memory whose sources still say what it was learned from."""
-
-    memory: Memory
-    sources: tuple[Message, ...]
-    score: float | None = None
-    #: The memories that stand in its place, the latest said first.
-    superseded_by: tuple[str, ...] = ()
-
-    @property
-    def row(self) -> Message:
-        """The message that it is filed under, the latest of its sources."""
-        return next((row for row in self.sources if row.id == self.memory.message_id), self.sources[-1])
-
-    @property
-    def pinned(self) -> bool:
-        """Whether the user pinned it: then nothing takes its place by itself."""
-        return pins(self.row.pinned, self.memory.extractor, self.memory.hash)
-
-
-@dataclass(frozen=True, slots=True)
-class Recollection:
-    """What a recall came to; `timings` in milliseconds."""
-
-    memories: tuple[Remembered, ...] = ()
-    pending: tuple[Message, ...] = ()
-    degraded: bool = False
-    cursor: str | None = None
-    timings: dict[str, float] = field(default_factory=dict)
 
 
 class Recaller:
@@ -115,7 +50,7 @@ class Recaller:
         self._rows = rows
         self._store = store
         self._search = search
-        self._pending_limit = pending_limit
+        self._pending = Pending(rows, store, pending_limit)
         self._least = least
         self._clock = clock
         self._timer = timer
@@ -126,14 +61,14 @@ class Recaller:
         started = self._timer()
         try:
             # First what is pending: a row that is learned in between is then found twice rather than missed.
-            behind = self._behind(question)
+            behind = self._pending.behind(question)
             searched = self._timer()
             memories = self._found(question, query)
             timings = {"pending": searched - started, "search": self._timer() - searched}
             degraded = False
         except StoreError:
-            behind, memories, timings, degraded = self._recent(question), [], {}, True
-        pending = self._pending(question, behind, memories)
+            behind, memories, timings, degraded = self._pending.recent(question), [], {}, True
+        pending = self._pending.shown(question, behind, memories)
         timings["total"] = self._timer() - started
         self._meter.recalled(timings, degraded=degraded)
         milliseconds = {f"{name}_ms": round(seconds * 1000, 3) for name, seconds in timings.items()}
@@ -143,12 +78,12 @@ class Recaller:
         """A page of memories, the latest said first; what is pending comes with the first page."""
         started = self._timer()
         try:
-            behind = [] if cursor else self._behind(question)
+            behind = [] if cursor else self._pending.behind(question)
             memories, following = self._read(question, cursor)
             degraded = False
         except StoreError:
-            behind, memories, following, degraded = self._recent(question), [], None, True
-        pending = self._pending(question, behind, memories)
+            behind, memories, following, degraded = self._pending.recent(question), [], None, True
+        pending = self._pending.shown(question, behind, memories)
         timings = {"total_ms": round((self._timer() - started) * 1000, 3)}
         return Recollection(tuple(memories), pending, degraded, following, timings)
 
@@ -267,29 +202,6 @@ class Recaller:
                 borne_out.append(Remembered(memory, sources, score))
         return borne_out
 
-    def _behind(self, question: Question) -> list[Change]:
-        behind = []
-        for change, _ in unlearned(self._rows, self._store, question.user_id, most=_PENDING_ROWS):
-            if _may_show(change, question):
-                behind.append(change)
-        return behind
-
-    def _recent(self, question: Question) -> list[Change]:
-        recent = self._rows.recent_changes(question.user_id, limit=_PENDING_ROWS)
-        return [change for change in recent if _may_show(change, question)]
-
-    def _pending(
-        self, question: Question, behind: Sequence[Change], memories: Iterable[Remembered]
-    ) -> tuple[Message, ...]:
-        shown = {source.id for remembered in memories for source in remembered.sources}
-        fresh = [change.message_id for change in _spoken_first(behind) if change.message_id not in shown]
-        if question.rows.open:
-            fresh = fresh[: self._pending_limit]
-        rows = self._rows.rows_by_ids(question.user_id, fresh)
-        # Once more: a row may have been deleted or suppressed since.
-        shown_now = (rows[each] for each in fresh if each in rows and rows[each].suppressed is None)
-        return tuple(row for row in shown_now if question.rows.takes(row))[: self._pending_limit]
-
 
 def _asks(question: Question) -> Iterator[int]:
     """How many hits to ask the store for, round by round."""
@@ -309,19 +221,6 @@ def _page(version: MemoryVersion, user_id: str, limit: int, cursor: str | None) 
         return version.page(user_id, limit=limit, cursor=cursor)
     except Refused as exc:
         raise Invalid("cursor: is none that a page was answered with.") from exc
-
-
-def _may_show(change: Change, question: Question) -> bool:
-    # Of a row with suppressions one cannot tell, before it is learned, which words were to be forgotten.
-    return (
-        not change.suppressed
-        and change.message_id != question.without
-        and question.covers(change.said_at, change.conversation_id)
-    )
-
-
-def _spoken_first(changes: Sequence[Change]) -> list[Change]:
-    return sorted(changes, key=lambda change: change.role not in _SPOKEN_FIRST)
 
 
 def _no_memory() -> NotFound:

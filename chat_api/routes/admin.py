@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from chat_api.fields import Identifier, RowId
 from chat_api.parts import Wired, admin_only
-from chat_api.web.answers import FiledOut, StatusOut
+from chat_api.web.answers.admin import FiledOut, StatusOut
 from chat_api.web.documents import JSON_LINES
 from chat_api.web.filed import filed
 from memory_store.errors import StoreError

@@ -13,10 +13,12 @@ from chat_api.parts import Called, Wired
 from chat_api.routes.memories import memory_out
 from chat_api.routes.messages import check_length
 from chat_api.web import problems
-from chat_api.web.answers import ChatOut, DeltaOut, DoneOut, ProfileLineOut, RecalledOut, sources
+from chat_api.web.answers.chat import ChatOut, DeltaOut, DoneOut, RecalledOut
+from chat_api.web.answers.memories import sources
+from chat_api.web.answers.users import ProfileLineOut
 from chat_api.web.documents import answered_header, events
 from chat_api.web.problems import Problem
-from chat_api.web.requests import ChatIn
+from chat_api.web.requests.chat import ChatIn
 
 router = APIRouter(prefix="/v1/chat", tags=["chat"])
 

@@ -7,8 +7,10 @@ from fastapi import APIRouter, Path, Query
 from chat_api.fields import Identifier
 from chat_api.parts import Called, Wired
 from chat_api.web import cursors
-from chat_api.web.answers import ConversationOut, ConversationsOut, DeletedOut, MessageOut, MessagesOut
-from chat_api.web.requests import ConversationsQuery, MessagesQuery, UserQuery
+from chat_api.web.answers.conversations import ConversationOut, ConversationsOut, DeletedOut
+from chat_api.web.answers.messages import MessageOut, MessagesOut
+from chat_api.web.requests.conversations import ConversationsQuery, MessagesQuery
+from chat_api.web.requests.users import UserQuery
 
 router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path
 
 from chat_api.parts import Called, Wired
 from chat_api.routes.users import UserId
-from chat_api.web.answers import ErasureAskedOut, ErasureOut
+from chat_api.web.answers.erasures import ErasureAskedOut, ErasureOut
 
 router = APIRouter(prefix="/v1", tags=["erasures"])
 

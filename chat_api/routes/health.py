@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from chat_api.parts import Wired
 from chat_api.release import release
 from chat_api.rows.database import Database
-from chat_api.web.answers import HealthOut, ReadyOut
+from chat_api.web.answers.health import HealthOut, ReadyOut
 from memory_store.errors import StoreError
 from memory_store.port import MemoryStore
 

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from chat_api.fields import Identifier
 from chat_api.parts import Wired, admin_only
-from chat_api.web.answers import KeyMadeOut, KeyOut, KeysOut
-from chat_api.web.requests import KeyIn, KeysQuery
+from chat_api.web.answers.keys import KeyMadeOut, KeyOut, KeysOut
+from chat_api.web.requests.keys import KeyIn, KeysQuery
 
 router = APIRouter(prefix="/v1/admin/keys", tags=["administration"], dependencies=[Depends(admin_only)])
 

@@ -9,10 +9,10 @@ from chat_api.control.notes import stands_in_place_of
 from chat_api.errors import Invalid
 from chat_api.messages import fact_ref
 from chat_api.parts import Called, Wired
-from chat_api.recall.recaller import Question, Recollection, Remembered
+from chat_api.recall.recollection import Question, Recollection, Remembered
 from chat_api.routes.messages import check_length
 from chat_api.web import problems
-from chat_api.web.answers import (
+from chat_api.web.answers.memories import (
     MemoriesOut,
     MemoryOut,
     NotedOut,
@@ -21,7 +21,8 @@ from chat_api.web.answers import (
     WhySourceOut,
     sources,
 )
-from chat_api.web.requests import MemoriesQuery, MemoryEditIn, MemoryIn, UserQuery
+from chat_api.web.requests.memories import MemoriesQuery, MemoryEditIn, MemoryIn
+from chat_api.web.requests.users import UserQuery
 
 router = APIRouter(prefix="/v1/memories", tags=["memories"])
 

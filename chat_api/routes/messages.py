@@ -9,9 +9,10 @@ from chat_api.fields import RowId
 from chat_api.parts import Called, Wired
 from chat_api.settings import ApiSettings
 from chat_api.web import problems
-from chat_api.web.answers import AddedListOut, AddedOut, MessageOut
+from chat_api.web.answers.messages import AddedListOut, AddedOut, MessageOut
 from chat_api.web.documents import answered_header
-from chat_api.web.requests import EditIn, ManyMessages, Messages, UserQuery
+from chat_api.web.requests.messages import EditIn, ManyMessages, Messages
+from chat_api.web.requests.users import UserQuery
 
 router = APIRouter(prefix="/v1/messages", tags=["messages"])
 
@@ -54,7 +55,10 @@ def edit(
     query: Annotated[UserQuery, Query()],
     body: EditIn,
 ) -> MessageOut:
-    """What is left out stays. What was learned from the old words is no longer recalled, from now on."""
+    """What is left out stays. What was learned from the old words is no longer recalled, from now on.
+
+    A fact that is reworded or forgotten is pinned no more, unless `pinned` says so.
+    """
     user_id = caller.named(query.user_id)
     check_length(parts.settings, body.content)
     return MessageOut.of(parts.rows.edit(user_id, message_id, body.edit()))

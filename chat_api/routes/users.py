@@ -15,9 +15,9 @@ from starlette.types import Scope
 from chat_api.fields import Identifier
 from chat_api.parts import Called, Wired
 from chat_api.web import export
-from chat_api.web.answers import FreshnessOut, ProfileLineOut, ProfileOut, UserOut
+from chat_api.web.answers.users import FreshnessOut, ProfileLineOut, ProfileOut, UserOut
 from chat_api.web.documents import JSON_LINES
-from chat_api.web.requests import FreshnessQuery, UserEditIn
+from chat_api.web.requests.users import FreshnessQuery, UserEditIn
 
 _LAST_WORDS = ("/profile", "/freshness", "/export")
 

@@ -25,7 +25,8 @@ class Rows:
     def add_messages(self, user_id: str, messages: Sequence[NewMessage]) -> list[Added]:
         """Writes all of them or none; new ids ascend in the order of the list.
 
-        What repeats an earlier message (same `external_id`) gives that one's id. Raises Conflict where it differs.
+        What repeats an earlier message (same `external_id`) gives that one's id. Raises Conflict where it differs,
+        and Invalid where more would be pinned than may be.
         """
         unnamed, now = str(uuid4()), self._clock().astimezone(UTC)
         added = self._transact(lambda cursor: statements.add(cursor, user_id, messages, unnamed, now))
@@ -52,13 +53,19 @@ class Rows:
         return self._transact(lambda cursor: statements.whoevers(cursor, message_id))
 
     def edit(self, user_id: str, message_id: int, edit: Edit) -> Message:
-        """The message as edited; an edit that changes nothing writes nothing. Raises NotFound."""
+        """The message as edited; an edit that changes nothing writes nothing.
+
+        Raises NotFound, and Invalid where more would be pinned than may be.
+        """
         edited = self._transact(lambda cursor: statements.edit(cursor, user_id, message_id, edit))
         self._meter.wrote("edited", 1)
         return edited
 
     def suppress(self, user_id: str, refs: Mapping[int, str]) -> None:
-        """Adds a fact reference to the suppressions of each message; those that are gone are passed over."""
+        """Adds a fact reference to the suppressions of each message; those that are gone are passed over.
+
+        What is suppressed is pinned no more.
+        """
         self._transact(lambda cursor: statements.suppress(cursor, user_id, refs))
         self._meter.wrote("suppressed", len(refs))
 
@@ -68,8 +75,8 @@ class Rows:
         """Writes a note and adds a fact reference to the suppressions of each message, both or nothing.
 
         The note is made from a message as that stands then, and goes into its conversation. One that repeats
-        another by its `external_id` gives that one's id. Raises NotFound without the message, Conflict where the
-        notes differ.
+        another by its `external_id` gives that one's id. Raises NotFound without the message, and as
+        `add_messages` does.
         """
         now = self._clock().astimezone(UTC)
         added = self._transact(
@@ -82,7 +89,7 @@ class Rows:
     def mark(self, user_id: str, message_id: int, edit: Edit, ref: str, *, pinned: bool) -> Message:
         """Edits a message, and adds a fact reference to what is pinned of it or takes it out, both or nothing.
 
-        Raises NotFound.
+        Raises as `edit` does.
         """
         marked = self._transact(
             lambda cursor: statements.mark(cursor, user_id, message_id, edit, ref, pinned=pinned)
@@ -91,7 +98,7 @@ class Rows:
         return marked
 
     def with_pins(self, user_id: str) -> list[Message]:
-        """The messages of a user of which something is pinned, the first written first."""
+        """The messages of a user of which something is pinned, the newest MOST_PINNED, the first written first."""
         return self._transact(lambda cursor: statements.with_pins(cursor, user_id))
 
     def conversations(

@@ -5,8 +5,18 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from chat_api.errors import Gone, NotFound
-from chat_api.messages import Added, Change, Conversation, Edit, Message, NewMessage
+from chat_api.errors import Gone, Invalid, NotFound
+from chat_api.messages import (
+    KEEP,
+    MOST_PINNED,
+    MOST_PINNED_FACTS,
+    Added,
+    Change,
+    Conversation,
+    Edit,
+    Message,
+    NewMessage,
+)
 from chat_api.rows import cells
 from chat_api.rows.posting import Plan, Posting
 from chat_api.users import UserSettings
@@ -69,8 +79,14 @@ def add(cursor: Cursor, user_id: str, messages: Sequence[NewMessage], unnamed: s
         plan.take(message)
     if not plan.fresh:
         return plan.added([])
+    pins = any(posting.message.pinned is not None for posting in plan.fresh)
+    if pins:
+        _hold(cursor, user_id)
     _open_conversations(cursor, user_id, {posting.conversation_id for posting in plan.fresh})
-    return plan.added(_insert(cursor, user_id, plan.fresh))
+    ids = _insert(cursor, user_id, plan.fresh)
+    if pins:
+        _check_room(cursor, user_id)
+    return plan.added(ids)
 
 
 def add_reply(cursor: Cursor, user_id: str, reply: NewMessage, unnamed: str, now: datetime, *, to: int) -> Added:
@@ -158,11 +174,18 @@ def whoevers(cursor: Cursor, message_id: int) -> Message | None:
 
 
 def edit(cursor: Cursor, user_id: str, message_id: int, edit: Edit) -> Message:
+    if edit.pinned is not KEEP and edit.pinned is not None:
+        _hold(cursor, user_id)
     return _edited(cursor, one(cursor, user_id, message_id, lock=True), edit)
 
 
 def _edited(cursor: Cursor, row: Message, edit: Edit) -> Message:
-    return one(cursor, row.user_id, row.id) if _rewrite(cursor, row, edit) else row
+    if not _rewrite(cursor, row, edit):
+        return row
+    edited = one(cursor, row.user_id, row.id)
+    if row.pinned is None and edited.pinned is not None:
+        _check_room(cursor, row.user_id)
+    return edited
 
 
 def _rewrite(cursor: Cursor, row: Message, edit: Edit) -> bool:
@@ -192,12 +215,34 @@ def suppress(cursor: Cursor, user_id: str, refs: Mapping[int, str]) -> None:
 
 
 def mark(cursor: Cursor, user_id: str, message_id: int, edit: Edit, ref: str, *, pinned: bool) -> Message:
+    if pinned:
+        _hold(cursor, user_id)
     row = one(cursor, user_id, message_id, lock=True)
     refs = () if row.pinned is None or row.pinned == "all" else row.pinned
     # Another extractor's pins hold all of the message, so they go with what is unpinned.
     own = f"{ref.rpartition(':')[0]}:"
-    kept = (*refs, ref) if pinned else tuple(each for each in refs if each != ref and each.startswith(own))
-    return _edited(cursor, row, replace(edit, pinned=kept or None))
+    kept = {*refs, ref} if pinned else {each for each in refs if each != ref and each.startswith(own)}
+    if len(kept) > MOST_PINNED_FACTS:
+        raise Invalid(
+            f"pinned: at most {MOST_PINNED_FACTS} memories of one message can be pinned."
+            " Unpin one of that message first."
+        )
+    return _edited(cursor, row, replace(edit, pinned=tuple(kept) or None))
+
+
+def _hold(cursor: Cursor, user_id: str) -> None:
+    """Lets nobody else pin anything of the user until the commit: two at once would not see each other's."""
+    # Not IGNORE, which shares the row. As the first lock of all, as an erasure has it.
+    _run(cursor, "INSERT INTO users (user_id) VALUES (%s) ON DUPLICATE KEY UPDATE timezone = timezone", user_id)
+
+
+def _check_room(cursor: Cursor, user_id: str) -> None:
+    sql = "SELECT id FROM messages WHERE user_id = %s AND pinned IS NOT NULL LIMIT %s"
+    if len(_all(cursor, sql, user_id, MOST_PINNED + 1)) > MOST_PINNED:
+        raise Invalid(
+            f"pinned: something can be pinned of at most {MOST_PINNED} messages of a user."
+            " Unpin or delete what is of less use first."
+        )
 
 
 def put_in_place(
@@ -211,7 +256,9 @@ def put_in_place(
 ) -> Added:
     """Raises NotFound: of what was deleted while it was corrected nothing may come back with the correction."""
     conversation_id = one(cursor, user_id, message_id).conversation_id
-    # In the order in which deletions lock: the user, conversations, then messages by id.
+    # In the order in which deletions lock: the user, conversations, then messages by id. The user for itself from
+    # the start, as a note that is pinned wants it: two corrections that shared it would wait for each other.
+    _hold(cursor, user_id)
     _open_conversations(cursor, user_id, {conversation_id})
     suppress(cursor, user_id, refs)
     row = one(cursor, user_id, message_id, lock=True)
@@ -220,8 +267,8 @@ def put_in_place(
 
 
 def with_pins(cursor: Cursor, user_id: str) -> list[Message]:
-    sql = f"{_SELECT} WHERE user_id = %s AND pinned IS NOT NULL ORDER BY id"
-    return [cells.message(row) for row in _all(cursor, sql, user_id)]
+    sql = f"{_SELECT} WHERE user_id = %s AND pinned IS NOT NULL ORDER BY id DESC LIMIT %s"
+    return [cells.message(row) for row in reversed(_all(cursor, sql, user_id, MOST_PINNED))]
 
 
 def messages(cursor: Cursor, user_id: str, conversation_id: str, *, limit: int, after: int) -> list[Message]:

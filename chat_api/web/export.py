@@ -11,9 +11,10 @@ from typing import Any
 
 from chat_api.errors import NotFound, Unavailable
 from chat_api.messages import theirs
-from chat_api.recall.recaller import Question, Recaller, Remembered
+from chat_api.recall.recaller import Recaller
+from chat_api.recall.recollection import Question, Remembered
 from chat_api.rows.rows import Rows
-from chat_api.web.answers import MessageOut
+from chat_api.web.answers.messages import MessageOut
 
 #: The form of the lines, which an import understands.
 VERSION = 1

@@ -2,7 +2,8 @@
 
 from chat_api.errors import NotFound
 from chat_api.rows.rows import Rows
-from chat_api.web.answers import FiledOut, MessageOut, PointOut, ReceiptOut
+from chat_api.web.answers.admin import FiledOut, PointOut, ReceiptOut
+from chat_api.web.answers.messages import MessageOut
 from memory_store.port import MemoryStore
 
 

@@ -20,7 +20,8 @@ HEADERS = {"Authorization": f"Bearer {KEY}"}
 DESCRIBED = [entry for entry in ROUTES if entry.path not in ("/v1/admin/verify", "/openapi.json")]
 
 #: Refused for what a schema cannot say: when a time is, that a cursor was handed out, what metadata holds, which
-#: time zones there are, that the key is bound to nobody, how long a header is once it is decoded.
+#: time zones there are, that the key is bound to nobody, how long a header is once it is decoded, how much is
+#: pinned already.
 BEYOND = (
     "must lie between",
     "was sent with another request before",
@@ -30,6 +31,7 @@ BEYOND = (
     "must be the name of a time zone",
     "must say whose memory this is about",
     "must hold between one and 255 characters",
+    "something can be pinned of at most",
 )
 
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from threading import Barrier
-from typing import TypeVar
 
 import pytest
 
@@ -16,29 +15,13 @@ from chat_api.rows.rows import Rows
 from tests.support.api import MySql, execute, new_user, session
 from tests.support.deadline import wait_until
 from tests.support.erasing import erase_conversation, erase_message, erase_user
-
-T = TypeVar("T")
+from tests.support.races import at_once
 
 TOKYO = timezone(timedelta(hours=9))
 
 
 def said(content: str, **more: object) -> NewMessage:
     return NewMessage("user", content, **{"conversation_id": "c", **more})  # type: ignore[arg-type]
-
-
-def at_once(*works: Callable[[], T]) -> list[T | Exception]:
-    """Runs all of them at the same moment; an exception is a result too."""
-    start = Barrier(len(works))
-
-    def run(work: Callable[[], T]) -> T | Exception:
-        start.wait(10)
-        try:
-            return work()
-        except Exception as exc:  # noqa: BLE001  the test looks at it
-            return exc
-
-    with ThreadPoolExecutor(len(works)) as threads:
-        return list(threads.map(run, works))
 
 
 def contents(rows: Rows, user: str) -> list[str]:
@@ -190,6 +173,25 @@ def test_a_correction_and_an_erasure_at_once_leave_nothing(
         assert isinstance(corrected, Added | NotFound)
         assert isinstance(erased, Erasure)
         assert (rows.recent_changes(user, limit=9), rows.conversations(user, limit=9)) == ([], [])
+
+
+def test_two_corrections_that_pin_at_once_do_not_wait_for_each_other_in_a_circle(
+    mysql: MySql, rows: Rows, user: str
+) -> None:
+    def pinned(number: int) -> Callable[[Message], NewMessage]:
+        return lambda row: replace(correction(row), external_id=f"note-{number}", pinned="all")
+
+    deadlocks = "SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'"
+    before = execute(mysql.root, deadlocks)
+    for number in range(10):
+        made = rows.add_messages(user, [said("tea"), said("milk")])
+        first, second = (
+            lambda of=each.message_id, at=2 * number + place: rows.put_in_place(user, of, {of: "e:1"}, pinned(at))
+            for place, each in enumerate(made)
+        )
+        assert [type(each) for each in at_once(first, second)] == [Added, Added]
+
+    assert execute(mysql.root, deadlocks) == before
 
 
 def test_a_correction_that_waits_for_an_erasure_holds_no_message(mysql: MySql, rows: Rows, user: str) -> None:

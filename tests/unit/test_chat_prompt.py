@@ -11,7 +11,7 @@ from chat_api.chat import prompt as prompts
 from chat_api.chat.prompt import Line, Prompt, Turn
 from chat_api.chat.tokens import estimated
 from chat_api.messages import Message, Role
-from chat_api.recall.recaller import Recollection
+from chat_api.recall.recollection import Recollection
 from memory_consumer.asking import tokens as learnings
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from chat_api.web.answers import FiledOut
+from chat_api.web.answers.admin import FiledOut
 from memory_consumer.records.dead_letters import DeadLetter
 from oboegaki.errors import CommandError
 from oboegaki.letters import Outcome, Redriven, Wave, show_redriven

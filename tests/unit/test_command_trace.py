@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from chat_api.web.answers import FiledOut, MessageOut, PointOut, ReceiptOut
+from chat_api.web.answers.admin import FiledOut, PointOut, ReceiptOut
+from chat_api.web.answers.messages import MessageOut
 from memory_consumer.records.facts import FactsRecord
 from memory_consumer.tracing import LoggedMessage, Place
 from oboegaki import tracing

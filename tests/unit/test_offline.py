@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat_api.recall.profile import NOTE_CHARACTERS
+from chat_api.messages import NOTE_CHARACTERS
 from memory_consumer.extractors import offline
 from memory_consumer.learning.extractor import Passage
 from memory_consumer.records import cdc
