@@ -43,8 +43,23 @@ class LogTrail:
         """What is left of each of them. Raises Transient."""
         if not extents:
             return []
-        traces, version = Traces(extents), self._settings.facts_version
-        own, partitions = names.facts_log(version), {partition_of(each.user_id) for each in extents}
+        traces = Traces(extents)
+        logs, settled = self._read_all({partition_of(each.user_id) for each in extents}, traces)
+        counts = traces.counts()
+        return [
+            Left(
+                messages=counts[names.MESSAGES, each],
+                facts={log: counts[log, each] for log in logs},
+                letters=counts[names.DEAD_LETTERS, each],
+                settled=_is_settled(traces.is_deleted(each), passed=partition_of(each.user_id) in settled),
+            )
+            for each in extents
+        ]
+
+    def _read_all(self, partitions: set[int], traces: Traces) -> tuple[list[str], set[int]]:
+        """Reads each log; answers with the facts logs, and the partitions in which all is learned and filed."""
+        version = self._settings.facts_version
+        own = names.facts_log(version)
         with closing(self._connect(self._settings, None)) as reader:
             # In the order in which words move: what has left one log cannot come to the next one any more, nor to
             # one that is not there by then.
@@ -57,16 +72,7 @@ class LogTrail:
                     settled &= self._passed(names.project_group(version), own, ends)
         for letter in LetterBox(self._settings).standing(partitions).values():
             traces.take_letter(letter.user_id, letter.message_id)
-        counts = traces.counts()
-        return [
-            Left(
-                messages=counts[names.MESSAGES, each],
-                facts={log: counts[log, each] for log in logs},
-                letters=counts[names.DEAD_LETTERS, each],
-                settled=_is_settled(traces.is_deleted(each), passed=partition_of(each.user_id) in settled),
-            )
-            for each in extents
-        ]
+        return logs, settled
 
     def _passed(self, group: str, topic: str, ends: Mapping[int, int]) -> set[int]:
         """The partitions of which a group has taken all up to there."""
