@@ -111,6 +111,9 @@ class ComposedInstance(RunningInstance):
             os.chown(path, USERS["oboegaki"], USERS["oboegaki"], follow_symlinks=False)
         self.compose("up", "-d", "--no-deps", "--wait", *self.ours)
 
+    def serves(self) -> bool:
+        return self.answers()
+
     def answers(self) -> bool:
         try:
             return httpx.get(f"{self.address}/health/ready", timeout=5, trust_env=False).is_success

@@ -1,6 +1,6 @@
 """The whole stack, started once per run: by the command itself, or by docker compose, or there already."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if Path(__file__).parent in item.path.parents and not fits:
             item.add_marker(pytest.mark.skip(reason=_CANNOT[kind]))
 
+
+_FAILED = pytest.StashKey[bool]()
 
 _CANNOT = {
     "containers": "It starts parts or servers that are not in containers: only with --stack native.",
@@ -57,24 +59,38 @@ def instance(
         yield made
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Notes which tests failed, for what they share."""
+    report = yield
+    if call.excinfo is not None:
+        item.stash[_FAILED] = True
+    return report
+
+
 @pytest.fixture(autouse=True)
 def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test that failed midway leaves neither a process nor settings to those after it."""
-    shared: RunningInstance | None = request.getfixturevalue("instance") if _shares(request) else None
+    """A test leaves settings to nobody, and the one process only to one that wants it as it serves by itself."""
+    if "instance" not in request.fixturenames:
+        yield
+        return
+    shared: RunningInstance = request.getfixturevalue("instance")
+    shares = "serving" in request.fixturenames
+    if not shares:
+        shared.stop_serving()
     yield
-    if shared is not None:
+    if not shares or shared.settings or request.node.stash.get(_FAILED, False):
         shared.settings.clear()
         shared.stop_serving()
 
 
-def _shares(request: pytest.FixtureRequest) -> bool:
-    return "instance" in request.fixturenames
-
-
 @pytest.fixture
 def serving(instance: RunningInstance) -> RunningInstance:
-    """The one process serves."""
-    instance.serve()
+    """The one process serves; it may have served the test before."""
+    if not instance.serves():
+        instance.serve()
     return instance
 
 

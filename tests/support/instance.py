@@ -107,6 +107,10 @@ class RunningInstance:
         log.close()
         wait_until(self.answers)
 
+    def serves(self) -> bool:
+        """Whether the one process was started and not stopped."""
+        return self.served is not None and self.served.poll() is None
+
     def answers(self) -> bool:
         """Whether the API is up; fails if its process has ended."""
         assert self.served is not None
@@ -186,6 +190,9 @@ class ExistingInstance(RunningInstance):
     def serve(self, *options: str) -> None:
         assert not options
         assert self.answers(), f"Nothing answers at {self.address}."
+
+    def serves(self) -> bool:
+        return self.answers()
 
     def answers(self) -> bool:
         return httpx.get(f"{self.address}/health/live", timeout=5, trust_env=False).is_success
