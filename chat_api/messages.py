@@ -17,6 +17,8 @@ MOST_PINNED = 50
 MOST_PINNED_FACTS = 100
 #: Characters of a note that is remembered as one memory, in its own words; a longer one is cut like any text.
 NOTE_CHARACTERS = 800
+#: Characters of all that is pinned, about 500 tokens of English: it stands before every chat.
+PINNED_CHARACTERS = 2_000
 Metadata = dict[str, Any] | None
 
 

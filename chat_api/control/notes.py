@@ -10,8 +10,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chat_api.errors import Conflict, Invalid
-from chat_api.messages import KEEP, OURS, Edit, Message, NewMessage, Pinned, fact_ref, ours, pins, with_ours
-from chat_api.recall.profile import PINNED_CHARACTERS, Profiles
+from chat_api.messages import (
+    KEEP,
+    OURS,
+    PINNED_CHARACTERS,
+    Edit,
+    Message,
+    NewMessage,
+    Pinned,
+    fact_ref,
+    ours,
+    pins,
+    with_ours,
+)
+from chat_api.recall.profile import Profiles
 from chat_api.recall.recaller import Recaller
 from chat_api.recall.recollection import Remembered
 from chat_api.rows.rows import Rows

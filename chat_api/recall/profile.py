@@ -4,15 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chat_api.messages import Message, pins
+from chat_api.messages import PINNED_CHARACTERS, Message, pins
 from chat_api.recall.bearing import bearing
 from chat_api.rows.rows import Rows
 from memory_store.errors import StoreError
 from memory_store.models import Memory, ProfileLine
 from memory_store.port import MemoryStore
-
-#: Characters of all that is pinned, about 500 tokens of English: it stands before every chat.
-PINNED_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True, slots=True)

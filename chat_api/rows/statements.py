@@ -10,6 +10,8 @@ from chat_api.messages import (
     KEEP,
     MOST_PINNED,
     MOST_PINNED_FACTS,
+    NOTE_CHARACTERS,
+    PINNED_CHARACTERS,
     Added,
     Change,
     Conversation,
@@ -183,7 +185,7 @@ def _edited(cursor: Cursor, row: Message, edit: Edit) -> Message:
     if not _rewrite(cursor, row, edit):
         return row
     edited = one(cursor, row.user_id, row.id)
-    if row.pinned is None and edited.pinned is not None:
+    if edited.pinned is not None and (row.pinned is None or row.content != edited.content):
         _check_room(cursor, row.user_id)
     return edited
 
@@ -242,6 +244,14 @@ def _check_room(cursor: Cursor, user_id: str) -> None:
         raise Invalid(
             f"pinned: something can be pinned of at most {MOST_PINNED} messages of a user."
             " Unpin or delete what is of less use first."
+        )
+    # Notes are remembered in their own words; how long other memories are the rows do not tell.
+    notes = "SELECT content FROM messages WHERE user_id = %s AND pinned IS NOT NULL AND role = 'note'"
+    lengths = (len(row["content"].strip()) for row in _all(cursor, notes, user_id))
+    if sum(each for each in lengths if each <= NOTE_CHARACTERS) > PINNED_CHARACTERS:
+        raise Invalid(
+            f"pinned: all that is pinned must not come to more than {PINNED_CHARACTERS} characters."
+            " Unpin something first."
         )
 
 

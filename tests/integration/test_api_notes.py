@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from chat_api.messages import NOTE_CHARACTERS
-from chat_api.recall.profile import PINNED_CHARACTERS
+from chat_api.messages import NOTE_CHARACTERS, PINNED_CHARACTERS
 from tests.support.api import Api, AwayStore, MySql, execute, new_user, serving, settings_for
 
 

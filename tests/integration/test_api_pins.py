@@ -6,7 +6,14 @@ from typing import Any, TypeVar
 import pytest
 
 from chat_api.errors import Invalid
-from chat_api.messages import MOST_PINNED, MOST_PINNED_FACTS, Edit, NewMessage
+from chat_api.messages import (
+    MOST_PINNED,
+    MOST_PINNED_FACTS,
+    NOTE_CHARACTERS,
+    PINNED_CHARACTERS,
+    Edit,
+    NewMessage,
+)
 from chat_api.recall.profile import Profiles
 from chat_api.rows.database import Database
 from chat_api.rows.rows import Rows
@@ -58,6 +65,27 @@ def ways(api: Api, user: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
         "a pin": ("PATCH", f"/v1/memories/{memory_id}?user_id={user}", {"pinned": True, "metadata": {"a": "b"}}),
         "a correction": ("PATCH", f"/v1/memories/{corrected}?user_id={user}", {"pinned": True, "text": "a van"}),
     }
+
+
+def test_notes_that_are_longer_together_than_stands_before_a_chat_are_refused_whole(api: Api, user: str) -> None:
+    long = {"role": "note", "content": "8" * NOTE_CHARACTERS, "pinned": "all", "conversation_id": "c"}
+    most = PINNED_CHARACTERS // NOTE_CHARACTERS
+    refused = api.client.post("/v1/messages", json={"user_id": user, "messages": [long] * (most + 1)})
+
+    assert (refused.status_code, "Unpin something first" in refused.json()["detail"]) == (422, True)
+    assert api.rows.recent_changes(user, limit=9) == []
+    short, *_ = post(api, user, 1, role="note", content="nuts")
+    post(api, user, most, role="note", content="8" * NOTE_CHARACTERS)
+    edit = {"content": "9" * NOTE_CHARACTERS, "pinned": "all"}
+    edited = api.client.patch(f"/v1/messages/{short}", params={"user_id": user}, json=edit)
+    assert (edited.status_code, api.rows.get(user, short).content) == (422, "nuts")
+
+
+def test_notes_at_once_pin_no_more_than_stands_before_a_chat(rows: Rows, user: str) -> None:
+    note = NewMessage("note", "8" * NOTE_CHARACTERS, "c", pinned="all")
+    came_to = at_once(*[lambda: rows.add_messages(user, [note])] * (PINNED_CHARACTERS // NOTE_CHARACTERS + 2))
+
+    assert [type(each) for each in came_to].count(Invalid) == 2
 
 
 @pytest.mark.parametrize("way", ["a message", "many", "a note", "an edit", "a pin", "a correction"])
