@@ -42,7 +42,7 @@ _STREAMS, _STREAMS_PER_S = 500, 25
 _FILLING, _FILLING_QUICK = Filling(users=10, each=1_000), Filling(users=10, each=100)
 
 _ON_OFF = "learning on / off"
-_SATURATED = "Mem0 does not keep up at (requests/s)"
+_ASKED = "beside Mem0, asked (requests/s)"
 _BESIDE = "Mem0 in background tasks / oboegaki, p99"
 _ADDED = "recall adds, p50 (ms)"
 _BEGUN = f"of {_STREAMS} streams at once, begun"
@@ -61,7 +61,7 @@ class Size:
     beside_s: float
 
 
-_FULL = Size(requests=80, questions=50, rounds=3, filling=_FILLING, beside_s=20)
+_FULL = Size(requests=160, questions=50, rounds=3, filling=_FILLING, beside_s=20)
 _QUICK = Size(requests=30, questions=20, rounds=1, filling=_FILLING_QUICK, beside_s=6)
 
 
@@ -144,19 +144,23 @@ def _rounds(
         pair, curves = _on_and_off(instance, size, seed)
         beside, more = _beside_mem0(instance, folder / f"mem0-{seed}", model, size, seed, rates=rates)
         # Slower ones need not be tried again.
-        rates = [rate for rate in _RATES if rate >= beside[_SATURATED]]
+        rates = [rate for rate in _RATES if rate >= beside[_ASKED]]
         yield {**pair, **beside, **_streams(instance, model, seed)}, [*curves, *more]
 
 
 def _on_and_off(instance: RunningInstance, size: Size, seed: int) -> tuple[Figures, Sequence[Curve]]:
     found: dict[bool, Answers] = {}
+    learned = 0.0
     said = [f"beside-{seed - 1}"] if seed else []
     # Which comes first changes each time.
     for learns in (True, False) if seed % 2 == 0 else (False, True):
         _let_learn(instance, learns, f"warm-{seed}-{learns}", said)
         times = moments(_RATE, size.requests, seed)
-        found[learns] = _asked(instance.address, instance.key(), times, f"{seed}-{learns}", seed=seed)
-        said.append(f"{seed}-{learns}")
+        name = f"{seed}-{learns}"
+        found[learns] = _asked(instance.address, instance.key(), times, name, seed=seed)
+        if learns:
+            learned = _learned(instance, name, len(times))
+        said.append(name)
     _let_learn(instance, True, f"warm-{seed}-end", said)
     figures: dict[str, float] = {}
     for learns, answers in found.items():
@@ -165,6 +169,7 @@ def _on_and_off(instance: RunningInstance, size: Size, seed: int) -> tuple[Figur
         f"{_ON_OFF}, {name}": percentile(found[True].took, share) / percentile(found[False].took, share)
         for name, share in (("p50", 0.50), ("p99", 0.99))
     }
+    figures["learned when the last one comes (share of rows)"] = learned
     figures["refused beside learning"] = found[True].refused + found[False].refused
     curves = [distribution(f"learning {'on' if on else 'off'}", answers.took) for on, answers in found.items()]
     return figures, curves
@@ -184,6 +189,12 @@ def _let_learn(instance: RunningInstance, learns: bool, user: str, said: Sequenc
         if learns:
             names = [user, *(f"{name}-{number}" for name in said for number in range(_USERS))]
             wait_until(lambda: all(_unlearned(client, each) == 0 for each in names), _DEADLINE_S)
+
+
+def _learned(instance: RunningInstance, name: str, turns: int) -> float:
+    """The share of rows of so many turns that is learned now; a turn has two."""
+    with instance.client() as client:
+        return 1 - sum(_unlearned(client, f"{name}-{number}") for number in range(_USERS)) / (2 * turns)
 
 
 def _unlearned(client: httpx.Client, user: str) -> int:
@@ -228,9 +239,11 @@ def _beside_mem0(
         rate, theirs, learned = _saturated(mem0, size, seed, rates)
     times = moments(rate, round(rate * size.beside_s), seed)
     ours = _asked(instance.address, instance.key(), times, f"beside-{seed}", seed=seed, recall="always")
+    learned_by_us = _learned(instance, f"beside-{seed}", len(times))
     figures = {
-        _SATURATED: rate,
+        _ASKED: rate,
         "Mem0 has then learned (share of turns)": learned,
+        "oboegaki has then learned (share of rows)": learned_by_us,
         "failed with Mem0": theirs.refused,
         **p50_and_p99("Mem0 in background tasks", theirs.took),
         **p50_and_p99("oboegaki as often", ours.took),
