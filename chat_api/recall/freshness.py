@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from chat_api import patience
 from chat_api.errors import NotFound, Unavailable
 from chat_api.messages import Message
 from chat_api.recall.unlearned import unlearned
@@ -74,12 +75,13 @@ class Freshness:
 
     async def backlog(self, user_id: str) -> Backlog:
         """What is left to learn of a user's rows. Raises the store's and the database's errors."""
-        return await asyncio.to_thread(self._backlog, user_id)
+        return await asyncio.to_thread(patience.unhurried(self._backlog), user_id)
 
     async def _waited(self, user_id: str, message_id: int, timeout_s: float) -> Look:
         start, pause = self._clock(), _FIRST_PAUSE_S
         while True:
-            look = await asyncio.to_thread(self._look, user_id, message_id)
+            # A wait is long by itself; each look has the patience of a request that has just come.
+            look = await asyncio.to_thread(patience.unhurried(self._look), user_id, message_id)
             left = timeout_s - (self._clock() - start).total_seconds()
             if look is not None and (look.done or left <= 0):
                 return look
