@@ -1,14 +1,16 @@
 """Who may do what: every route with every kind of key, and what a refusal tells."""
 
+import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
@@ -361,3 +363,42 @@ def test_the_audit_log_tells_whose_it_was_where_the_address_does_not(
 
     api.client.delete(f"/v1/admin/keys/{made['key_id']}")
     assert told() == (user, {"key_id": made["key_id"]})
+
+
+def test_a_tenants_flood_is_bounded_over_all_its_keys_and_an_admins_is_not(api: Api, mysql: MySql) -> None:
+    tenant = f"t-{uuid4()}"
+    kinds: list[dict[str, str]] = [*[{"kind": "tenant", "bound_to": tenant}] * 2, {"kind": "admin"}]
+    one, other, admin = (api.client.post("/v1/admin/keys", json=each).json()["key"] for each in kinds)
+    settings = settings_for(mysql.api, max_requests=8, max_requests_per_tenant=2, max_requests_per_user=1)
+
+    async def flooded(app: FastAPI, *keys: str) -> list[int]:
+        entered, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            entered.release()
+            await go_on.wait()
+            yield b"{}"
+
+        async def post(key: str) -> int:
+            headers = {"Authorization": f"Bearer {key}"}
+            answer = await client.post("/v1/messages", content=slowly(), headers=headers)
+            entered.release()
+            return answer.status_code
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
+            asked = [asyncio.create_task(post(key)) for key in keys]
+            for _ in keys:
+                # It is under way, or refused.
+                await entered.acquire()
+            go_on.set()
+            return sorted(await asyncio.gather(*asked))
+
+    async def both(app: FastAPI) -> tuple[list[int], list[int]]:
+        return await flooded(app, one, other, one, other), await flooded(app, admin, admin, KEY, KEY)
+
+    with serving(settings, api.database, api.store) as client:
+        assert isinstance(client.app, FastAPI)
+        told, of_admins = asyncio.run(asyncio.wait_for(both(client.app), 60))
+
+    assert told == [422, 422, 429, 429]
+    assert of_admins == [422] * 4
