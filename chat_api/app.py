@@ -78,6 +78,7 @@ _REFUSALS = {
     401: "No key",
     403: "Not for this key",
     404: "Not there",
+    408: "Too slow",
     413: "Too large",
     422: "Unfit",
     429: "Too often, or too much at once",

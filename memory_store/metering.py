@@ -11,8 +11,8 @@ from memory_store.port import Embedder
 
 #: What is to be found, and what it is looked for by.
 Kind = Literal["passages", "questions"]
-#: Of vectors on disk, and of questions' vectors in memory.
-Cache = Literal["vectors", "questions"]
+#: Of memories' vectors, on disk. Questions have none.
+Cache = Literal["vectors"]
 
 
 class Meter(Protocol):

@@ -88,8 +88,7 @@ TEXTS = _counter("embedding_texts", "Texts embedded, `passages` of memories or `
 EMBEDDINGS = _histogram("embedding_duration_seconds", "Calls of the embedder.", "kind", buckets=_SLOW)
 CACHED = _counter(
     "embedding_cache_requests",
-    "Vectors looked for in the cache of memories' `vectors` on disk or of recent `questions` in memory: `hit` or"
-    " `miss`.",
+    "Vectors looked for in the cache of memories' `vectors` on disk: `hit` or `miss`.",
     *("cache", "result"),
 )
 

@@ -1,8 +1,9 @@
 """From what a request is sent with to who calls."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 
 import anyio
@@ -21,7 +22,7 @@ SETTINGS_KEY = "admin"
 _NO_KEY = "This needs a key: send the header `Authorization: Bearer <key>`."
 #: Unknown keys, however many are tried, keep no more of the database's connections than this.
 _LOOK_UPS = 2
-#: Unknown keys that are looked up or wait for it; further ones are asked to come again.
+#: Unknown keys that are looked up or wait for it, and as many tokens of unknown keys; further ones come again.
 _WAITING = 64
 _CHECKS = 4
 #: In a token.
@@ -44,10 +45,12 @@ class Admission:
         self._tokens = tokens
         self._looking_up = anyio.CapacityLimiter(_LOOK_UPS)
         # Keys that were good just before do not stand behind unknown ones.
-        self._unknown = 0
+        self._unknown = _Bounded("Too many unknown keys are being looked up. Try again.")
         self._renewing = anyio.CapacityLimiter(_LOOK_UPS)
         # Nobody waits for these, so one thread is enough; it ends with this object.
         self._ahead = ThreadPoolExecutor(1, "keys")
+        # Nor do either stand behind tokens while the provider's keys cannot be read.
+        self._unread = _Bounded("Too many tokens wait for the identity provider. Try again.")
         self._checking = anyio.CapacityLimiter(_CHECKS)
 
     async def caller(self, authorization: str) -> Caller:
@@ -59,9 +62,13 @@ class Admission:
         if hmac.compare_digest(given.encode(), self._admin_key):
             return Caller(SETTINGS_KEY, "admin")
         if self._tokens is not None and given.count(".") == _DOTS:
-            # In a thread: the provider's keys may have to be fetched, and signatures take their time.
-            return await to_thread.run_sync(self._tokens.caller, given, limiter=self._checking)
+            return await self._by_token(self._tokens, given)
         return await self._by_ring(given)
+
+    async def _by_token(self, tokens: Tokens, text: str) -> Caller:
+        # In a thread: the provider's keys may have to be fetched, and signatures take their time.
+        with nullcontext() if tokens.knows_key_of(text) else self._unread.one():
+            return await to_thread.run_sync(tokens.caller, text, limiter=self._checking)
 
     async def _by_ring(self, text: str) -> Caller:
         if not is_text(text):
@@ -78,10 +85,24 @@ class Admission:
     async def _looked_up(self, text: str) -> ApiKey | None:
         if self._ring.has_read(text):
             return await to_thread.run_sync(self._ring.find, text, limiter=self._renewing)
-        if self._unknown >= _WAITING:
-            raise Overloaded("Too many unknown keys are being looked up. Try again.")
-        self._unknown += 1
-        try:
+        with self._unknown.one():
             return await to_thread.run_sync(self._ring.find, text, limiter=self._looking_up)
+
+
+class _Bounded:
+    """So many at once, and no more. For one event loop."""
+
+    def __init__(self, sentence: str) -> None:
+        self._sentence = sentence
+        self._under_way = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """A place while it lasts. Raises Overloaded."""
+        if self._under_way >= _WAITING:
+            raise Overloaded(self._sentence)
+        self._under_way += 1
+        try:
+            yield
         finally:
-            self._unknown -= 1
+            self._under_way -= 1

@@ -121,18 +121,19 @@ def entry(scope: Scope, caller: Caller | None, status: int | None) -> dict[str, 
         "key": None if caller is None else caller.key_id,
         "method": scope["method"],
         "route": getattr(route, "path", None),
-        "ids": _ids(scope, status),
+        "ids": _ids(scope, caller, status),
         "user": _id(scope, caller.asked_for[0]) if caller is not None and caller.asked_for else None,
         "status": status,
         "address": client[0] if client else None,
     }
 
 
-def _ids(scope: Scope, status: int | None) -> dict[str, str]:
-    """What the address names, by the route's names for it."""
+def _ids(scope: Scope, caller: Caller | None, status: int | None) -> dict[str, str]:
+    """What the address names, by the route's names for it, and what else the call was about."""
     # What was refused as no id is none, but whatever somebody typed there.
     named: Mapping[str, Any] = {} if status == _UNFIT else scope.get("path_params") or {}
-    return {name: _id(scope, str(each)) for name, each in named.items()}
+    about = {} if caller is None else caller.about
+    return {name: _id(scope, str(each)) for name, each in {**named, **about}.items()}
 
 
 def _id(scope: Scope, told: str) -> str:

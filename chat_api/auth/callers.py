@@ -26,6 +26,8 @@ class Caller:
     trusts_user_header: bool = False
     #: Whom this request named, refused or not, for the audit log.
     asked_for: list[str] = field(default_factory=list, compare=False, repr=False)
+    #: What this request was about and its address does not tell, by names of ids, for the audit log.
+    about: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def may_name(self, user_id: str) -> bool:
         """Whether that user's things may be read and changed."""

@@ -55,6 +55,13 @@ class Tokens:
             raise Unauthorized(_WRONG) from exc
         return self._caller(claims)
 
+    def knows_key_of(self, token: str) -> bool:
+        """Whether it names a key that was read, so that nothing is waited for; it may still be worth nothing."""
+        try:
+            return jwt.get_unverified_header(token).get("kid") in self._keys
+        except jwt.PyJWTError:
+            return False
+
     def _claims(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
         provider = self._provider
         claims: dict[str, Any] = jwt.decode(

@@ -18,7 +18,7 @@ def owner(caller: Caller, user: object, header: str | None, *, admin_trusted: bo
     nobody is named, Forbidden where the key may not name them.
     """
     if caller.kind == "user" and caller.bound_to is not None:
-        return caller.bound_to
+        return caller.named(caller.bound_to)
     if isinstance(user, str) and user:
         return caller.named(_identifier(user, "user"))
     if header and (caller.trusts_user_header or (caller.kind == "admin" and admin_trusted)):

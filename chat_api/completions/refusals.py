@@ -49,6 +49,7 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
         401: "No key",
         403: "The key is not for that user",
         404: "Not there",
+        408: "Too slow",
         413: "Too large",
         429: "Too often or too much at once, here or as the language model's server tells",
         502: "The language model gave no answer",

@@ -12,7 +12,7 @@ from chat_api.auth.callers import Caller
 from chat_api.erasing.erasure_rows import ErasureRows
 from chat_api.erasing.parts import ELSEWHERE, Erasure, Filed, Told, Trail, looked, merged
 from chat_api.erasing.statements import Asked, no_erasure
-from chat_api.errors import ChatError
+from chat_api.errors import ChatError, Forbidden
 from memory_store.errors import StoreError, WrongLayout
 from memory_store.models import Extent
 from memory_store.port import MemoryStore
@@ -64,8 +64,10 @@ class Erasures:
     def one(self, caller: Caller, erasure_id: str) -> Erasure:
         """An erasure as it was last looked at. Raises NotFound, also where the key is not for its user."""
         found = self._rows.one(erasure_id)
-        if not caller.may_name(found.user_id):
-            raise no_erasure()
+        try:
+            caller.named(found.user_id)
+        except Forbidden:
+            raise no_erasure() from None
         return found
 
     def look_after(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from chat_api import patience
 from chat_api.errors import NotFound, Unavailable
 from chat_api.messages import Message
 from chat_api.recall.unlearned import unlearned
@@ -17,6 +18,8 @@ from memory_store.port import MemoryStore
 #: Most rows that are looked through for unlearned ones.
 _ROWS = 10_000
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.1
+#: Looks of all waits of the process together, however many there are.
+_LOOKS_A_SECOND = 200
 
 State = Literal["learned", "pending", "deleted", "dead"]
 
@@ -44,7 +47,7 @@ class Backlog:
 
 
 class Freshness:
-    """Compares a user's rows with the receipts."""
+    """Compares a user's rows with the receipts. For one event loop."""
 
     def __init__(
         self,
@@ -57,26 +60,35 @@ class Freshness:
         self._store = store
         self._clock = clock
         self._sleep = sleep
+        self._waiting = 0
 
     async def wait(self, user_id: str, message_id: int, timeout_s: float) -> Look:
         """The message once it is learned, or as it is at the deadline.
 
         Raises NotFound when the user has no such message, Unavailable when the memories stay away.
         """
+        self._waiting += 1
+        try:
+            return await self._waited(user_id, message_id, timeout_s)
+        finally:
+            self._waiting -= 1
+
+    async def backlog(self, user_id: str) -> Backlog:
+        """What is left to learn of a user's rows. Raises the store's and the database's errors."""
+        return await asyncio.to_thread(patience.unhurried(self._backlog), user_id)
+
+    async def _waited(self, user_id: str, message_id: int, timeout_s: float) -> Look:
         start, pause = self._clock(), _FIRST_PAUSE_S
         while True:
-            look = await asyncio.to_thread(self._look, user_id, message_id)
+            # A wait is long by itself; each look has the patience of a request that has just come.
+            look = await asyncio.to_thread(patience.unhurried(self._look), user_id, message_id)
             left = timeout_s - (self._clock() - start).total_seconds()
             if look is not None and (look.done or left <= 0):
                 return look
             if left <= 0:
                 raise Unavailable("The memories are away, so nobody knows what has been learned. Try again.")
-            await self._sleep(min(pause, left))
+            await self._sleep(min(max(pause, self._waiting / _LOOKS_A_SECOND), left))
             pause = min(pause * 2, _LONGEST_PAUSE_S)
-
-    async def backlog(self, user_id: str) -> Backlog:
-        """What is left to learn of a user's rows. Raises the store's and the database's errors."""
-        return await asyncio.to_thread(self._backlog, user_id)
 
     def _look(self, user_id: str, message_id: int) -> Look | None:
         row = self._rows.rows_by_ids(user_id, [message_id]).get(message_id)

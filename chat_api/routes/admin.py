@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import StreamingResponse
 
 from chat_api.fields import Identifier, RowId
-from chat_api.parts import Wired, admin_only
+from chat_api.parts import Called, Wired, admin_only
 from chat_api.web.answers.admin import FiledOut, StatusOut
 from chat_api.web.documents import JSON_LINES
 from chat_api.web.filed import filed
@@ -33,10 +33,13 @@ def message(
 )
 def verify(
     parts: Wired,
+    caller: Called,
     user_id: Annotated[Identifier | None, Query(description="Only this user's messages.")] = None,
     repair: Annotated[bool, Query(description="Mend what differs, then check again.")] = False,
 ) -> StreamingResponse:
     """A JSON object a line, as it goes: `progress`, each `difference`, `mended`, at last `report` or `unsure`."""
+    if user_id is not None:
+        caller.named(user_id)
     lines = parts.verify(user_id, repair)
     return StreamingResponse((f"{json.dumps(line)}\n" for line in lines), media_type="application/x-ndjson")
 

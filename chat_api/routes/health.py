@@ -28,7 +28,7 @@ async def ready(parts: Wired) -> ReadyOut:
 
 def look(database: Database, store: MemoryStore) -> ReadyOut:
     """Whether requests can be served. Raises Unavailable."""
-    database.ping()
+    database.ping_beside()
     memories = _memories(store)
     status: Literal["ok", "degraded"] = "ok" if memories == "ok" else "degraded"
     return ReadyOut(status=status, parts={"database": "ok", "memories": memories}, version=release())

@@ -161,6 +161,10 @@ class Database:
         """Returns if the database answers. Raises Unavailable."""
         self.transact(statements.ping)
 
+    def ping_beside(self) -> None:
+        """The same, however much is asked: every connection in use is busy, not away. For one look at a time."""
+        self.transact_beside(statements.ping)
+
     def variables(self, names: Iterable[str]) -> dict[str, str]:
         """Settings of the server, as it tells them; those that it does not know are left out."""
         wanted = tuple(names)

@@ -1,14 +1,16 @@
 """All that is kept of a user, line by line: settings, conversations, messages, memories with their sources.
 
-Each page is read when it is wanted, so an export of any size takes the same memory. Every line was true when it
-was read; what is written, edited or deleted meanwhile is in it or not, but never half. Memories are those that
-their messages bear out, as recall tells them; what is not learned yet is in its message.
+Each page is read when it is wanted, so an export of any size takes the same memory; and as patiently as the
+first one, so that a long export does not break off. Every line was true when it was read; what is written,
+edited or deleted meanwhile is in it or not, but never half. Memories are those that their messages bear out, as
+recall tells them; what is not learned yet is in its message.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from chat_api import patience
 from chat_api.errors import NotFound, Unavailable
 from chat_api.messages import theirs
 from chat_api.recall.recaller import Recaller
@@ -25,7 +27,7 @@ def lines(rows: Rows, recaller: Recaller, user_id: str, now: datetime) -> Iterat
     """The export's lines; without the last one, `end`, it is not whole. Raises Unavailable."""
     counted = {"conversations": 0, "messages": 0, "memories": 0}
     yield {"type": "export", "version": VERSION, "user_id": user_id, "exported_at": now.isoformat()}
-    settings = rows.user_settings(user_id)
+    settings = patience.unhurried(rows.user_settings)(user_id)
     yield {
         "type": "user",
         "timezone": settings.timezone,
@@ -50,17 +52,17 @@ def lines(rows: Rows, recaller: Recaller, user_id: str, now: datetime) -> Iterat
 
 
 def _conversations(rows: Rows, user_id: str) -> Iterator[tuple[str, datetime]]:
-    after = ""
-    while page := rows.conversations_after(user_id, after, limit=_PAGE):
+    after, read = "", patience.unhurried(rows.conversations_after)
+    while page := read(user_id, after, limit=_PAGE):
         yield from page
         after = page[-1][0]
 
 
 def _messages(rows: Rows, user_id: str, conversation_id: str) -> Iterator[MessageOut]:
-    after = 0
+    after, read = 0, patience.unhurried(rows.messages)
     while True:
         try:
-            page = rows.messages(user_id, conversation_id, limit=_PAGE, after=after)
+            page = read(user_id, conversation_id, limit=_PAGE, after=after)
         except NotFound:
             # It was deleted meanwhile.
             return
@@ -73,8 +75,9 @@ def _messages(rows: Rows, user_id: str, conversation_id: str) -> Iterator[Messag
 def _memories(recaller: Recaller, user_id: str) -> Iterator[Remembered]:
     question = Question(user_id, limit=_PAGE, history=True)
     cursor: str | None = None
+    read = patience.unhurried(recaller.listed)
     while True:
-        page = recaller.listed(question, cursor)
+        page = read(question, cursor)
         if page.degraded:
             raise Unavailable("The memories are away, so the export cannot be ended. Try again.")
         yield from page.memories

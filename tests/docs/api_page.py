@@ -51,6 +51,7 @@ schema](#openais-schema) they have OpenAI's shape instead ([`Refusal`](#refusal)
 | 401 | There is no key, or none that is known. |
 | 403 | The key is not for that user, or not for that route. |
 | 404 | It is not there, or it is another user's. |
+| 408 | Nothing of the body came for 30 seconds. |
 | 413 | The body is larger than `OBOEGAKI_MAX_BODY_BYTES`. |
 | 422 | A field or a parameter is missing, unknown, or holds what it may not; `errors` names each. |
 | 429 | The key asks more often than `OBOEGAKI_RATE_LIMIT`. `Retry-After` says when to come back. |
@@ -111,7 +112,7 @@ _TAGS = {
     "health": "Health and metrics",
 }
 #: What the introduction says of every route.
-_SAID = frozenset({"400", "401", "403", "404", "413", "422", "429", "503"})
+_SAID = frozenset({"400", "401", "403", "404", "408", "413", "422", "429", "503"})
 _MEDIA = {
     "application/x-ndjson": "JSON Lines",
     "text/event-stream": "server-sent events",

@@ -15,6 +15,7 @@ from tests.support.api import (
     Api,
     AwayStore,
     MySql,
+    all_in_use,
     execute,
     gone,
     new_store,
@@ -85,6 +86,15 @@ def test_the_process_lives_without_its_parts(alone: TestClient) -> None:
     answer = alone.get("/health/live")
 
     assert (answer.status_code, answer.json()) == (200, {"status": "ok", "parts": {}})
+
+
+def test_it_is_ready_while_every_connection_is_in_use(api: Api, mysql: MySql) -> None:
+    with closing(Database(mysql.api, pool_size=1)) as database:
+        settings = settings_for(mysql.api)
+        with serving(settings, database, api.store) as client, all_in_use(database):
+            busy = client.get("/health/ready")
+
+    assert (busy.status_code, busy.json()["parts"]["database"]) == (200, "ok")
 
 
 def test_without_the_memories_it_is_ready_but_degraded(api: Api, mysql: MySql) -> None:

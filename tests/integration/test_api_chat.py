@@ -154,6 +154,44 @@ def test_the_model_is_given_what_is_remembered_and_what_was_just_said(
     assert [row["content"] for row in found["pending"]] == ["I moved to Kyoto"]
 
 
+def test_the_model_is_what_the_user_wants_it_to_be_and_what_the_request_says_before_that(
+    api: Api, mysql: MySql, user: str, model: PlayedModel
+) -> None:
+    api.client.patch(f"/v1/users/{user}", json={"persona": "Be brief."})
+    with chatting(api, mysql, model.url, system_prompt="Be kind.") as client:
+        say(client, user, "a")
+        say(client, user, "a", system="Be a pirate.")
+        say(client, new_user(), "a")
+    told = [each["messages"][0]["content"] for each in model.asked]
+
+    assert [each.partition("\n\n")[0] for each in told] == ["Be brief.", "Be a pirate.", "Be kind."]
+
+
+@pytest.mark.parametrize(("tokens", "given"), [(0, 0), (70, 2), (2000, 3)])
+def test_what_is_remembered_comes_to_no_more_tokens_than_the_setting_says(  # noqa: PLR0917  fixtures
+    api: Api, mysql: MySql, user: str, model: PlayedModel, tokens: int, given: int
+) -> None:
+    for day in (1, 2, 3):
+        api.learn(user, api.say(user, f"tea {day} {'x' * 100}", conversation_id="before"))
+    with chatting(api, mysql, model.url, memory_tokens=tokens) as client:
+        found = say(client, user, "tea", recall="always")
+
+    assert len(found["recalled"]) == given
+    assert model.asked[-1]["messages"][0]["content"].count("x" * 100) == given
+
+
+def test_words_of_the_setting_make_a_message_ask_for_memories(
+    api: Api, mysql: MySql, user: str, model: PlayedModel
+) -> None:
+    api.learn(user, api.say(user, "tea leaves"))
+    with chatting(api, mysql, model.url, recall_words="茶葉、teatime") as client:
+        recalled = [say(client, user, text, recall="auto")["recalled"] for text in ("Teatime", "tea", "茶葉")]
+    with chatting(api, mysql, model.url) as client:
+        recalled.append(say(client, user, "Teatime", recall="auto")["recalled"])
+
+    assert [bool(each) for each in recalled] == [True, False, True, False]
+
+
 def test_turns_of_the_conversation_are_not_given_twice(
     api: Api, user: str, model: PlayedModel, client: TestClient
 ) -> None:

@@ -184,6 +184,19 @@ def test_the_model_is_told_what_is_remembered_with_dates_in_the_system_message(
     assert question == {"role": "user", "content": "What do I drink?"}
 
 
+def test_what_the_user_wants_the_model_to_be_stands_behind_the_requests_own_words(
+    api: Api, user: str, model: LlmServer, client: openai.OpenAI
+) -> None:
+    api.client.patch(f"/v1/users/{user}", json={"persona": "Be brief."})
+    own: list[Any] = [{"role": "system", "content": "Be a pirate."}, *user_says("Hello")]
+    ask(client, user, "Hello")
+    client.chat.completions.create(model="m", messages=own, user=user)
+    told = [each["messages"][0] for each in model.asked[-2:]]
+
+    assert [each["role"] for each in told] == ["system", "system"]
+    assert [each["content"] for each in told] == ["Be brief.", "Be a pirate.\n\nBe brief."]
+
+
 @pytest.mark.parametrize(
     ("recall", "question", "drawn"),
     [

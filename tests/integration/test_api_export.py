@@ -1,16 +1,27 @@
 """An export holds all that is kept of a user, and can be imported again."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chat_api import patience
+from chat_api.recall.recaller import Recaller
+from chat_api.rows.database import Database
+from chat_api.rows.rows import Rows
+from chat_api.web.export import lines as lines_of
+from memory_store.fake import HashEmbedder
+from memory_store.recall import Recall
 from oboegaki import exporting, importing
 from oboegaki.client import Client
 from oboegaki.errors import CommandError
 from oboegaki.formats.file import opened
-from tests.support.api import Api, AwayStore, MySql, new_user, serving, settings_for
+from tests.support.api import Api, AwayStore, MySql, all_in_use, new_user, serving, settings_for
+from tests.support.deadline import DEADLINE_S
+from tests.support.services import now
 
 Line = dict[str, Any]
 
@@ -55,6 +66,27 @@ def test_an_export_holds_everything_and_says_that_it_is_whole(api: Api, user: st
     assert (tea["text"], tea["pinned"], tea["sources"]) == ("likes tea", True, [message["message_id"]])
     assert (daily["text"], daily["pinned"], daily["extractor"]) == ("daily", False, "offline-1")
     assert lines[-1] == {"type": "end", "conversations": 3, "messages": 4, "memories": 2}
+
+
+def test_an_export_that_took_long_waits_for_a_connection_at_each_page(api: Api, mysql: MySql, user: str) -> None:
+    fill(api, user)
+    with closing(Database(mysql.api, pool_size=1)) as database, ThreadPoolExecutor(1) as thread:
+        rows = Rows(database, clock=now)
+        recaller = Recaller(rows, api.store, Recall(api.store, HashEmbedder()), pending_limit=10)
+        lines = lines_of(rows, recaller, user, now())
+
+        def after_ten_seconds() -> Line | None:
+            with patience.of_a_request(seconds=0):
+                return next(lines, None)
+
+        told = list[Line]()
+        while not told or told[-1]["type"] != "end":
+            with all_in_use(database):
+                line = thread.submit(after_ten_seconds)
+                wait([line], timeout=0.2)
+            told.append(line.result(DEADLINE_S) or {})
+
+    assert len(told) == len(export(api, user))
 
 
 def test_no_ids_of_this_instance_go_with_an_export(api: Api, user: str) -> None:

@@ -1,6 +1,8 @@
 """Waiting until what was said has been learned, on a clock that only the waiting moves."""
 
+import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +11,11 @@ from urllib.parse import quote
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.support.api import Api, AwayStore, MySql, new_user, receipt_for, serving, settings_for
+from chat_api import patience
+from chat_api.recall.freshness import Freshness, Look
+from chat_api.rows.database import Database
+from chat_api.rows.rows import Rows
+from tests.support.api import Api, AwayStore, MySql, all_in_use, new_user, receipt_for, serving, settings_for
 from tests.support.services import now
 
 
@@ -160,6 +166,53 @@ def test_without_a_message_the_backlog_comes_at_once(api: Api, user: str, client
 
     assert (fresh["learned"], fresh["unlearned"], fresh["message_id"], fresh["state"]) == (True, 0, None, None)
     assert (behind["learned"], behind["unlearned"]) == (False, 1)
+
+
+def test_the_more_wait_the_longer_each_pauses_so_that_all_look_as_often_as_few(
+    api: Api, user: str, waiting: Waiting
+) -> None:
+    message_id, many = api.say(user, "I drink tea"), 100
+
+    async def ask_all() -> None:
+        all_pause = asyncio.Event()
+
+        async def sleep(seconds: float) -> None:
+            await waiting.sleep(seconds)
+            if len(waiting.pauses) == many:
+                # It is over for all of them.
+                waiting.at += timedelta(hours=1)
+                all_pause.set()
+            await all_pause.wait()
+
+        freshness = Freshness(api.rows, api.store, waiting.clock, sleep)
+        await asyncio.gather(*(freshness.wait(user, message_id, 3600) for _ in range(many)))
+        assert many / min(waiting.pauses) <= 200
+
+        waiting.pauses.clear()
+        all_pause.set()
+        await freshness.wait(user, message_id, 0.1)
+        assert waiting.pauses[0] == pytest.approx(0.02)
+
+    asyncio.run(asyncio.wait_for(ask_all(), 60))
+
+
+def test_a_long_wait_takes_its_next_look_even_where_no_connection_is_free_at_that_moment(
+    api: Api, mysql: MySql, user: str, waiting: Waiting
+) -> None:
+    message_id = api.say(user, "I drink tea")
+    api.learn(user, message_id)
+
+    async def ask_late() -> Look:
+        with closing(Database(mysql.api, pool_size=1)) as database, patience.of_a_request(seconds=0):
+            freshness = Freshness(Rows(database, clock=now), api.store, waiting.clock, waiting.sleep)
+            with all_in_use(database):
+                look = asyncio.create_task(freshness.wait(user, message_id, 60))
+                backlog = asyncio.create_task(freshness.backlog(user))
+                await asyncio.wait([look, backlog], timeout=0.2)
+            assert (await backlog).unlearned == 0
+            return await look
+
+    assert asyncio.run(ask_late()).state == "learned"
 
 
 def test_memories_that_come_back_within_the_wait_are_asked_again(

@@ -1,23 +1,28 @@
 """Who may do what: every route with every kind of key, and what a refusal tells."""
 
-from collections.abc import Iterator
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from httpx2 import Response  # what the test client answers with
 
+from chat_api.auth import audit
 from chat_api.auth.key_ring import KeyRing
 from chat_api.auth.key_rows import MySqlKeyRows
 from chat_api.auth.keys import NewKey
 from chat_api.rows.database import Database
 from chat_api.rows.rows import Rows
-from tests.support.api import KEY, Api, MySql, gone, new_store, serving, session, settings_for
+from tests.support.api import KEY, Api, MySql, gone, new_store, new_user, serving, session, settings_for
 from tests.support.route_table import ROUTES, Entry
 from tests.support.services import now
 from tests.support.tokens import AUDIENCE, ISSUER, Issuer, publish
@@ -323,3 +328,77 @@ def test_with_the_database_away_a_key_that_cannot_be_looked_up_is_not_called_wro
 
     assert (unknown.status_code, admin.status_code) == (503, 200)
     assert "Retry-After" in unknown.headers
+
+
+def test_the_audit_log_tells_whose_it_was_where_the_address_does_not(
+    api: Api, mysql: MySql, user: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, audit.LOGGER)
+
+    def told() -> tuple[Any, Any]:
+        last = json.loads([each for each in caplog.records if each.name == audit.LOGGER][-1].getMessage())
+        return last["user"], last["ids"]
+
+    def verified(_user: str | None, _repair: bool) -> Iterator[dict[str, Any]]:
+        yield {"report": {}}
+
+    made = api.client.post("/v1/admin/keys", json={"kind": "user", "bound_to": user}).json()
+    assert told() == (user, {"key_id": made["key_id"]})
+    of_tenant = api.client.post("/v1/admin/keys", json={"kind": "tenant", "bound_to": f"t-{user}"}).json()
+    assert told() == (None, {"key_id": of_tenant["key_id"], "tenant": f"t-{user}"})
+
+    completion = {"model": "oboegaki", "messages": [{"role": "user", "content": "I drink tea"}]}
+    own = {"Authorization": f"Bearer {made['key']}"}
+    assert api.client.post("/v1/chat/completions", json=completion, headers=own).status_code == 200
+    assert told() == (user, {})
+    erasure = api.client.delete(f"/v1/users/{new_user()}").json()["erasure_id"]
+    other, _ = told()
+    api.client.get(f"/v1/erasures/{erasure}")
+    assert told() == (other, {"erasure_id": erasure})
+    assert api.client.get(f"/v1/erasures/{erasure}", headers=own).status_code == 404
+    assert told() == (other, {"erasure_id": erasure})
+    with serving(settings_for(mysql.api), api.database, api.store, verify=verified) as client:
+        client.post("/v1/admin/verify", params={"user_id": user})
+    assert told() == (user, {})
+
+    api.client.delete(f"/v1/admin/keys/{made['key_id']}")
+    assert told() == (user, {"key_id": made["key_id"]})
+
+
+def test_a_tenants_flood_is_bounded_over_all_its_keys_and_an_admins_is_not(api: Api, mysql: MySql) -> None:
+    tenant = f"t-{uuid4()}"
+    kinds: list[dict[str, str]] = [*[{"kind": "tenant", "bound_to": tenant}] * 2, {"kind": "admin"}]
+    one, other, admin = (api.client.post("/v1/admin/keys", json=each).json()["key"] for each in kinds)
+    settings = settings_for(mysql.api, max_requests=8, max_requests_per_tenant=2, max_requests_per_user=1)
+
+    async def flooded(app: FastAPI, *keys: str) -> list[int]:
+        entered, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            entered.release()
+            await go_on.wait()
+            yield b"{}"
+
+        async def post(key: str) -> int:
+            headers = {"Authorization": f"Bearer {key}"}
+            answer = await client.post("/v1/messages", content=slowly(), headers=headers)
+            entered.release()
+            return answer.status_code
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
+            asked = [asyncio.create_task(post(key)) for key in keys]
+            for _ in keys:
+                # It is under way, or refused.
+                await entered.acquire()
+            go_on.set()
+            return sorted(await asyncio.gather(*asked))
+
+    async def both(app: FastAPI) -> tuple[list[int], list[int]]:
+        return await flooded(app, one, other, one, other), await flooded(app, admin, admin, KEY, KEY)
+
+    with serving(settings, api.database, api.store) as client:
+        assert isinstance(client.app, FastAPI)
+        told, of_admins = asyncio.run(asyncio.wait_for(both(client.app), 60))
+
+    assert told == [422, 422, 429, 429]
+    assert of_admins == [422] * 4

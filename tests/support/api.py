@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
+from threading import Event
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -26,6 +28,7 @@ from memory_store.fake import FakeStore, HashEmbedder
 from memory_store.models import Filing, Memory, Profile, ProfileLine, Receipt, SourceRef, point_id
 from memory_store.port import Embedder, MemoryStore
 from memory_store.version import FiledVersion
+from tests.support.deadline import DEADLINE_S
 
 KEY = "oboegaki_test_0123456789"
 EXTRACTOR = "offline-1"
@@ -190,6 +193,25 @@ class Api:
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
+
+
+@contextmanager
+def all_in_use(database: Database) -> Iterator[None]:
+    """While it lasts, the one connection of the database's pool is lent."""
+    lent, over = Event(), Event()
+
+    def hold(_cursor: object) -> None:
+        lent.set()
+        assert over.wait(DEADLINE_S)
+
+    with ThreadPoolExecutor(1) as thread:
+        holding = thread.submit(database.transact, hold)
+        try:
+            assert lent.wait(DEADLINE_S)
+            yield
+        finally:
+            over.set()
+        holding.result(DEADLINE_S)
 
 
 def gone(account: Account) -> Account:

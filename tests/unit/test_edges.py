@@ -158,6 +158,36 @@ def test_one_users_flood_leaves_room_for_the_others(issuer: Issuer, tmp_path: Pa
     assert other == 200
 
 
+def test_too_much_at_once_of_one_user_is_told_in_openais_shape_on_openais_path(
+    issuer: Issuer, tmp_path: Path
+) -> None:
+    async def flooded(app: FastAPI) -> httpx.Response:
+        go_on = asyncio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            await go_on.wait()
+            yield b"{}"
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
+            headers = bearer(issuer.token())
+            asked = [
+                asyncio.create_task(client.post("/v1/chat/completions", content=slowly(), headers=headers))
+                for _ in range(2)
+            ]
+            await eventually(lambda: any(each.done() for each in asked))
+            go_on.set()
+            return next(each for each in await asyncio.gather(*asked) if each.status_code == 429)
+
+    with served(issuer, tmp_path, max_requests_per_user=1) as client:
+        assert isinstance(client.app, FastAPI)
+        refused = asyncio.run(flooded(client.app))
+
+    assert (refused.headers["Retry-After"], refused.headers["Content-Type"]) == ("2", "application/json")
+    error = refused.json()["error"]
+    assert (error["type"], error["code"]) == ("rate_limit_error", "rate_limit_exceeded")
+    assert error["message"].startswith("Too many requests of this user are under way.")
+
+
 @pytest.mark.parametrize(
     ("settings", "requests", "replies"),
     [

@@ -35,23 +35,13 @@ def told(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 def test_each_call_of_the_embedder_is_told_with_its_texts_and_its_time(metrics: Metrics) -> None:
     ticks = count(step=0.5)
-    shared = Shared(Metered(HashEmbedder(), metrics, timer=lambda: next(ticks)), metrics)
+    shared = Shared(Metered(HashEmbedder(), metrics, timer=lambda: next(ticks)))
     shared.passages(["tea", "rain", "snow"])
     shared.queries(["tea?", "rain?"])
 
     assert told(metrics, "texts_total", kind="passages") == 3
     assert told(metrics, "texts_total", kind="questions") == 2
     assert told(metrics, "duration_seconds_sum", kind="passages") == 0.5
-
-
-def test_a_question_that_was_asked_before_is_a_hit_and_is_not_embedded(metrics: Metrics) -> None:
-    shared = Shared(Metered(HashEmbedder(), metrics), metrics)
-    shared.queries(["tea?", "rain?"])
-    shared.queries(["tea?", "snow?"])
-
-    assert told(metrics, "cache_requests_total", cache="questions", result="miss") == 3
-    assert told(metrics, "cache_requests_total", cache="questions", result="hit") == 1
-    assert told(metrics, "texts_total", kind="questions") == 3
 
 
 def test_what_was_filed_once_is_a_hit(metrics: Metrics, cache: VectorCache) -> None:

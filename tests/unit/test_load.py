@@ -10,12 +10,13 @@ import httpx
 import pytest
 from anyio import to_thread
 from fastapi import FastAPI
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from chat_api import patience
 from chat_api.chat.streaming import Channel
 from chat_api.errors import Unavailable
-from chat_api.web.gates import LoadGate
+from chat_api.web import problems
+from chat_api.web.gates import JsonGate, LoadGate, SizeGate
 from chat_api.web.together import Together
 from tests.support.deadline import eventually
 
@@ -123,6 +124,56 @@ def test_of_many_who_ask_at_once_whether_it_is_ready_one_looks() -> None:
         assert [type(each) for each in told] == [asyncio.CancelledError, *[Unavailable] * 99]
         failing = False
         assert (await ready(), looks) == ("ready", 2)
+
+    through(work)
+
+
+def test_a_body_that_stops_coming_is_refused_and_leaves_its_place() -> None:
+    async def work() -> None:
+        app = FastAPI()
+        problems.install(app)
+
+        @app.post("/v1/messages")
+        async def said(body: dict[str, str]) -> dict[str, str]:
+            return body
+
+        async def stops() -> AsyncIterator[bytes]:
+            yield b'{"content":'
+            await asyncio.Event().wait()
+
+        async def comes() -> AsyncIterator[bytes]:
+            yield b'{"content":'
+            yield b'"tea"}'
+
+        slow = LoadGate(SizeGate(JsonGate(app), max_bytes=1000, stalled_s=0.05), most=1, open_to_all=())
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(slow), base_url="http://api") as client:
+            told = await client.post("/v1/messages", content=stops())
+            assert (told.status_code, told.headers["Connection"]) == (408, "close")
+            assert told.json()["detail"] == "Nothing more of the body came for 0.05 s. Send it again."
+            assert (await client.post("/v1/messages", content=comes())).json() == {"content": "tea"}
+
+    through(work)
+
+
+def test_an_answer_may_take_longer_than_a_body() -> None:
+    async def work() -> None:
+        left = asyncio.Event()
+
+        async def receive() -> Message:
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            leaving = asyncio.ensure_future(receive())
+            await asyncio.wait([leaving], timeout=0.2)
+            left.set()
+            assert (await leaving)["type"] == "http.disconnect"
+
+        async def send(_message: Message) -> None: ...
+
+        scope: Scope = {"type": "http", "headers": []}
+        await SizeGate(app, max_bytes=1000, stalled_s=0.05)(scope, receive, send)
 
     through(work)
 

@@ -1,9 +1,11 @@
 """Tokens of an identity provider: whose they are, and all that makes one worth nothing."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,10 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from chat_api.auth.admission import _WAITING, Admission
+from chat_api.auth.callers import Caller
+from chat_api.auth.key_ring import KeyRing
 from chat_api.auth.tokens import Tokens
-from chat_api.errors import Unauthorized, Unavailable
+from chat_api.errors import Overloaded, Unauthorized, Unavailable
 from chat_api.settings import Provider
+from tests.support.deadline import DEADLINE_S, eventually
+from tests.support.keys import KeptKeys
+from tests.support.services import now
 from tests.support.tokens import AUDIENCE, ISSUER, Issuer, publish
 
 ISSUED_BY = Issuer()
@@ -168,3 +177,42 @@ def test_keys_are_fetched_from_an_address(provider: Provider) -> None:
         finally:
             server.shutdown()
             thread.join()
+
+
+def admission(provider: Provider) -> Admission:
+    return Admission(SecretStr("x" * 20), KeyRing(KeptKeys(), now), now, Tokens(provider))
+
+
+def test_tokens_that_wait_for_the_providers_keys_are_bounded(tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    # Nobody can read it until somebody writes it.
+    os.mkfifo(keys)
+    gate, told = admission(Provider(str(keys), AUDIENCE, ISSUER)), list[type[Exception]]()
+
+    async def stranger(number: int) -> None:
+        token = Issuer(str(number)).token() if number % 2 else f"{number}.b.c"
+        try:
+            await gate.caller(f"Bearer {token}")
+        except (Unauthorized, Unavailable) as exc:
+            told.append(type(exc))
+
+    async def run() -> None:
+        asked = [asyncio.create_task(stranger(number)) for number in range(_WAITING + 10)]
+        try:
+            await eventually(lambda: told.count(Overloaded) == 10, deadline_s=20)
+        finally:
+            await asyncio.to_thread(keys.write_bytes, b"")
+        await asyncio.gather(*asked)
+
+    asyncio.run(asyncio.wait_for(run(), DEADLINE_S))
+    assert told.count(Unavailable) + told.count(Unauthorized) == _WAITING
+
+
+def test_tokens_of_a_key_that_was_read_are_never_too_many(provider: Provider) -> None:
+    gate, token = admission(provider), ISSUED_BY.token()
+
+    async def run() -> list[Caller]:
+        await gate.caller(f"Bearer {token}")
+        return await asyncio.gather(*(gate.caller(f"Bearer {token}") for _ in range(_WAITING + 10)))
+
+    assert {caller.bound_to for caller in asyncio.run(run())} == {"hanako"}

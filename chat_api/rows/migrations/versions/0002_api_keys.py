@@ -19,7 +19,6 @@ CREATE TABLE IF NOT EXISTS api_keys (
   revoked_at TIMESTAMP(6) NULL,
   PRIMARY KEY (key_id),
   UNIQUE KEY by_hash (hash),
-  KEY by_bound_to (bound_to),
   CONSTRAINT key_kind_known CHECK (kind IN ('admin', 'tenant', 'user')),
   CONSTRAINT key_is_bound CHECK ((kind = 'admin') = (bound_to IS NULL))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_bin
