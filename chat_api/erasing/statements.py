@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from chat_api.erasing.parts import Erasure, Part, as_json, from_json, merged
+from chat_api.erasing.parts import Erasure, Part, as_json, from_json
 from chat_api.errors import NotFound
 from chat_api.rows import cells, statements
 from chat_api.rows.statements import Cell, Cursor
@@ -94,8 +94,7 @@ def note(cursor: Cursor, erasure_id: str, seen: Sequence[Part], whole: datetime 
     if not rows:
         return None
     before = _erasure(rows[0])
-    after = replace(before, parts=merged(before.parts, seen))
-    after = replace(after, done_at=whole if after.all_done else None)
+    after = before.after(seen, whole)
     if after != before:
         done_at = None if after.done_at is None else cells.stored(after.done_at)
         sql = "UPDATE erasures SET parts = %s, done_at = %s WHERE id = %s"

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ from chat_api.messages import NewMessage
 from chat_api.rows.database import Database
 from chat_api.rows.rows import Rows
 from memory_store.models import Extent
+from memory_store.port import MemoryStore
 from tests.support.api import Api, MySql, execute, new_store, new_user, serving, session, settings_for
 from tests.support.deadline import wait_until
 from tests.support.erasing import WITHIN, asked
@@ -190,6 +192,58 @@ def test_former_versions_into_which_nothing_is_filed_any_more_are_emptied_too(ap
     assert (former["name"], former["found"], former["removed"], former["done"]) == ("v1", 1, 1, True)
     # The live one is emptied by what is learned, so that nothing comes after it.
     assert (live["name"], live["found"], live["removed"], live["done"]) == ("v2", 1, 0, False)
+
+
+class Watched:
+    """A store that tells what was counted in which of its versions."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.live, self.versions = store.live, store.versions
+        self.counted: list[tuple[str, Extent]] = []
+
+    def open(self, name: str) -> SimpleNamespace:
+        opened = self._store.open(name)
+
+        def count_of(extent: Extent) -> int:
+            self.counted.append((name, extent))
+            return opened.count_of(extent)
+
+        return SimpleNamespace(
+            receipts=opened.receipts, purged=opened.purged, erase=opened.erase, count_of=count_of
+        )
+
+
+def test_versions_that_are_done_and_erasures_that_stand_as_they_did_cost_a_look_nothing(
+    api: Api, mysql: MySql, user: str
+) -> None:
+    message = api.say(user, "I drink tea")
+    api.learn(user, message)
+    api.store.create("v2")
+    api.store.activate("v2")
+    api.learn(user, message)
+    erasure, trail, store = forget(api, user), Trail(), Watched(api.store)
+    trail.left, trail.settled = 3, True
+    api.learn_deletion(user, message)
+    erased = Erasures(ErasureRows(api.database), cast("MemoryStore", store), within=WITHIN, clock=now, trail=trail)
+    # The former version is emptied by the first look, and seen empty by the second.
+    for _ in range(2):
+        erased.look_after()
+    assert {each["name"] for each in told(api, erasure)["parts"] if each["done"]} == {"messages", "v1", "v2"}
+
+    store.counted.clear()
+    with session(mysql.root) as holding:
+        holding.start_transaction()
+        holding.cmd_query(f"SELECT id FROM erasures WHERE id = '{erasure}' FOR UPDATE")  # noqa: S608
+        holding.get_rows()
+        # Whoever would write it had to wait.
+        erased.look_after()
+        holding.rollback()
+    assert [name for name, extent in store.counted if extent.user_id == user] == []
+
+    trail.left = 0
+    erased.look_after()
+    assert told(api, erasure)["done"]
 
 
 def test_while_a_part_is_away_the_others_are_looked_at(api: Api, user: str) -> None:
