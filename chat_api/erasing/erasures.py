@@ -48,16 +48,19 @@ class Erasures:
         self.asked = Event()
 
     def user(self, user_id: str) -> Erasure:
-        """Forgets all that a user said until now; what they say afterwards is learned as ever."""
+        """Forgets all that a user said until now; what they say afterwards is learned as ever. Raises TooMany.
+
+        Asked again while that is under way, and nothing was said since, it is the same erasure.
+        """
         return self._noted(self._rows.erase_user(user_id, self._asked(Extent(user_id, _LAST))))
 
     def conversation(self, user_id: str, conversation_id: str) -> Erasure:
-        """Forgets a conversation. Raises NotFound."""
+        """Forgets a conversation. Raises NotFound and TooMany."""
         extent = Extent(user_id, _LAST, conversation_id)
         return self._noted(self._rows.erase_conversation(user_id, conversation_id, self._asked(extent)))
 
     def message(self, user_id: str, message_id: int) -> Erasure:
-        """Forgets a message. Raises NotFound."""
+        """Forgets a message. Raises NotFound and TooMany."""
         extent = Extent(user_id, message_id, alone=True)
         return self._noted(self._rows.erase_message(user_id, message_id, self._asked(extent)))
 
