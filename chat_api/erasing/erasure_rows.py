@@ -23,20 +23,27 @@ class ErasureRows:
         self._meter = meter or Unmetered()
 
     def erase_user(self, user_id: str, asked: Asked) -> Erasure:
-        """Removes all rows of a user, in one transaction, and notes that it is to be gone everywhere."""
-        return self._erased(lambda cursor: statements.erase_user(cursor, user_id, asked))
+        """Removes all rows of a user, in one transaction, and notes that it is to be gone everywhere.
+
+        Where nothing is there any more since an erasure of theirs that is not done, that one is answered. Raises
+        TooMany.
+        """
+        return self._erased(lambda cursor: statements.erase_user(cursor, user_id, asked), asked)
 
     def erase_conversation(self, user_id: str, conversation_id: str, asked: Asked) -> Erasure:
-        """The same of a conversation. Raises NotFound."""
-        return self._erased(lambda cursor: statements.erase_conversation(cursor, user_id, conversation_id, asked))
+        """The same of a conversation. Raises NotFound and TooMany."""
+        return self._erased(
+            lambda cursor: statements.erase_conversation(cursor, user_id, conversation_id, asked), asked
+        )
 
     def erase_message(self, user_id: str, message_id: int, asked: Asked) -> Erasure:
-        """The same of a message. Raises NotFound."""
-        return self._erased(lambda cursor: statements.erase_message(cursor, user_id, message_id, asked))
+        """The same of a message. Raises NotFound and TooMany."""
+        return self._erased(lambda cursor: statements.erase_message(cursor, user_id, message_id, asked), asked)
 
-    def _erased(self, work: Callable[[Cursor], Erasure]) -> Erasure:
+    def _erased(self, work: Callable[[Cursor], Erasure], asked: Asked) -> Erasure:
         erasure = self._transact(work, _DELETED_S)
-        self._meter.wrote("deleted", erasure.rows)
+        if erasure.id == asked.id:
+            self._meter.wrote("deleted", erasure.rows)
         return erasure
 
     def one(self, erasure_id: str) -> Erasure:

@@ -48,16 +48,19 @@ class Erasures:
         self.asked = Event()
 
     def user(self, user_id: str) -> Erasure:
-        """Forgets all that a user said until now; what they say afterwards is learned as ever."""
+        """Forgets all that a user said until now; what they say afterwards is learned as ever. Raises TooMany.
+
+        Asked again while that is under way, and nothing was said since, it is the same erasure.
+        """
         return self._noted(self._rows.erase_user(user_id, self._asked(Extent(user_id, _LAST))))
 
     def conversation(self, user_id: str, conversation_id: str) -> Erasure:
-        """Forgets a conversation. Raises NotFound."""
+        """Forgets a conversation. Raises NotFound and TooMany."""
         extent = Extent(user_id, _LAST, conversation_id)
         return self._noted(self._rows.erase_conversation(user_id, conversation_id, self._asked(extent)))
 
     def message(self, user_id: str, message_id: int) -> Erasure:
-        """Forgets a message. Raises NotFound."""
+        """Forgets a message. Raises NotFound and TooMany."""
         extent = Extent(user_id, message_id, alone=True)
         return self._noted(self._rows.erase_message(user_id, message_id, self._asked(extent)))
 
@@ -83,7 +86,7 @@ class Erasures:
         at = self._clock()
         # Before the rows go: what is filed now is what was found. Former versions are opened by the looks only,
         # which takes long.
-        found = merged((), looked(self._filed(extent, live_only=True), None))
+        found = merged((), looked(self._live(extent), None))
         parts = tuple(replace(each, done=False) for each in found)
         return Asked(str(uuid4()), at, at + self._within, parts)
 
@@ -94,10 +97,14 @@ class Erasures:
     def _look(self, erasure: Erasure, told: Told | None) -> None:
         now = self._clock()
         # Of what was never learned nobody will ever say that it is deleted.
-        filed = self._filed(erasure.extent, is_over=now >= erasure.deadline)
+        filed = self._filed(erasure, is_over=now >= erasure.deadline)
         # Of what could not be looked at nobody knows, however well the rest is.
-        whole = now if filed and told is not None else None
-        after = self._rows.note(erasure.id, looked(filed, told), whole)
+        whole = now if filed is not None and told is not None else None
+        seen = looked(filed or {}, told)
+        after: Erasure | None = erasure.after(seen, whole)
+        # Most looks see nothing new. There may be many erasures, and a row is locked to write it.
+        if after != erasure:
+            after = self._rows.note(erasure.id, seen, whole)
         if after is None:
             return
         if after.done_at is not None:
@@ -112,22 +119,30 @@ class Erasures:
             return self._trail(extents)
         return [None] * len(extents)
 
-    def _filed(self, extent: Extent, *, is_over: bool = False, live_only: bool = False) -> dict[str, Filed]:
-        """What each version still holds; none while the store is away."""
+    def _live(self, extent: Extent) -> dict[str, Filed]:
+        """What the live version holds; none while the store is away."""
         with suppress(StoreError):
             live = self._store.live().name
+            return {live: self._held(live, extent, is_over=False)}
+        return {}
+
+    def _filed(self, erasure: Erasure, *, is_over: bool) -> dict[str, Filed] | None:
+        """What each version still holds that is not done; None while the store is away."""
+        with suppress(StoreError):
+            live, extent = self._store.live().name, erasure.extent
             return {
                 name: self._held(name, extent, is_over=is_over) if name == live else self._former(name, extent)
-                for name in ([live] if live_only else self._store.versions())
+                for name in self._store.versions()
+                if name not in erasure.versions_done
             }
-        return {}
+        return None
 
     def _former(self, name: str, extent: Extent) -> Filed:
         """Nothing is filed into it any more, so nothing takes the extent out of it but this."""
         held = self._held(name, extent, is_over=True)
-        # What another embedder built cannot be opened, and is told as not done. What is counted before is what
-        # was found; the next look counts what is left.
-        with suppress(WrongLayout):
+        # What another embedder built cannot be opened, so it is not counted, and is told as not done. What is
+        # counted before is what was found; the next look counts what is left.
+        if held.left:
             self._store.open(name).erase(extent)
         return held
 

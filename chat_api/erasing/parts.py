@@ -66,9 +66,19 @@ class Erasure:
         return all(each.done for each in self.parts)
 
     @property
+    def versions_done(self) -> frozenset[str]:
+        """The versions of the store that are known to hold nothing of it."""
+        return frozenset(each.name for each in self.parts if each.kind == "store" and each.done)
+
+    @property
     def untold(self) -> bool:
         """Whether all that is left is what nobody here can tell of."""
         return not self.all_done and all(each.done is not False for each in self.parts)
+
+    def after(self, seen: Sequence[Part], whole: datetime | None) -> "Erasure":
+        """The erasure after a look: `whole` is its time where it missed nothing, as only such a one can end it."""
+        later = replace(self, parts=merged(self.parts, seen))
+        return replace(later, done_at=whole if later.all_done else None)
 
     def is_overdue(self, now: datetime) -> bool:
         """Whether its time is over, and it is not known to be done."""

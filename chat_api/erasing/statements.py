@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from chat_api.erasing.parts import Erasure, Part, as_json, from_json, merged
-from chat_api.errors import NotFound
+from chat_api.erasing.parts import Erasure, Part, as_json, from_json
+from chat_api.errors import NotFound, TooMany
 from chat_api.rows import cells, statements
 from chat_api.rows.statements import Cell, Cursor
 
@@ -15,6 +15,8 @@ _COLUMNS = "id, user_id, conversation_id, scope, up_to, asked_at, deadline, part
 
 #: Every further table that holds what a user said or set.
 OF_A_USER = ("users", "turns")
+#: Erasures of each scope that may be under way for a user: each of them is looked at again and again.
+MOST_OPEN = 1_000
 #: Erasures that are read at a time.
 _AT_ONCE = 100
 
@@ -30,23 +32,28 @@ class Asked:
 
 
 def erase_user(cursor: Cursor, user_id: str, asked: Asked) -> Erasure:
-    """Removes all rows of a user; one who is not there is erased, too."""
+    """Removes all rows of a user; one who is not there is erased, too. Raises TooMany.
+
+    Where nothing is there any more since an erasure of theirs that is not done, that one is answered.
+    """
     # Whoever says something holds the user, before anything else, until their rows are there to be deleted.
     _all(cursor, "SELECT user_id FROM users WHERE user_id = %s FOR UPDATE", user_id)
-    _run(cursor, "DELETE FROM conversations WHERE user_id = %s", user_id)
+    went = _run(cursor, "DELETE FROM conversations WHERE user_id = %s", user_id)
     up_to, rows = _delete_messages(cursor, "user_id = %s", user_id)
     for table in OF_A_USER:
-        _run(cursor, f"DELETE FROM {table} WHERE user_id = %s", user_id)  # noqa: S608  constants
+        went += _run(cursor, f"DELETE FROM {table} WHERE user_id = %s", user_id)  # noqa: S608  constants
     # Whoever holds a key of theirs reads and writes in their name no more. Ids stay in the keys' table.
     revoke = "UPDATE api_keys SET revoked_at = %s WHERE kind = 'user' AND bound_to = %s AND revoked_at IS NULL"
     _run(cursor, revoke, cells.stored(asked.at), user_id)
+    if not went + rows and (standing := _open_of_all(cursor, user_id)):
+        return standing
     return _noted(
         cursor, Erasure(asked.id, user_id, "user", None, up_to, asked.at, asked.deadline, asked.parts), rows
     )
 
 
 def erase_conversation(cursor: Cursor, user_id: str, conversation_id: str, asked: Asked) -> Erasure:
-    """Removes a conversation. Raises NotFound."""
+    """Removes a conversation. Raises NotFound and TooMany."""
     # The conversation first: whoever posts into it holds it until their rows are there to be deleted.
     where = "user_id = %s AND conversation_id = %s"
     if not _run(cursor, f"DELETE FROM conversations WHERE {where}", user_id, conversation_id):  # noqa: S608  constants
@@ -59,7 +66,7 @@ def erase_conversation(cursor: Cursor, user_id: str, conversation_id: str, asked
 
 
 def erase_message(cursor: Cursor, user_id: str, message_id: int, asked: Asked) -> Erasure:
-    """Removes a message. Raises NotFound."""
+    """Removes a message. Raises NotFound and TooMany."""
     _delete_message(cursor, user_id, message_id)
     erasure = Erasure(asked.id, user_id, "message", None, message_id, asked.at, asked.deadline, asked.parts)
     return _noted(cursor, erasure, 1)
@@ -94,8 +101,7 @@ def note(cursor: Cursor, erasure_id: str, seen: Sequence[Part], whole: datetime 
     if not rows:
         return None
     before = _erasure(rows[0])
-    after = replace(before, parts=merged(before.parts, seen))
-    after = replace(after, done_at=whole if after.all_done else None)
+    after = before.after(seen, whole)
     if after != before:
         done_at = None if after.done_at is None else cells.stored(after.done_at)
         sql = "UPDATE erasures SET parts = %s, done_at = %s WHERE id = %s"
@@ -133,7 +139,28 @@ def _delete_messages(cursor: Cursor, where: str, *values: Cell) -> tuple[int, in
     return row["last"] or 0, rows
 
 
+def _open_of_all(cursor: Cursor, user_id: str) -> Erasure | None:
+    """The latest erasure of a whole user that is not done."""
+    where = "user_id = %s AND scope = 'user' AND done_at IS NULL ORDER BY asked_at DESC LIMIT 1"
+    rows = _all(cursor, f"SELECT {_COLUMNS} FROM erasures WHERE {where}", user_id)  # noqa: S608  constants
+    return _erasure(rows[0]) if rows else None
+
+
+def _check_few_open(cursor: Cursor, erasure: Erasure) -> None:
+    # What is overdue was not piled up, but has no process that could tell.
+    where = "user_id = %s AND scope = %s AND done_at IS NULL AND deadline > %s"
+    values = (erasure.user_id, erasure.scope, cells.stored(erasure.asked_at))
+    [row] = _all(cursor, f"SELECT COUNT(*) AS many FROM erasures WHERE {where}", *values)  # noqa: S608  constants
+    if row["many"] >= MOST_OPEN:
+        raise TooMany(
+            f"{MOST_OPEN:,} deletions of this kind are under way for this user, so nothing was deleted."
+            " Try again once some of them are done."
+        )
+
+
 def _noted(cursor: Cursor, erasure: Erasure, rows: int) -> Erasure:
+    # At the end: raised here, it takes back what went.
+    _check_few_open(cursor, erasure)
     parts = (Part("rows", "messages", found=rows, left=0, done=True), *erasure.parts)
     _run(
         cursor,

@@ -16,7 +16,8 @@ router = APIRouter(prefix="/v1", tags=["erasures"])
 def forget(parts: Wired, caller: Called, user_id: UserId) -> ErasureAskedOut:
     """All that they said, everywhere. Nothing of it is recalled from now on; the erasure tells how far it is gone.
 
-    What they say afterwards is learned as ever. Keys bound to them are revoked.
+    What they say afterwards is learned as ever. Keys bound to them are revoked. Asked again while it is under way,
+    and nothing was said since, it answers with the same erasure.
     """
     erasure = parts.erasures.user(caller.named(user_id))
     parts.keys.revoked_of(user_id)

@@ -2,6 +2,7 @@
 
 A record that was replaced stays in its log until Kafka compacts it, so each record counts, not only the latest.
 Each is read once, however many erasures are asked about, and nothing is kept of it that none of them needs.
+One that cannot be read counts as words of the message that its key names, where anything tells whose that is.
 """
 
 from collections import Counter
@@ -28,38 +29,47 @@ class Traces:
         #: Of the last message of each extent whether its latest record has words; None where there is no record.
         self._living: dict[int, bool | None] = {}
         self._counts: Counter[tuple[str, Extent]] = Counter()
+        #: How many records of a log have a value that cannot be read, by the message that their key names.
+        self._unread: Counter[tuple[str, int]] = Counter()
+        #: Whose messages are, of the users that are asked about.
+        self._owners: dict[int, str] = {}
         for extent in extents:
             self._users.setdefault(extent.user_id, _OfUser()).add(extent)
             self._living[extent.up_to] = None
 
     def take_message(self, record: Record) -> None:
         """Reads a record of the messages log."""
+        message_id = None
         try:
+            message_id = cdc.message_id(record[0])
             change = cdc.decode(*record)
-            message_id = cdc.message_id(record[0]) if change is None else change.message_id
         except Invalid:
-            # Nobody can tell whose it is. It goes as all others do, once its message is deleted.
+            self._take_unread(names.MESSAGES, message_id)
             return
         if message_id in self._living:
             self._living[message_id] = isinstance(change, Written)
         if isinstance(change, Written) and (user := self._users.get(change.row.user_id)):
+            self._owners[change.message_id] = change.row.user_id
             user.note(change.message_id, change.row.conversation_id)
             self._count(names.MESSAGES, user.meant({change.message_id}))
 
     def take_facts(self, log: str, record: Record) -> None:
         """Reads a record of that facts log."""
         key, value = record
+        message_id = None
         try:
-            if value and cdc.message_id(key) is not None:
+            message_id = cdc.message_id(key)
+            if value and message_id is not None:
                 self._take_facts(log, facts.decode(value))
             elif value and profile.user_of(key) in self._users:
                 self._take_profile(log, profile.decode(key, value))
         except Invalid:
-            return
+            self._take_unread(log, message_id)
 
     def take_letter(self, user_id: str | None, message_id: int | None) -> None:
         """Reads of a letter that stands whose it is, and of which message."""
         if message_id is not None and (user := self._users.get(user_id or "")):
+            self._owners[message_id] = user_id or ""
             self._count(names.DEAD_LETTERS, user.meant({message_id}))
 
     def counts(self) -> Counter[tuple[str, Extent]]:
@@ -68,6 +78,10 @@ class Traces:
             while user.undecided:
                 log, message_ids = user.undecided.pop()
                 self._count(log, user.meant(message_ids))
+        while self._unread:
+            (log, message_id), records = self._unread.popitem()
+            for each in self._meant(message_id):
+                self._counts[log, each] += records
         return self._counts
 
     def is_deleted(self, extent: Extent) -> bool | None:
@@ -77,10 +91,23 @@ class Traces:
         living = self._living[extent.up_to]
         return None if living is None else not living
 
+    def _take_unread(self, log: str, message_id: int | None) -> None:
+        # It may have words. Whose they are another record may tell, also a later one.
+        if message_id is not None:
+            self._unread[log, message_id] += 1
+
+    def _meant(self, message_id: int) -> set[Extent]:
+        owner = self._owners.get(message_id)
+        if owner is not None:
+            return self._users[owner].meant({message_id})
+        # Only its user can ask for one message, so its id tells enough.
+        return {each for user in self._users.values() for each in user.alone(message_id)}
+
     def _take_facts(self, log: str, record: FactsRecord) -> None:
         user = self._users.get(record.user_id)
         if user is None:
             return
+        self._owners[record.message_id] = record.user_id
         user.note(record.message_id, record.conversation_id)
         has_words = bool(record.facts or record.said or record.text)
         if has_words or record.context is not None:
@@ -126,6 +153,10 @@ class _OfUser:
         """Keeps in mind of which conversation a message is, if that is meant."""
         if (known := self.conversations.get(conversation_id)) is not None:
             known.add(message_id)
+
+    def alone(self, message_id: int) -> set[Extent]:
+        """The extent that is this message alone, if it is meant."""
+        return {self._single[message_id]} if message_id in self._single else set()
 
     def meant(self, message_ids: AbstractSet[int]) -> set[Extent]:
         """The extents that have one of these messages, as far as the conversations of these are known."""

@@ -54,7 +54,8 @@ schema](#openais-schema) they have OpenAI's shape instead ([`Refusal`](#refusal)
 | 408 | Nothing of the body came for 30 seconds. |
 | 413 | The body is larger than `OBOEGAKI_MAX_BODY_BYTES`. |
 | 422 | A field or a parameter is missing, unknown, or holds what it may not; `errors` names each. |
-| 429 | The key asks more often than `OBOEGAKI_RATE_LIMIT`. `Retry-After` says when to come back. |
+| 429 | The key asks more often than `OBOEGAKI_RATE_LIMIT`, or too much of the user's is under way (of \
+deletions, 1,000 of messages, of conversations and of the user each). `Retry-After` says when to come back. |
 | 500 | Something went wrong here; the log tells where. |
 | 503 | A part that this call needs is away. `Retry-After` says when to try again. |
 

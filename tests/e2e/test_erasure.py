@@ -26,6 +26,10 @@ from tests.support.deadline import wait_until
 from tests.support.instance import RunningInstance
 
 USER, OTHER = "forgotten/花子", "kept"
+#: Of whom one message is erased, and one conversation.
+OF_MESSAGE, OF_CONVERSATION = "of one message", "of one conversation"
+#: What each of the others said otherwise.
+KEPT = {OTHER: {"I drink tea."}, OF_MESSAGE: {"I live in Oslo."}, OF_CONVERSATION: {"I drink coffee."}}
 #: By the way that it came in on: in no other test, and in one piece wherever the words are.
 MARKERS = {
     "message": "zanzibar7319heliotrope",
@@ -34,6 +38,8 @@ MARKERS = {
     "chat": "tapioca5091cerulean",
     "completion": "ocarina6624saffron",
     "dead letter": "sextant3357magenta",
+    "one message": "marimba6083ultramarine",
+    "one conversation": "gazebo1947chartreuse",
 }
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be")
 #: What the markers look like in files and records.
@@ -43,6 +49,7 @@ FORMS = {
 }
 #: What was not edited away.
 STANDING = MARKERS.keys() - {"former wording"}
+OF_FORMER = {"message", "Japanese message", "one message", "one conversation"}
 #: Of a segment that was left, or is being written.
 PASSING = (".deleted", ".cleaned", ".swap")
 FORMER, LIVE = "v0", "v1"
@@ -149,15 +156,15 @@ def letters(instance: RunningInstance) -> set[int | None]:
     return {letter.message_id for letter in standing.values()}
 
 
-def state(client: httpx.Client, message_id: int) -> str | None:
+def state(client: httpx.Client, message_id: int, user: str = USER) -> str | None:
     asked = {"wait_for": message_id, "timeout": 1}
-    answer = client.get(f"/v1/users/{quote(USER, safe='')}/freshness", params=asked)
+    answer = client.get(f"/v1/users/{quote(user, safe='')}/freshness", params=asked)
     found: str | None = answer.json().get("state")
     return found
 
 
-def all_learned(client: httpx.Client, *message_ids: int) -> None:
-    wait_until(lambda: all(state(client, each) == "learned" for each in message_ids), _LEARNED_S)
+def all_learned(client: httpx.Client, *message_ids: int, user: str = USER) -> None:
+    wait_until(lambda: all(state(client, each, user) == "learned" for each in message_ids), _LEARNED_S)
 
 
 def recalled(client: httpx.Client, user: str) -> set[str]:
@@ -206,14 +213,22 @@ def former_version(instance: RunningInstance) -> list[int]:
             say(client, USER, f"My secret word is {MARKERS['former wording']}.", conversation_id="c"),
             say(client, USER, f"I own a cat called {MARKERS['message']}.", conversation_id="d"),
         ]
+        partly = [
+            say(client, OF_MESSAGE, f"I own a dog called {MARKERS['one message']}.", conversation_id="c"),
+            say(
+                client, OF_CONVERSATION, f"I own a dog called {MARKERS['one conversation']}.", conversation_id="c"
+            ),
+        ]
         all_learned(client, *said)
+        for user, message in zip((OF_MESSAGE, OF_CONVERSATION), partly, strict=True):
+            all_learned(client, message, user=user)
         edit(client, said[0], f"私の合言葉は{MARKERS['Japanese message']}です。")
         all_learned(client, said[0])
     # It goes as soon as Kafka compacts.
     assert all("former wording" in logged(instance, each) for each in (names.MESSAGES, names.facts_log(FORMER)))
     instance.stop_serving()
     del instance.settings["OBOEGAKI_FACTS_VERSION"]
-    return said
+    return [*partly, *said]
 
 
 def say_all(instance: RunningInstance, client: httpx.Client) -> list[int]:
@@ -228,22 +243,37 @@ def say_all(instance: RunningInstance, client: httpx.Client) -> list[int]:
         say(client, USER, f"The letter's word is {MARKERS['dead letter']}.", conversation_id="c"),
     ]
     say(client, OTHER, "I drink tea.")
+    noted = f"Noted: {MARKERS['one conversation']}."
+    say(client, OF_CONVERSATION, noted, conversation_id="c", role="assistant")
+    # The first takes the message that will be erased as its context.
+    last = {
+        OF_MESSAGE: say(client, OF_MESSAGE, "I live in Oslo.", conversation_id="c"),
+        OF_CONVERSATION: say(client, OF_CONVERSATION, "I drink coffee.", conversation_id="d"),
+    }
     all_learned(client, *said)
+    for user, message in last.items():
+        all_learned(client, message, user=user)
     garble(instance, said[-1], MARKERS["dead letter"])
     wait_until(lambda: state(client, said[-1]) == "dead", _LEARNED_S)
     wait_until(learned(client, OTHER, 1), _LEARNED_S)
     return said
 
 
-def erasure(client: httpx.Client, told: str) -> dict[str, Any]:
-    """The erasure that the command has told of."""
-    [erasure_id] = re.findall(r"Erasure ([\da-f-]{36}):", told)
+def erase_partly(client: httpx.Client, message_id: int) -> list[str]:
+    """Erases that message of one user and a conversation of another; answers the erasures."""
+    message = client.delete(f"/v1/messages/{message_id}", params={"user_id": OF_MESSAGE}).raise_for_status()
+    conversation = client.delete("/v1/conversations/c", params={"user_id": OF_CONVERSATION}).raise_for_status()
+    return [message.headers["Erasure-Id"], conversation.json()["erasure_id"]]
+
+
+def erasure(client: httpx.Client, erasure_id: str) -> dict[str, Any]:
     found: dict[str, Any] = client.get(f"/v1/erasures/{erasure_id}").raise_for_status().json()
     return found
 
 
 @pytest.mark.timeout(900)
 def test_what_a_user_said_is_nowhere_any_more_and_does_not_come_back(instance: RunningInstance) -> None:
+    """Nor what one message or one conversation said, of which the rest stays."""
     instance.settings["OBOEGAKI_ERASED_WITHIN"] = f"PT{_PROMISED_S}S"
     said = former_version(instance)
     instance.serve()
@@ -253,25 +283,32 @@ def test_what_a_user_said_is_nowhere_any_more_and_does_not_come_back(instance: R
     assert rows(instance) == STANDING
     assert logged(instance, names.MESSAGES) >= STANDING
     assert logged(instance, names.facts_log(LIVE)) >= STANDING - {"dead letter"}
-    assert logged(instance, names.facts_log(FORMER)) >= {"message", "Japanese message"}
+    assert logged(instance, names.facts_log(FORMER)) >= OF_FORMER
     assert {"store", "ledger"} <= {each.split("/")[0] for each in holding(instance.home)}
     assert any(each.startswith(f"store/{FORMER}/") for each in holding(instance.home))
     assert vectors(instance.home, said)
     assert letters(instance) & set(said)
 
+    with instance.client() as client:
+        begun = erase_partly(client, said[0])
+    # All at the same time, so that none is waited for after another.
     told = instance.command("user", "forget", USER, "--yes", "--wait")
-
     assert "All of it is gone." in told
+    erasures = [*re.findall(r"Erasure ([\da-f-]{36}):", told), *begun]
+    assert len(erasures) == 3
+    with instance.client() as client:
+        wait_until(lambda: all(erasure(client, each)["done"] for each in erasures), _PROMISED_S)
+
     assert rows(instance) == set()
     assert [logged(instance, each) for each in LOGS] == [set()] * len(LOGS)
     assert vectors(instance.home, said) == 0
     assert not letters(instance) & set(said)
     assert holding(instance.home) == set()
     with instance.client() as client:
-        found = erasure(client, told)
-        assert datetime.fromisoformat(found["done_at"]) <= datetime.fromisoformat(found["deadline"])
+        for found in (erasure(client, each) for each in erasures):
+            assert datetime.fromisoformat(found["done_at"]) <= datetime.fromisoformat(found["deadline"])
         assert recalled(client, USER) == set()
-        assert recalled(client, OTHER) == {"I drink tea."}
+        assert {user: recalled(client, user) for user in KEPT} == KEPT
         profile = client.get(f"/v1/users/{quote(USER, safe='')}/profile").raise_for_status().json()
         assert profile["lines"] == []
         say(client, USER, "I drink coffee.", conversation_id="c")
@@ -280,7 +317,9 @@ def test_what_a_user_said_is_nowhere_any_more_and_does_not_come_back(instance: R
     instance.serve("--rebuild")
     with instance.client() as client:
         wait_until(learned(client, USER, 1), _LEARNED_S)
-        wait_until(learned(client, OTHER, 1), _LEARNED_S)
+        for user in KEPT:
+            wait_until(learned(client, user, 1), _LEARNED_S)
         assert recalled(client, USER) == {"I drink coffee."}
+        assert {user: recalled(client, user) for user in KEPT} == KEPT
     assert holding(instance.home) == set()
     assert json.loads(instance.command("verify", "--json"))["differences"] == []

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -16,12 +17,13 @@ from chat_api.auth.callers import Caller
 from chat_api.erasing.erasure_rows import ErasureRows
 from chat_api.erasing.erasures import KEPT, Erasures
 from chat_api.erasing.parts import ELSEWHERE, Part, Told
-from chat_api.erasing.statements import OF_A_USER, Asked
+from chat_api.erasing.statements import MOST_OPEN, OF_A_USER, Asked
 from chat_api.errors import NotFound, Unavailable
 from chat_api.messages import NewMessage
 from chat_api.rows.database import Database
 from chat_api.rows.rows import Rows
 from memory_store.models import Extent
+from memory_store.port import MemoryStore
 from tests.support.api import Api, MySql, execute, new_store, new_user, serving, session, settings_for
 from tests.support.deadline import wait_until
 from tests.support.erasing import WITHIN, asked
@@ -94,6 +96,56 @@ def test_of_a_user_who_is_forgotten_nothing_is_recalled_from_then_on(api: Api, u
     assert counted(erasure, "rows") == (2, 2, True)
     # A memory, and the line of the profile that rests on it.
     assert counted(erasure, "store") == (2, 0, False)
+
+
+def test_to_forget_a_user_again_is_the_same_erasure_until_they_say_something_or_it_is_done(
+    api: Api, user: str
+) -> None:
+    api.learn(user, message := api.say(user, "I drink tea"))
+    first = forget(api, user)
+    assert [forget(api, user), forget(api, user)] == [first, first]
+    assert counted(told(api, first), "rows") == (1, 1, True)
+
+    later = api.say(user, "I drink coffee")
+    api.learn(user, later)
+    second = forget(api, user)
+    assert second != first
+    assert forget(api, user) == second
+
+    for each in (message, later):
+        api.learn_deletion(user, each)
+    trail = Trail()
+    trail.settled = True
+    with erasing(api, trail) as erased:
+        erased.look_after()
+    assert told(api, second)["done"]
+    assert forget(api, user) not in {first, second}
+
+
+def test_no_more_than_a_thousand_deletions_of_a_kind_are_under_way_for_a_user(
+    api: Api, mysql: MySql, user: str
+) -> None:
+    kept, other = api.say(user, "tea", conversation_id="c"), new_user()
+    theirs = api.say(other, "cat")
+    stored = f"'{user}', 'message', 1, NOW(), NOW() + INTERVAL 1 HOUR, '[]'"
+    execute(
+        mysql.root,
+        "INSERT INTO erasures (id, user_id, scope, up_to, asked_at, deadline, parts)"  # noqa: S608
+        f" WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < {MOST_OPEN})"
+        f" SELECT UUID(), {stored} FROM n",
+    )
+    try:
+        refused = api.client.delete(f"/v1/messages/{kept}", params={"user_id": user})
+        assert refused.status_code == 429
+        assert refused.json()["detail"].startswith("1,000 deletions of this kind are under way for this user")
+        # Nothing went.
+        assert api.rows.get(user, kept).content == "tea"
+        answer = api.client.delete(f"/v1/messages/{theirs}", params={"user_id": other})
+        assert answer.status_code == 204
+        # Whoever deleted many messages can still be forgotten.
+        assert counted(told(api, forget(api, user)), "rows") == (1, 1, True)
+    finally:
+        execute(mysql.root, f"DELETE FROM erasures WHERE user_id = '{user}' AND scope = 'message'")  # noqa: S608
 
 
 def test_keys_that_are_bound_to_a_forgotten_user_are_revoked_and_no_others(api: Api, user: str) -> None:
@@ -190,6 +242,58 @@ def test_former_versions_into_which_nothing_is_filed_any_more_are_emptied_too(ap
     assert (former["name"], former["found"], former["removed"], former["done"]) == ("v1", 1, 1, True)
     # The live one is emptied by what is learned, so that nothing comes after it.
     assert (live["name"], live["found"], live["removed"], live["done"]) == ("v2", 1, 0, False)
+
+
+class Watched:
+    """A store that tells what was counted in which of its versions."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.live, self.versions = store.live, store.versions
+        self.counted: list[tuple[str, Extent]] = []
+
+    def open(self, name: str) -> SimpleNamespace:
+        opened = self._store.open(name)
+
+        def count_of(extent: Extent) -> int:
+            self.counted.append((name, extent))
+            return opened.count_of(extent)
+
+        return SimpleNamespace(
+            receipts=opened.receipts, purged=opened.purged, erase=opened.erase, count_of=count_of
+        )
+
+
+def test_versions_that_are_done_and_erasures_that_stand_as_they_did_cost_a_look_nothing(
+    api: Api, mysql: MySql, user: str
+) -> None:
+    message = api.say(user, "I drink tea")
+    api.learn(user, message)
+    api.store.create("v2")
+    api.store.activate("v2")
+    api.learn(user, message)
+    erasure, trail, store = forget(api, user), Trail(), Watched(api.store)
+    trail.left, trail.settled = 3, True
+    api.learn_deletion(user, message)
+    erased = Erasures(ErasureRows(api.database), cast("MemoryStore", store), within=WITHIN, clock=now, trail=trail)
+    # The former version is emptied by the first look, and seen empty by the second.
+    for _ in range(2):
+        erased.look_after()
+    assert {each["name"] for each in told(api, erasure)["parts"] if each["done"]} == {"messages", "v1", "v2"}
+
+    store.counted.clear()
+    with session(mysql.root) as holding:
+        holding.start_transaction()
+        holding.cmd_query(f"SELECT id FROM erasures WHERE id = '{erasure}' FOR UPDATE")  # noqa: S608
+        holding.get_rows()
+        # Whoever would write it had to wait.
+        erased.look_after()
+        holding.rollback()
+    assert [name for name, extent in store.counted if extent.user_id == user] == []
+
+    trail.left = 0
+    erased.look_after()
+    assert told(api, erasure)["done"]
 
 
 def test_while_a_part_is_away_the_others_are_looked_at(api: Api, user: str) -> None:
@@ -326,7 +430,8 @@ def test_whoever_says_something_while_they_are_forgotten_keeps_all_of_it_or_noth
         saying = [threads.submit(say, number) for number in range(60)]
         erasures = [threads.submit(forget, api, user) for _ in range(3)]
         assert all(each.exception() is None for each in saying)
-        assert len({each.result() for each in erasures}) == 3
+        # One that comes upon another's work answers with that erasure.
+        assert all(each.result() for each in erasures)
 
     conversations = {each.conversation_id: each.messages for each in api.rows.conversations(user, limit=100)}
     left = api.rows.recent_changes(user, limit=1000)

@@ -142,14 +142,67 @@ def test_of_a_last_message_that_no_log_has_it_cannot_be_told(logs: Logs) -> None
 
 
 @pytest.mark.parametrize(
-    "record", [(b"no key", b"{}"), (b'{"id":1}', b"no event"), (b'{"sweep":1}', b"{}"), (None, None)]
+    "record",
+    [(b"no key", b"{}"), (b'{"id":1}', b"no event"), (b'{"sweep":1}', b"{}"), (b'{"id":1}', b""), (None, None)],
 )
-def test_what_cannot_be_read_is_passed_over(record: tuple[bytes | None, bytes | None]) -> None:
+def test_what_cannot_be_read_is_passed_over_where_nothing_tells_whose_it_is(
+    record: tuple[bytes | None, bytes | None],
+) -> None:
     traces = Traces([ALL])
     traces.take_message(record)
     traces.take_facts("facts", record)
 
     assert traces.counts().total() == 0
+
+
+def unread(row: Row) -> tuple[bytes, bytes]:
+    """A record that has the words of a message and is none."""
+    return events.key(row.id), f'{{"content": "{row.content}"}}'.encode()
+
+
+@pytest.mark.parametrize("removed", [False, True])
+@pytest.mark.parametrize("garbled", [[names.MESSAGES], ["facts"], [names.MESSAGES, "facts"]])
+def test_what_cannot_be_read_is_left_of_whoever_a_readable_record_says_said_it(
+    logs: Logs, garbled: list[str], *, removed: bool
+) -> None:
+    for row in (TEA, CAT, THEIRS):
+        logs.happen(row)
+        if removed:
+            logs.happen(row, "d")
+    logs.compacted()
+    extents = [ALL, Extent("alice", 1, alone=True), Extent("alice", 9, "a"), Extent("alice", 1), Extent("bob", 9)]
+    before = logs.all_left(extents)
+    # They stand before what tells whose they are: in a segment that Kafka cleans later.
+    logs.messages[:0] = [unread(row) for row in (TEA, CAT, THEIRS) if names.MESSAGES in garbled]
+    logs.facts[:0] = [unread(row) for row in (TEA, CAT, THEIRS) if "facts" in garbled]
+    more = [
+        (after[0] - was[0], after[1] - was[1]) for was, after in zip(before, logs.all_left(extents), strict=True)
+    ]
+
+    told = [(number * (names.MESSAGES in garbled), number * ("facts" in garbled)) for number in (2, 1, 1, 1, 1)]
+    assert more == told
+
+
+def test_what_cannot_be_read_is_left_of_whoever_a_letter_says_said_it() -> None:
+    traces = Traces([ALL, Extent("bob", 9)])
+    for row in (TEA, CAT):
+        traces.take_message(unread(row))
+        traces.take_message((events.key(row.id), events.removed(row.id)))
+    traces.take_letter("alice", TEA.id)
+    traces.take_letter(None, CAT.id)
+
+    counts = traces.counts()
+    assert (counts[names.MESSAGES, ALL], counts[names.MESSAGES, Extent("bob", 9)]) == (1, 0)
+
+
+def test_of_a_message_that_was_erased_alone_its_key_tells_enough() -> None:
+    alone = Extent("alice", TEA.id, alone=True)
+    traces = Traces([alone])
+    traces.take_message(unread(TEA))
+    traces.take_message(unread(CAT))
+    traces.take_facts("facts", unread(TEA))
+
+    assert [traces.counts()[log, alone] for log in (names.MESSAGES, "facts")] == [1, 1]
 
 
 def test_letters_are_counted_by_the_messages_they_are_about() -> None:
