@@ -87,18 +87,20 @@ def test_migrating_again_keeps_the_rows(fresh: Account) -> None:
     assert execute(fresh, "SELECT content FROM messages") == [("kept",)]
 
 
-def test_tables_of_the_release_before_have_keys_found_by_their_owner_too(fresh: Account) -> None:
+def test_tables_of_the_release_before_have_keys_and_erasures_found_by_their_owner_too(fresh: Account) -> None:
     migrate(fresh)
     execute(
         fresh,
         "INSERT INTO api_keys (key_id, hash, kind, bound_to) VALUES ('k', 'h', 'user', 'alice')",
         "DROP INDEX by_bound_to ON api_keys",
+        "DROP INDEX by_user ON erasures",
         "UPDATE alembic_version SET version_num = '0005'",
     )
     migrate(fresh)
     migrate(fresh)
 
     assert len(execute(fresh, "SHOW INDEX FROM api_keys WHERE Key_name = 'by_bound_to'")) == 1
+    assert len(execute(fresh, "SHOW INDEX FROM erasures WHERE Key_name = 'by_user'")) == 3
     assert execute(fresh, "SELECT key_id FROM api_keys FORCE INDEX (by_bound_to) WHERE bound_to = 'alice'") == [
         ("k",)
     ]

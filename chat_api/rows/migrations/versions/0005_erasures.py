@@ -19,7 +19,6 @@ CREATE TABLE IF NOT EXISTS erasures (
   done_at TIMESTAMP(6) NULL,
   PRIMARY KEY (id),
   KEY by_end (done_at, asked_at),
-  KEY by_user (user_id, scope, done_at),
   CONSTRAINT scope_known CHECK (scope IN ('user', 'conversation', 'message'))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_bin
 """
