@@ -24,7 +24,17 @@ from chat_api.rows.database import Database
 from chat_api.rows.rows import Rows
 from memory_store.models import Extent
 from memory_store.port import MemoryStore
-from tests.support.api import Api, MySql, execute, new_store, new_user, serving, session, settings_for
+from tests.support.api import (
+    Api,
+    MySql,
+    execute,
+    lock_waits,
+    new_store,
+    new_user,
+    serving,
+    session,
+    settings_for,
+)
 from tests.support.deadline import wait_until
 from tests.support.erasing import WITHIN, asked
 from tests.support.services import now
@@ -447,19 +457,15 @@ def test_who_opens_a_conversation_while_they_are_forgotten_waits_for_its_end(
 ) -> None:
     message = api.say(user, "before", conversation_id="c")
 
-    def waiting() -> int:
-        waits = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-        return int(execute(mysql.root, waits)[0][0])
-
     with session(mysql.root) as holding, ThreadPoolExecutor(2) as threads:
         holding.start_transaction()
         # The deletion comes as far as this row.
         holding.cmd_query(f"SELECT id FROM messages WHERE id = {message} FOR UPDATE")  # noqa: S608
         holding.get_rows()
         forgetting = threads.submit(forget, api, user)
-        wait_until(lambda: waiting() == 1)
+        wait_until(lambda: lock_waits(mysql.root) == 1)
         saying = threads.submit(api.rows.add_messages, user, [NewMessage("user", "after", "new")])
-        wait_until(lambda: waiting() == 2 or saying.done())
+        wait_until(lambda: lock_waits(mysql.root) == 2 or saying.done())
         holding.rollback()
         assert forgetting.result()
         assert saying.result()
@@ -475,8 +481,7 @@ def test_who_waits_for_an_erasure_holds_no_conversation(mysql: MySql, rows: Rows
         forgetting.cmd_query(f"SELECT user_id FROM users WHERE user_id = '{user}' FOR UPDATE")  # noqa: S608
         forgetting.get_rows()
         saying = thread.submit(rows.add_messages, user, [NewMessage("user", "after", opened)])
-        waits = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-        wait_until(lambda: execute(mysql.root, waits) == [(1,)] or saying.done())
+        wait_until(lambda: lock_waits(mysql.root) == 1 or saying.done())
         with forgetting.cursor() as cursor:
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
             cursor.execute("DELETE FROM conversations WHERE user_id = %s", [user])

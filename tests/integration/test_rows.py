@@ -12,7 +12,7 @@ from chat_api.errors import Conflict, NotFound
 from chat_api.messages import Added, Edit, Message, NewMessage
 from chat_api.rows.database import Database
 from chat_api.rows.rows import Rows
-from tests.support.api import MySql, execute, new_user, session
+from tests.support.api import MySql, execute, lock_waits, new_user, session
 from tests.support.deadline import wait_until
 from tests.support.erasing import erase_conversation, erase_message, erase_user
 from tests.support.races import at_once
@@ -203,8 +203,7 @@ def test_a_correction_that_waits_for_an_erasure_holds_no_message(mysql: MySql, r
         correcting = thread.submit(
             rows.put_in_place, user, added.message_id, {added.message_id: "e:1"}, correction
         )
-        waits = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-        wait_until(lambda: execute(mysql.root, waits) == [(1,)] or correcting.done())
+        wait_until(lambda: lock_waits(mysql.root) == 1 or correcting.done())
         with forgetting.cursor() as cursor:
             cursor.execute("SELECT id FROM messages WHERE user_id = %s FOR UPDATE NOWAIT", [user])
             assert len(cursor.fetchall()) == 1
