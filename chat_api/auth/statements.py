@@ -1,7 +1,7 @@
 """The SQL of keys. Each function is part of a transaction that `Database` begins and ends."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from chat_api.auth.keys import ApiKey, NewKey
@@ -70,12 +70,8 @@ def _key(row: Mapping[str, Any]) -> ApiKey:
         bound_to=row["bound_to"],
         label=row["label"],
         trusts_user_header=bool(row["trusts_user_header"]),
-        created_at=row["created_at"].replace(tzinfo=UTC),
-        last_used_at=_utc(row["last_used_at"]),
-        expires_at=_utc(row["expires_at"]),
-        revoked_at=_utc(row["revoked_at"]),
+        created_at=cells.utc(row["created_at"]),
+        last_used_at=cells.utc_if_any(row["last_used_at"]),
+        expires_at=cells.utc_if_any(row["expires_at"]),
+        revoked_at=cells.utc_if_any(row["revoked_at"]),
     )
-
-
-def _utc(at: datetime | None) -> datetime | None:
-    return None if at is None else at.replace(tzinfo=UTC)

@@ -37,14 +37,14 @@ def erase_user(cursor: Cursor, user_id: str, asked: Asked) -> Erasure:
     Where nothing is there any more since an erasure of theirs that is not done, that one is answered.
     """
     # Whoever says something holds the user, before anything else, until their rows are there to be deleted.
-    _all(cursor, "SELECT user_id FROM users WHERE user_id = %s FOR UPDATE", user_id)
-    went = _run(cursor, "DELETE FROM conversations WHERE user_id = %s", user_id)
+    statements.rows(cursor, "SELECT user_id FROM users WHERE user_id = %s FOR UPDATE", user_id)
+    went = statements.run(cursor, "DELETE FROM conversations WHERE user_id = %s", user_id)
     up_to, rows = _delete_messages(cursor, "user_id = %s", user_id)
     for table in OF_A_USER:
-        went += _run(cursor, f"DELETE FROM {table} WHERE user_id = %s", user_id)  # noqa: S608  constants
+        went += statements.run(cursor, f"DELETE FROM {table} WHERE user_id = %s", user_id)  # noqa: S608  constants
     # Whoever holds a key of theirs reads and writes in their name no more. Ids stay in the keys' table.
     revoke = "UPDATE api_keys SET revoked_at = %s WHERE kind = 'user' AND bound_to = %s AND revoked_at IS NULL"
-    _run(cursor, revoke, cells.stored(asked.at), user_id)
+    statements.run(cursor, revoke, cells.stored(asked.at), user_id)
     if not went + rows and (standing := _open_of_all(cursor, user_id)):
         return standing
     return _noted(
@@ -56,7 +56,7 @@ def erase_conversation(cursor: Cursor, user_id: str, conversation_id: str, asked
     """Removes a conversation. Raises NotFound and TooMany."""
     # The conversation first: whoever posts into it holds it until their rows are there to be deleted.
     where = "user_id = %s AND conversation_id = %s"
-    if not _run(cursor, f"DELETE FROM conversations WHERE {where}", user_id, conversation_id):  # noqa: S608  constants
+    if not statements.run(cursor, f"DELETE FROM conversations WHERE {where}", user_id, conversation_id):  # noqa: S608  constants
         raise statements.no_conversation()
     up_to, rows = _delete_messages(cursor, where, user_id, conversation_id)
     erasure = Erasure(
@@ -74,7 +74,7 @@ def erase_message(cursor: Cursor, user_id: str, message_id: int, asked: Asked) -
 
 def one(cursor: Cursor, erasure_id: str) -> Erasure:
     """An erasure, whoever's it is. Raises NotFound."""
-    rows = _all(cursor, f"SELECT {_COLUMNS} FROM erasures WHERE id = %s", erasure_id)  # noqa: S608  constants
+    rows = statements.rows(cursor, f"SELECT {_COLUMNS} FROM erasures WHERE id = %s", erasure_id)  # noqa: S608  constants
     if not rows:
         raise no_erasure()
     return _erasure(rows[0])
@@ -88,7 +88,7 @@ def under_way(cursor: Cursor, after: Erasure | None = None) -> list[Erasure]:
         where += " AND asked_at >= %s AND (asked_at > %s OR id > %s)"
         values = (asked_at, asked_at, after.id)
     sql = f"SELECT {_COLUMNS} FROM erasures WHERE {where} ORDER BY asked_at, id LIMIT %s"  # noqa: S608  constants
-    return [_erasure(row) for row in _all(cursor, sql, *values, _AT_ONCE)]
+    return [_erasure(row) for row in statements.rows(cursor, sql, *values, _AT_ONCE)]
 
 
 def note(cursor: Cursor, erasure_id: str, seen: Sequence[Part], whole: datetime | None) -> Erasure | None:
@@ -97,7 +97,7 @@ def note(cursor: Cursor, erasure_id: str, seen: Sequence[Part], whole: datetime 
     `whole` is the time of a look that missed nothing; only by such a one an erasure gets done.
     """
     sql = f"SELECT {_COLUMNS} FROM erasures WHERE id = %s AND done_at IS NULL FOR UPDATE"  # noqa: S608  constants
-    rows = _all(cursor, sql, erasure_id)
+    rows = statements.rows(cursor, sql, erasure_id)
     if not rows:
         return None
     before = _erasure(rows[0])
@@ -105,18 +105,18 @@ def note(cursor: Cursor, erasure_id: str, seen: Sequence[Part], whole: datetime 
     if after != before:
         done_at = None if after.done_at is None else cells.stored(after.done_at)
         sql = "UPDATE erasures SET parts = %s, done_at = %s WHERE id = %s"
-        _run(cursor, sql, json.dumps(as_json(after.parts)), done_at, erasure_id)
+        statements.run(cursor, sql, json.dumps(as_json(after.parts)), done_at, erasure_id)
     return after
 
 
 def forget(cursor: Cursor, erasure_id: str) -> None:
     """Removes an erasure, done or not."""
-    _run(cursor, "DELETE FROM erasures WHERE id = %s", erasure_id)
+    statements.run(cursor, "DELETE FROM erasures WHERE id = %s", erasure_id)
 
 
 def forget_done(cursor: Cursor, before: datetime) -> int:
     """Removes erasures that were done before then: they hold whose it was. Answers how many."""
-    return _run(cursor, "DELETE FROM erasures WHERE done_at < %s", cells.stored(before))
+    return statements.run(cursor, "DELETE FROM erasures WHERE done_at < %s", cells.stored(before))
 
 
 def no_erasure() -> NotFound:
@@ -127,22 +127,22 @@ def no_erasure() -> NotFound:
 def _delete_message(cursor: Cursor, user_id: str, message_id: int) -> None:
     # Whose row it is comes first: to wait for another user's lock would tell that the row is there.
     statements.one(cursor, user_id, message_id)
-    if not _run(cursor, "DELETE FROM messages WHERE id = %s AND user_id = %s", message_id, user_id):
+    if not statements.run(cursor, "DELETE FROM messages WHERE id = %s AND user_id = %s", message_id, user_id):
         raise statements.no_message()
 
 
 def _delete_messages(cursor: Cursor, where: str, *values: Cell) -> tuple[int, int]:
     """The last id and the number of what was deleted."""
-    [row] = _all(cursor, f"SELECT MAX(id) AS last FROM messages WHERE {where}", *values)  # noqa: S608  constants
+    [row] = statements.rows(cursor, f"SELECT MAX(id) AS last FROM messages WHERE {where}", *values)  # noqa: S608  constants
     # By id, so that whoever has heard of the last one's deletion has heard of all.
-    rows = _run(cursor, f"DELETE FROM messages WHERE {where} ORDER BY id", *values)  # noqa: S608  constants
+    rows = statements.run(cursor, f"DELETE FROM messages WHERE {where} ORDER BY id", *values)  # noqa: S608  constants
     return row["last"] or 0, rows
 
 
 def _open_of_all(cursor: Cursor, user_id: str) -> Erasure | None:
     """The latest erasure of a whole user that is not done."""
     where = "user_id = %s AND scope = 'user' AND done_at IS NULL ORDER BY asked_at DESC LIMIT 1"
-    rows = _all(cursor, f"SELECT {_COLUMNS} FROM erasures WHERE {where}", user_id)  # noqa: S608  constants
+    rows = statements.rows(cursor, f"SELECT {_COLUMNS} FROM erasures WHERE {where}", user_id)  # noqa: S608  constants
     return _erasure(rows[0]) if rows else None
 
 
@@ -150,7 +150,7 @@ def _check_few_open(cursor: Cursor, erasure: Erasure) -> None:
     # What is overdue was not piled up, but has no process that could tell.
     where = "user_id = %s AND scope = %s AND done_at IS NULL AND deadline > %s"
     values = (erasure.user_id, erasure.scope, cells.stored(erasure.asked_at))
-    [row] = _all(cursor, f"SELECT COUNT(*) AS many FROM erasures WHERE {where}", *values)  # noqa: S608  constants
+    [row] = statements.rows(cursor, f"SELECT COUNT(*) AS many FROM erasures WHERE {where}", *values)  # noqa: S608  constants
     if row["many"] >= MOST_OPEN:
         raise TooMany(
             f"{MOST_OPEN:,} deletions of this kind are under way for this user, so nothing was deleted."
@@ -162,7 +162,7 @@ def _noted(cursor: Cursor, erasure: Erasure, rows: int) -> Erasure:
     # At the end: raised here, it takes back what went.
     _check_few_open(cursor, erasure)
     parts = (Part("rows", "messages", found=rows, left=0, done=True), *erasure.parts)
-    _run(
+    statements.run(
         cursor,
         f"INSERT INTO erasures ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, NULL)",  # noqa: S608  constants
         *(erasure.id, erasure.user_id, erasure.conversation_id, erasure.scope, erasure.up_to),
@@ -181,15 +181,5 @@ def _erasure(row: dict[str, Any]) -> Erasure:
         asked_at=cells.utc(row["asked_at"]),
         deadline=cells.utc(row["deadline"]),
         parts=from_json(json.loads(row["parts"])),
-        done_at=None if row["done_at"] is None else cells.utc(row["done_at"]),
+        done_at=cells.utc_if_any(row["done_at"]),
     )
-
-
-def _run(cursor: Cursor, sql: str, *values: Cell) -> int:
-    cursor.execute(sql, values)
-    return cursor.rowcount
-
-
-def _all(cursor: Cursor, sql: str, *values: Cell) -> list[dict[str, Any]]:
-    cursor.execute(sql, values)
-    return cursor.fetchall()

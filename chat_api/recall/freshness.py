@@ -9,7 +9,7 @@ from typing import Literal
 from chat_api import patience
 from chat_api.errors import NotFound, Unavailable
 from chat_api.messages import Message
-from chat_api.recall.unlearned import unlearned
+from chat_api.recall.unlearned import is_learned, unlearned
 from chat_api.rows.rows import Rows
 from memory_store.errors import StoreError
 from memory_store.models import Receipt
@@ -114,7 +114,7 @@ class Freshness:
 
 
 def _there(row: Message, receipt: Receipt | None) -> Look:
-    if receipt is not None and receipt.state == "learned" and receipt.revision == row.revision:
+    if receipt is not None and is_learned(row.revision, receipt):
         return Look(row.revision, "learned", receipt.facts)
     dead = receipt is not None and receipt.state == "dead"
     return Look(row.revision, "dead" if dead else "pending", 0)

@@ -14,9 +14,9 @@ _PAGE = 200
 _COMMIT = timedelta(seconds=60)
 
 
-def is_learned(change: Change, receipt: Receipt | None) -> bool:
-    """Whether what the row says now has been learned, even as nothing."""
-    return receipt is not None and receipt.state == "learned" and receipt.revision == change.revision
+def is_learned(revision: str, receipt: Receipt | None) -> bool:
+    """Whether what a row of this revision says has been learned, even as nothing."""
+    return receipt is not None and receipt.state == "learned" and receipt.revision == revision
 
 
 def unlearned(
@@ -34,7 +34,7 @@ def unlearned(
         page = rows.recent_changes(user_id, limit=_PAGE, before=before)
         receipts = store.live().receipts([change.message_id for change in page])
         found = [(change, receipts.get(change.message_id)) for change in page]
-        behind = [(change, receipt) for change, receipt in found if not is_learned(change, receipt)]
+        behind = [(change, receipt) for change, receipt in found if not is_learned(change.revision, receipt)]
         yield from behind
         if len(page) < _PAGE:
             return

@@ -94,3 +94,8 @@ def _refs(cell: str | None) -> Suppressed:
 def utc(naive: datetime) -> datetime:
     """A time as a session in UTC reads it."""
     return naive.replace(tzinfo=UTC)
+
+
+def utc_if_any(naive: datetime | None) -> datetime | None:
+    """The same of a column that may be NULL."""
+    return None if naive is None else utc(naive)

@@ -116,10 +116,10 @@ def named(cursor: Cursor, user_id: str, names: Sequence[str]) -> dict[str, Messa
 def _open_conversations(cursor: Cursor, user_id: str, conversation_ids: set[str]) -> None:
     # IGNORE only passes over those that are there, and keeps them from being deleted until the commit.
     # The user first, as an erasure does, and sorted: so that none waits for another that waits for it.
-    _run(cursor, "INSERT IGNORE INTO users (user_id) VALUES (%s)", user_id)
+    run(cursor, "INSERT IGNORE INTO users (user_id) VALUES (%s)", user_id)
     opened = sorted(conversation_ids)
     values = ", ".join(["(%s, %s)"] * len(opened))
-    _run(
+    run(
         cursor,
         f"INSERT IGNORE INTO conversations (user_id, conversation_id) VALUES {values}",  # noqa: S608  placeholders
         *(value for conversation_id in opened for value in (user_id, conversation_id)),
@@ -128,7 +128,7 @@ def _open_conversations(cursor: Cursor, user_id: str, conversation_ids: set[str]
 
 def _insert(cursor: Cursor, user_id: str, postings: Sequence[Posting]) -> list[int]:
     values = ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"] * len(postings))
-    _run(
+    run(
         cursor,
         "INSERT INTO messages (user_id, conversation_id, external_id, role, content, suppressed, metadata,"  # noqa: S608
         f" agent_id, created_at, utc_offset_minutes, pinned) VALUES {values}",  # placeholders
@@ -197,7 +197,7 @@ def _rewrite(cursor: Cursor, row: Message, edit: Edit) -> bool:
     # What can be learned decides when a row counts as changed: the rest alone must not push others back.
     kept = ", updated_at = updated_at" if wanted[:2] == present[:2] else ""
     sets = "content = %s, suppressed = %s, metadata = %s, pinned = %s"
-    _run(cursor, f"UPDATE messages SET {sets}{kept} WHERE id = %s", *wanted, row.id)  # noqa: S608  constants
+    run(cursor, f"UPDATE messages SET {sets}{kept} WHERE id = %s", *wanted, row.id)  # noqa: S608  constants
     return True
 
 
@@ -235,7 +235,7 @@ def mark(cursor: Cursor, user_id: str, message_id: int, edit: Edit, ref: str, *,
 def _hold(cursor: Cursor, user_id: str) -> None:
     """Lets nobody else pin anything of the user until the commit: two at once would not see each other's."""
     # Not IGNORE, which shares the row. As the first lock of all, as an erasure has it.
-    _run(cursor, "INSERT INTO users (user_id) VALUES (%s) ON DUPLICATE KEY UPDATE timezone = timezone", user_id)
+    run(cursor, "INSERT INTO users (user_id) VALUES (%s) ON DUPLICATE KEY UPDATE timezone = timezone", user_id)
 
 
 def _check_room(cursor: Cursor, user_id: str) -> None:
@@ -342,10 +342,10 @@ def user_settings(cursor: Cursor, user_id: str) -> UserSettings:
 
 
 def set_user(cursor: Cursor, user_id: str, changes: Mapping[str, str | None]) -> UserSettings:
-    _run(cursor, "INSERT IGNORE INTO users (user_id) VALUES (%s)", user_id)
+    run(cursor, "INSERT IGNORE INTO users (user_id) VALUES (%s)", user_id)
     for column in (each for each in ("timezone", "recall", "persona") if each in changes):
         sql = f"UPDATE users SET {column} = %s WHERE user_id = %s"  # noqa: S608  one of three names
-        _run(cursor, sql, changes[column], user_id)
+        run(cursor, sql, changes[column], user_id)
     return user_settings(cursor, user_id)
 
 
@@ -359,7 +359,8 @@ def rows(cursor: Cursor, sql: str, *values: Cell) -> list[dict[str, Any]]:
     return _all(cursor, sql, *values)
 
 
-def _run(cursor: Cursor, sql: str, *values: Cell) -> int:
+def run(cursor: Cursor, sql: str, *values: Cell) -> int:
+    """How many rows a statement wrote, for those of a part of its own, too."""
     cursor.execute(sql, values)
     return cursor.rowcount
 
